@@ -1,0 +1,99 @@
+# Gaussian mixtures from first principles: the book's commands. `make` alone lists them.
+# One virtual environment, .venv, is made on first use and brought up to date when requirements.txt changes.
+
+SHELL := /bin/sh
+VENV := .venv
+# The activated layout differs between Windows and the rest.
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+READY := $(VENV)/.installed
+# The folder that receives _build/html.
+OUT := .
+CH ?=
+PORT ?= 8000
+# A Python of your choice: make book PYTHON=python3.13
+PYTHON ?=
+# Keep what the user's shell says about Python out of the environment.
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help env book serve test check lint format refresh index lab bench clean distclean lock
+
+help: ## list the commands
+	@echo "make COMMAND, where COMMAND is one of"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name what; \
+		do printf '  %-10s %s\n' $$name "$$what"; done
+
+env: $(READY) ## create or update the virtual environment .venv
+
+$(READY): requirements.txt pyproject.toml
+	@set -e; \
+	if [ ! -x $(PY) ]; then \
+		found=; \
+		for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+			if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then found=$$p; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "No Python from 3.11 to 3.14 was found. Install one, or name it: make book PYTHON=/path/to/python" >&2; exit 1; \
+		fi; \
+		echo "Creating $(VENV) with $$($$found --version) ..."; \
+		if command -v uv >/dev/null 2>&1; then uv venv -q --clear --python "$$(command -v $$found)" $(VENV); \
+		else $$found -m venv $(VENV) || { \
+			echo "Python could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
+		fi; \
+	fi; \
+	echo "Installing requirements.txt ..."; \
+	if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(PY) -r requirements.txt; \
+	else $(PY) -m pip install -q --disable-pip-version-check -r requirements.txt; fi; \
+	touch $@
+
+book: env ## build the book
+	$(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) .
+	@echo "The book is built. Open $(OUT)/_build/html/index.html, or run: make serve"
+
+serve: book ## build the book and open it in the browser
+	$(PY) tools/serve.py $(OUT)/_build/html --port $(PORT)
+
+test: env ## run every test: package, notebooks, built pages
+	$(PY) -m pytest -n 2 --dist loadfile
+
+check: lint
+lint: env ## check style and the generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(PY) tools/formula_index.py --check
+	$(PY) -m pytest -q tests/book/test_notebooks.py tests/test_registry.py
+
+format: env ## format the code and the notebooks
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+refresh: env ## run the notebooks and store their outputs (one chapter: make refresh CH=04)
+	$(PY) tools/refresh.py $(CH)
+	$(PY) tools/formula_index.py
+
+index: env ## write the formula index page anew
+	$(PY) tools/formula_index.py
+
+lab: env ## read and run the notebooks in JupyterLab
+	$(BIN)/jupyter lab book
+
+bench: env ## run the benchmarks
+	@set -e; found=; for script in benchmarks/*.py; do \
+		if [ -e "$$script" ]; then found=1; echo "== $$script"; $(PY) "$$script"; fi; done; \
+	if [ -z "$$found" ]; then echo "benchmarks/ holds no script yet"; fi
+
+lock: env ## renew the pins in requirements.txt (needs uv)
+	$(PY) tools/lock.py
+
+clean: ## remove what building and testing made
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis build dist
+	find gmm tests tools _ext book benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find book -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove the virtual environment
+	rm -rf $(VENV) *.egg-info

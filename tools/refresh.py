@@ -1,0 +1,121 @@
+"""Run notebooks and store their outputs: ``python tools/refresh.py [chapter …]``.
+
+Without arguments all notebooks of _toc.yml are run, otherwise those named (``04``, ``04_responsibilities``
+or a path). What is written depends on the cells and on what they computed, not on when, where or how
+often they ran: a second run writes the same bytes.
+"""
+
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import matplotlib
+import nbformat
+from chapters import BOOK, find, read
+from images import strip_notes_base64
+from nbclient import NotebookClient
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+# Cell metadata with a meaning for the book; everything else is some editor's.
+CELL_METADATA = ("mystnb", "tags")
+TIMEOUT = 300
+# No history file, and no notes of the kernel's own on the terminal.
+KERNEL_OPTIONS = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=ERROR"]
+
+
+@contextlib.contextmanager
+def clean_settings():
+    """Let kernels started inside ignore the user's own IPython and Matplotlib settings."""
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = {
+            "IPYTHONDIR": scratch,
+            "MATPLOTLIBRC": str(Path(matplotlib.get_data_path()) / "matplotlibrc"),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "PYTHONHASHSEED": "0",
+            "JUPYTER_PREFER_ENV_PATH": "1",
+        }
+        before = {name: os.environ.get(name) for name in settings}
+        os.environ.update(settings)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def tidy(nb):
+    """Drop from a notebook, in place, whatever differs from one editor or run to the next."""
+    nb.metadata = nbformat.from_dict(METADATA)
+    nb.nbformat, nb.nbformat_minor = 4, 5
+    seen = set()
+    for number, cell in enumerate(nb.cells):
+        kept = {key: cell.metadata[key] for key in CELL_METADATA if cell.metadata.get(key)}
+        cell.metadata = nbformat.from_dict(kept)
+        cell.source = "\n".join(line.rstrip() for line in cell.source.strip("\n").split("\n"))
+        # An id that follows from what the cell says stays with the cell when others come and go.
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        cell.id = digest if digest not in seen else f"{digest}-{number}"
+        seen.add(cell.id)
+        cell.pop("attachments", None)
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", ()):
+                output.data["image/png"] = strip_notes_base64(output.data["image/png"])
+            if "metadata" in output:
+                output.metadata = nbformat.from_dict({})
+    nb.cells = [cell for cell in nb.cells if cell.source.strip()]
+    return nb
+
+
+def run(nb, cwd=BOOK):
+    """Run a notebook in a new kernel and return it, tidy, with fresh outputs."""
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    with clean_settings():
+        NotebookClient(
+            nb,
+            timeout=TIMEOUT,
+            kernel_name="python3",
+            record_timing=False,
+            coalesce_streams=True,
+            extra_arguments=KERNEL_OPTIONS,
+            resources={"metadata": {"path": str(cwd)}},
+        ).execute()
+    return tidy(nb)
+
+
+def text(nb):
+    """Return the notebook as the text that is stored."""
+    nbformat.validate(nb)
+    return nbformat.writes(nb).rstrip("\n") + "\n"
+
+
+def refresh(path):
+    """Run the notebook at ``path`` and store it; return whether the file changed."""
+    path = Path(path)
+    before = path.read_text(encoding="utf-8")
+    after = text(run(read(path)))
+    if after != before:
+        path.write_text(after, encoding="utf-8", newline="\n")
+    return after != before
+
+
+if __name__ == "__main__":
+    for notebook in find(sys.argv[1:]):
+        start = time.perf_counter()
+        changed = refresh(notebook)
+        seconds = time.perf_counter() - start
+        print(
+            f"{notebook.name:36} {'changed' if changed else 'as it was':10} {seconds:5.1f} s",
+            flush=True,
+        )
