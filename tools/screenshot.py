@@ -1,0 +1,180 @@
+"""Look at a page as a reader would: ``python tools/screenshot.py PAGE out.png [--dark] [--width 390] [--full]``.
+
+PAGE is an address, a path to an HTML file, or the name of a page of the built book (``04`` is enough).
+Besides the picture it prints what went wrong: messages on the console, requests to the outside, TeX
+that was not set, and anything that makes the page wider than the window.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+)
+WIDE = """() => {
+  const limit = document.documentElement.clientWidth;
+  const inBox = e => { for (let p = e.parentElement; p; p = p.parentElement) {
+    if (p === document.body) return false;
+    if (/auto|scroll|hidden|clip/.test(getComputedStyle(p).overflowX)) return true; } return false; };
+  const wide = [...document.querySelectorAll(".bd-article *")].filter(e => {
+    const box = e.getBoundingClientRect();
+    return box.width > 1 && box.right > limit + 1 && !inBox(e); });
+  return { page: document.documentElement.scrollWidth - limit,
+           parts: wide.slice(0, 5).map(e => e.tagName.toLowerCase() + "." + e.className) };
+}"""
+# Math that MathJax left alone or could not read.
+RAW_TEX = """() => [
+  ...[...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.textContent),
+  ...[...document.querySelectorAll("main .math")].filter(e => !e.querySelector("mjx-container"))
+     .map(e => e.textContent.slice(0, 60)),
+  ...(document.querySelector("main").innerText.match(/\\\\(?:frac|sum|boldsymbol|mathbf|label|begin)\\b.{0,40}/g) || []),
+]"""
+
+
+def chromium():
+    """Return the path of a Chromium-like browser, or None. CHROMIUM in the environment wins."""
+    named = os.environ.get("CHROMIUM")
+    found = [named] if named else [shutil.which(name) for name in NAMES]
+    return next((path for path in [*found, *PLACES] if path and Path(path).exists()), None)
+
+
+@contextlib.contextmanager
+def browser():
+    """Start a headless browser without a network."""
+    from playwright.sync_api import sync_playwright
+
+    path = chromium()
+    if path is None:
+        raise FileNotFoundError("no Chromium or Chrome found; name one in the variable CHROMIUM")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+class Visit:
+    """An open page, and what went wrong on it.
+
+    Attributes
+    ----------
+    outside : list of str
+        Addresses it asked for that are not its own.
+    messages : list of str
+        Errors on the console, uncaught exceptions and failed requests.
+    """
+
+    def __init__(self, running, url, width=1280, dark=False):
+        scheme = "dark" if dark else "light"
+        self.context = running.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        self.page = self.context.new_page()
+        self.outside, self.messages = [], []
+        self.page.route("**/*", self._route)
+        self.page.on(
+            "console",
+            lambda m: self.messages.append(f"{m.type}: {m.text}") if m.type == "error" else None,
+        )
+        self.page.on("pageerror", lambda e: self.messages.append(f"exception: {e}"))
+        self.page.on(
+            "response",
+            lambda r: self.messages.append(f"{r.status} {r.url}") if r.status >= 400 else None,
+        )
+        self.page.goto(url, wait_until="load")
+        # A page without mathematics carries no MathJax.
+        self.page.evaluate("window.MathJax && MathJax.startup && MathJax.startup.promise")
+
+    def _route(self, route):
+        url = route.request.url
+        if url.startswith(("file:", "data:", "blob:", "http://localhost", "http://127.0.0.1")):
+            route.continue_()
+        else:
+            self.outside.append(url)
+            route.abort()
+
+    def overflow(self):
+        """Return the parts that make the page wider than the window."""
+        found = self.page.evaluate(WIDE)
+        return found["parts"] or ([f"{found['page']} pixels"] if found["page"] > 1 else [])
+
+    def raw_tex(self):
+        """Return pieces of TeX that a reader would see as such."""
+        return self.page.evaluate(RAW_TEX)
+
+    def problems(self):
+        """Return every problem as a line of text."""
+        return [
+            *(f"console: {m}" for m in self.messages),
+            *(f"outside request: {url}" for url in self.outside),
+            *(f"TeX not set: {tex}" for tex in self.raw_tex()),
+            *(f"too wide: {part}" for part in self.overflow()),
+        ]
+
+    def close(self):
+        """Close the page."""
+        self.context.close()
+
+
+def address(page):
+    """Turn what the user wrote into a URL."""
+    if "://" in page:
+        return page
+    if Path(page).is_file():
+        return Path(page).resolve().as_uri()
+    known = sorted(SITE.glob(f"book/{page}*.html"))
+    if not known:
+        raise SystemExit(f"no page {page} in {SITE}; run make book first")
+    return known[0].as_uri()
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("page")
+    parser.add_argument("out")
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--full", action="store_true", help="the whole page, not one window of it")
+    parser.add_argument("--at", help="scroll to the element with this id first")
+    parser.add_argument("--open", action="store_true", help="open every folded box")
+    options = parser.parse_args(arguments)
+    with browser() as running:
+        visit = Visit(running, address(options.page), options.width, options.dark)
+        if options.open:
+            visit.page.evaluate(
+                "document.querySelectorAll('details').forEach(d => d.open = true);"
+                "document.querySelectorAll('.toggle-hidden button.toggle-button').forEach(b => b.click())"
+            )
+        if options.at:
+            visit.page.evaluate("id => document.getElementById(id).scrollIntoView()", options.at)
+        visit.page.wait_for_timeout(300)
+        problems = visit.problems()
+        if options.full:  # the theme scrolls inside the window: make the window as tall as the page
+            height = visit.page.evaluate("document.documentElement.scrollHeight")
+            visit.page.set_viewport_size({"width": options.width, "height": min(height, 16000)})
+            visit.page.wait_for_timeout(300)
+        visit.page.screenshot(path=options.out)
+    print("\n".join(problems) or "no problem")
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
