@@ -1,0 +1,44 @@
+"""How the package compiles its kernels.
+
+Numba's on-disk cache is checked against the one file in which a kernel stands. A kernel that calls a kernel
+of another file would therefore keep running the old callee after an edit or an upgrade of that file alone.
+`drop_stale_caches` closes that gap: when any source file of a room has changed, the cached machine code of the
+whole room is dropped and made again at the next call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+import numba
+
+STAMP = "sources.stamp"
+
+
+def kernel(function):
+    """Compile a readable kernel: lazily, with an on-disk cache, with NumPy's rules for division by zero."""
+    return numba.njit(cache=True, error_model="numpy")(function)
+
+
+def drop_stale_caches(folder: Path) -> None:
+    """Delete the cached machine code of the modules in `folder` if one of its source files has changed.
+
+    The state of the sources (names, sizes, modification times) is kept in `__pycache__`. Where that folder cannot be
+    written the package was installed, not edited, and every file has a new date after an upgrade: nothing to do.
+    """
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(folder.glob("*.py")):
+        status = path.stat()
+        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    state = digest.hexdigest()
+    cache = folder / "__pycache__"
+    stamp = cache / STAMP
+    with contextlib.suppress(OSError):
+        if stamp.is_file() and stamp.read_text() == state:
+            return
+        cache.mkdir(exist_ok=True)
+        for old in [*cache.glob("*.nbi"), *cache.glob("*.nbc")]:
+            old.unlink(missing_ok=True)
+        stamp.write_text(state)

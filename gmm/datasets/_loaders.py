@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data matrix and what one has to know about it.
+
+    Attributes
+    ----------
+    name : str
+    X : ndarray, shape (n_samples, n_features)
+        The data, float64, one row a sample.
+    feature_names : tuple of str
+    units : tuple of str
+        One unit for each feature.
+    citation : str
+        Where the data come from.
+    description : str
+    target : ndarray of int, shape (n_samples,), or None
+        Known groups, where the set has them. No fit in the book uses them; they only judge one.
+    target_names : tuple of str
+    """
+
+    name: str
+    X: np.ndarray
+    feature_names: tuple[str, ...]
+    units: tuple[str, ...]
+    citation: str
+    description: str
+    target: np.ndarray | None = None
+    target_names: tuple[str, ...] = ()
+
+    @property
+    def n_samples(self) -> int:
+        return self.X.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.X.shape[1]
+
+    def labels(self) -> tuple[str, ...]:
+        """Axis labels: each feature's name with its unit."""
+        return tuple(
+            f"{name} ({unit})" if unit else name
+            for name, unit in zip(self.feature_names, self.units, strict=True)
+        )
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name}: {self.n_samples} samples, {self.n_features} features)"
+
+
+def _read_csv(filename):
+    text = files("gmm.datasets").joinpath("data", filename).read_text(encoding="utf-8")
+    header, *rows = text.strip().splitlines()
+    values = np.array([[float(entry) for entry in row.split(",")] for row in rows])
+    return tuple(header.split(",")), values
+
+
+def load_old_faithful() -> Dataset:
+    """Eruptions of the Old Faithful geyser: duration and waiting time to the next eruption, both in minutes.
+
+    Returns
+    -------
+    Dataset
+        272 samples, 2 features.
+
+    References
+    ----------
+    Härdle, W. (1991), *Smoothing Techniques with Implementation in S*, Springer; the 272 rows are those of the R data
+    set ``faithful``. A longer series is described by Azzalini, A. and Bowman, A. W. (1990), *Applied Statistics* 39,
+    357-365.
+    """
+    names, X = _read_csv("old_faithful.csv")
+    return Dataset(
+        name="Old Faithful",
+        X=X,
+        feature_names=names,
+        units=("min", "min"),
+        citation="Härdle, W. (1991). Smoothing Techniques with Implementation in S. Springer. "
+        "(The rows of the R data set `faithful`.)",
+        description="Duration of an eruption and waiting time to the next one, Old Faithful geyser, "
+        "Yellowstone National Park, Wyoming, USA.",
+    )
+
+
+def load_galaxies(corrected: bool = False) -> Dataset:
+    """Velocities of 82 galaxies of the Corona Borealis region, in km/s.
+
+    Parameters
+    ----------
+    corrected : bool
+        The 78th value of the widely used version, 26690, is a misprint of 26960 in the first paper. The default keeps
+        it, so that results agree with the literature; True repairs it.
+
+    Returns
+    -------
+    Dataset
+        82 samples, 1 feature.
+
+    References
+    ----------
+    Roeder, K. (1990), *Journal of the American Statistical Association* 85, 617-624; the measurements are from Postman,
+    M., Huchra, J. P. and Geller, M. J. (1986), *Astronomical Journal* 92, 1238-1247. The rows are those of the R data
+    set ``galaxies`` of the package MASS, whose documentation notes the misprint.
+    """
+    if not isinstance(corrected, (bool, np.bool_)):
+        raise TypeError(f"corrected must be True or False; got {corrected!r}")
+    names, X = _read_csv("galaxies.csv")
+    if corrected:
+        X[77, 0] = 26960.0
+    return Dataset(
+        name="Galaxies",
+        X=X,
+        feature_names=names,
+        units=("km/s",),
+        citation="Roeder, K. (1990). Density estimation with confidence sets exemplified by superclusters and voids "
+        "in galaxies. Journal of the American Statistical Association 85, 617-624.",
+        description="Velocities of 82 galaxies from six well-separated conic sections of the Corona Borealis region.",
+    )
+
+
+def _from_sklearn(loader, name, units, citation, description):
+    import sklearn.datasets
+
+    bunch = getattr(sklearn.datasets, loader)()
+    feature_names = tuple(str(feature) for feature in bunch.feature_names)
+    if units is None:  # iris carries its unit in the names: "sepal length (cm)"
+        units = ("cm",) * len(feature_names)
+        feature_names = tuple(feature.removesuffix(" (cm)") for feature in feature_names)
+    elif units == "":
+        units = ("",) * len(feature_names)
+    return Dataset(
+        name=name,
+        X=np.array(bunch.data, dtype=np.float64),
+        feature_names=feature_names,
+        units=units,
+        citation=citation,
+        description=description,
+        target=np.array(bunch.target),
+        target_names=tuple(str(target) for target in bunch.target_names),
+    )
+
+
+def load_iris() -> Dataset:
+    """Four lengths, in cm, of 150 iris flowers of three species.
+
+    Returns
+    -------
+    Dataset
+        150 samples, 4 features, 3 known groups.
+
+    References
+    ----------
+    Fisher, R. A. (1936), *Annals of Eugenics* 7, 179-188. The rows are scikit-learn's.
+    """
+    return _from_sklearn(
+        "load_iris",
+        "Iris",
+        None,
+        "Fisher, R. A. (1936). The use of multiple measurements in taxonomic problems. Annals of Eugenics 7, 179-188.",
+        "Length and width of sepal and petal of 150 flowers, 50 of each of three species.",
+    )
+
+
+def load_wine() -> Dataset:
+    """Thirteen chemical measurements of 178 wines of three cultivars.
+
+    Returns
+    -------
+    Dataset
+        178 samples, 13 features, 3 known groups. The features have different units, which the source does not state.
+
+    References
+    ----------
+    Forina, M. et al. (1988), PARVUS; UCI Machine Learning Repository, *Wine*. The rows are scikit-learn's.
+    """
+    return _from_sklearn(
+        "load_wine",
+        "Wine",
+        "",
+        "Forina, M. et al. (1988). PARVUS: An extendable package for data exploration, classification and "
+        "correlation. UCI Machine Learning Repository: Wine.",
+        "Chemical analysis of wines grown in the same region of Italy from three cultivars.",
+    )
+
+
+def load_breast_cancer() -> Dataset:
+    """Thirty measurements of cell nuclei of 569 breast tumours, malignant or benign.
+
+    Returns
+    -------
+    Dataset
+        569 samples, 30 features, 2 known groups.
+
+    References
+    ----------
+    Street, W. N., Wolberg, W. H. and Mangasarian, O. L. (1993), *Proc. SPIE* 1905, 861-870. The rows are
+    scikit-learn's.
+    """
+    return _from_sklearn(
+        "load_breast_cancer",
+        "Breast cancer",
+        "",
+        "Street, W. N., Wolberg, W. H. and Mangasarian, O. L. (1993). Nuclear feature extraction for breast tumor "
+        "diagnosis. Proc. SPIE 1905, 861-870.",
+        "Features of cell nuclei in digitised images of fine needle aspirates of breast masses.",
+    )
+
+
+def load_digits() -> Dataset:
+    """Handwritten digits as 8 by 8 images, intensities from 0 to 16.
+
+    Returns
+    -------
+    Dataset
+        1797 samples, 64 features, 10 known groups.
+
+    References
+    ----------
+    Alpaydin, E. and Kaynak, C. (1998), UCI Machine Learning Repository, *Optical Recognition of Handwritten Digits*.
+    The rows are scikit-learn's.
+    """
+    return _from_sklearn(
+        "load_digits",
+        "Digits",
+        "",
+        "Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits. "
+        "UCI Machine Learning Repository.",
+        "Images of handwritten digits, 8 by 8 pixels, one intensity from 0 to 16 a pixel.",
+    )
+
+
+def load_sample_image(name: str = "china") -> Dataset:
+    """The pixels of a photograph as samples: red, green and blue from 0 to 255.
+
+    Parameters
+    ----------
+    name : {"china", "flower"}
+
+    Returns
+    -------
+    Dataset
+        427 x 640 = 273 280 samples in row order, 3 features.
+
+    Raises
+    ------
+    ValueError
+        If there is no image of that name.
+
+    References
+    ----------
+    Photographs by danielbuechele (china) and vultilion (flower) on Flickr, distributed with scikit-learn, CC BY 2.0.
+    """
+    photographers = {"china": "danielbuechele", "flower": "vultilion"}
+    if name not in photographers:
+        raise ValueError(f"name must be 'china' or 'flower'; got {name!r}")
+    import sklearn.datasets
+
+    image = sklearn.datasets.load_sample_image(f"{name}.jpg")
+    return Dataset(
+        name=f"Sample image: {name}",
+        X=image.reshape(-1, 3).astype(np.float64),
+        feature_names=("red", "green", "blue"),
+        units=("0-255",) * 3,
+        citation=f"Photograph by {photographers[name]} on Flickr, CC BY 2.0, distributed with scikit-learn.",
+        description=f"The pixels of a photograph of {image.shape[0]} by {image.shape[1]} pixels, row by row.",
+    )

@@ -1,0 +1,20 @@
+"""The readable kernels: one module a chapter, one function an equation.
+
+Each public function checks its input, then calls a compiled kernel, its `kernel` attribute, in which the formula
+stands as plain loops. Everything stays in the log domain, covariances enter through Cholesky factors, and differences
+are taken before they are squared. These are the reference that the fast engine is tested against.
+"""
+
+from pathlib import Path
+
+from gmm._compile import drop_stale_caches
+
+drop_stale_caches(Path(__file__).parent)
+
+from gmm.formulas import em, gaussian, likelihood, mixture, responsibilities, updates  # noqa: E402
+from gmm.formulas._registry import EQUATIONS  # noqa: E402
+
+#: The modules in the order of the book.
+CHAPTERS = (gaussian, mixture, responsibilities, likelihood, updates, em)
+
+__all__ = ["CHAPTERS", "EQUATIONS", "em", "gaussian", "likelihood", "mixture", "responsibilities", "updates"]

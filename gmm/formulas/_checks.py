@@ -1,0 +1,197 @@
+"""Input checks of the public formulas: name the argument, say what came and what was expected."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# How far a sum of weights or responsibilities may be from one, and a covariance from its transpose (relative).
+SUM_TOLERANCE = 1e-8
+SYMMETRY_TOLERANCE = 1e-8
+
+
+def real_array(value, name, ndim, shape_text):
+    """Return `value` as a C-contiguous float64 array with `ndim` axes and only finite entries."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    if array.ndim != ndim:
+        hint = ""
+        if name == "X" and array.ndim == 1:
+            hint = ". For one feature pass X[:, None], for one sample X[None, :]"
+        raise ValueError(f"{name} must have shape {shape_text}; got shape {array.shape}{hint}")
+    if 0 in array.shape:
+        raise ValueError(f"{name} must not be empty; got shape {array.shape}")
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = tuple(int(axis) for axis in np.argwhere(~finite)[0])
+        raise ValueError(f"{name} must be finite; {name}{list(where)} is {array[where]}")
+    return array
+
+
+def number(value, name, minimum=None, strict=False):
+    """Return `value` as a finite float, at least (or, if `strict`, above) `minimum`."""
+    if isinstance(value, bool) or not np.isscalar(value) or not np.isreal(value):
+        raise TypeError(f"{name} must be a real number; got {value!r}")
+    value = float(value)
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite; got {value}")
+    if minimum is not None and (value <= minimum if strict else value < minimum):
+        raise ValueError(f"{name} must be {'>' if strict else '>='} {minimum:g}; got {value}")
+    return value
+
+
+def count(value, name, minimum=1):
+    """Return `value` as an int that is at least `minimum`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer; got {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be >= {minimum}; got {value}")
+    return int(value)
+
+
+def generator(rng):
+    """Return a NumPy Generator for `rng`, which is a Generator, a seed or None."""
+    if isinstance(rng, (np.random.RandomState, str)):
+        raise TypeError(f"rng must be a numpy.random.Generator, a seed or None; got {rng!r}")
+    return np.random.default_rng(rng)
+
+
+def data(X):
+    """Check a data matrix, shape (n_samples, n_features)."""
+    return real_array(X, "X", 2, "(n_samples, n_features)")
+
+
+def logarithms(value, name):
+    """Check a matrix of logarithms: minus infinity is the logarithm of zero and allowed."""
+    array = np.asarray(value)
+    infinite = np.isneginf(array) if array.dtype.kind == "f" else np.zeros(array.shape, dtype=bool)
+    real_array(np.where(infinite, 0.0, array), name, 2, "(n_samples, n_components)")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def mean_vector(mean, n_features, like="X"):
+    """Check one mean, shape (n_features,)."""
+    mean = real_array(mean, "mean", 1, "(n_features,)")
+    if mean.shape[0] != n_features:
+        raise ValueError(f"mean must have {n_features} features, as {like} has; got {mean.shape[0]}")
+    return mean
+
+
+def covariance_matrix(covariance, n_features=None, name="covariance"):
+    """Check one covariance: square, symmetric, positive definite."""
+    covariance = real_array(covariance, name.split("[")[0], 2, "(n_features, n_features)")
+    if covariance.shape[0] != covariance.shape[1]:
+        raise ValueError(f"{name} must be square; got shape {covariance.shape}")
+    if n_features is not None and covariance.shape[0] != n_features:
+        raise ValueError(
+            f"{name} must have shape ({n_features}, {n_features}), as X has {n_features} features; "
+            f"got {covariance.shape}"
+        )
+    _check_positive_definite(covariance, name)
+    return covariance
+
+
+def _check_positive_definite(covariance, name):
+    asymmetry = np.abs(covariance - covariance.T).max()
+    if asymmetry > SYMMETRY_TOLERANCE * np.abs(covariance).max():
+        raise ValueError(f"{name} must be symmetric; it differs from its transpose by {asymmetry:.3g}")
+    # The kernel that will be used decides, not another routine that may round differently.
+    from gmm.formulas.gaussian import cholesky_kernel
+
+    if not (np.diag(cholesky_kernel(covariance)) > 0).all():
+        smallest = np.linalg.eigvalsh(covariance)[0]
+        raise ValueError(
+            f"{name} must be positive definite; its smallest eigenvalue is {smallest:.3g}"
+        )
+
+
+def lower_triangular(cholesky_factor, name="cholesky_factor"):
+    """Check a Cholesky factor: square, lower triangular, positive diagonal."""
+    factor = real_array(cholesky_factor, name, 2, "(n_features, n_features)")
+    if factor.shape[0] != factor.shape[1]:
+        raise ValueError(f"{name} must be square; got shape {factor.shape}")
+    if np.triu(factor, 1).any():
+        raise ValueError(f"{name} must be lower triangular; it has entries above the diagonal")
+    if (np.diag(factor) <= 0).any():
+        raise ValueError(f"{name} must have a positive diagonal; got {np.diag(factor)}")
+    return factor
+
+
+def mixing_weights(weights):
+    """Check mixing weights, shape (n_components,): not negative, summing to one."""
+    weights = real_array(weights, "weights", 1, "(n_components,)")
+    if (weights < 0).any():
+        k = int(np.argmin(weights))
+        raise ValueError(f"weights must not be negative; weights[{k}] is {weights[k]:g}")
+    if abs(weights.sum() - 1.0) > SUM_TOLERANCE:
+        raise ValueError(f"weights must sum to 1; they sum to {weights.sum():.10g}")
+    return weights
+
+
+def weights_and_means(weights, means):
+    """Check mixing weights and means together: shapes (K,) and (K, d)."""
+    weights = mixing_weights(weights)
+    means = real_array(means, "means", 2, "(n_components, n_features)")
+    if means.shape[0] != weights.shape[0]:
+        raise ValueError(
+            f"means must have one row for each of the {weights.shape[0]} weights; got shape {means.shape}"
+        )
+    return weights, means
+
+
+def parameters(weights, means, covariances, n_features=None):
+    """Check the parameters of a mixture: shapes (K,), (K, d), (K, d, d)."""
+    weights, means = weights_and_means(weights, means)
+    if n_features is not None and means.shape[1] != n_features:
+        raise ValueError(f"means must have {n_features} features, as X has; got {means.shape[1]}")
+    covariances = real_array(covariances, "covariances", 3, "(n_components, n_features, n_features)")
+    expected = (means.shape[0], means.shape[1], means.shape[1])
+    if covariances.shape != expected:
+        raise ValueError(f"covariances must have shape {expected}; got {covariances.shape}")
+    for k, covariance in enumerate(covariances):
+        _check_positive_definite(covariance, f"covariances[{k}]")
+    return weights, means, covariances
+
+
+def data_and_parameters(X, weights, means, covariances):
+    """Check a data matrix together with the parameters of a mixture."""
+    X = data(X)
+    return (X, *parameters(weights, means, covariances, X.shape[1]))
+
+
+def responsibilities(resp, n_samples=None, n_components=None):
+    """Check responsibilities, shape (n_samples, n_components): not negative, rows summing to one."""
+    resp = real_array(resp, "resp", 2, "(n_samples, n_components)")
+    if n_samples is not None and resp.shape[0] != n_samples:
+        raise ValueError(f"resp must have {n_samples} rows, one for each sample; got {resp.shape[0]}")
+    if n_components is not None and resp.shape[1] != n_components:
+        raise ValueError(
+            f"resp must have {n_components} columns, one for each component; got {resp.shape[1]}"
+        )
+    if (resp < 0).any():
+        i, k = (int(axis) for axis in np.argwhere(resp < 0)[0])
+        raise ValueError(f"resp must not be negative; resp[{i}, {k}] is {resp[i, k]:g}")
+    sums = resp.sum(axis=1)
+    worst = int(np.abs(sums - 1.0).argmax())
+    if abs(sums[worst] - 1.0) > SUM_TOLERANCE:
+        raise ValueError(f"each row of resp must sum to 1; row {worst} sums to {sums[worst]:.10g}")
+    return resp
+
+
+def nonempty_components(resp):
+    """Refuse responsibilities that leave a component without any sample: its mean would be 0/0."""
+    counts = resp.sum(axis=0)
+    if (counts <= 0).any():
+        k = int(np.argmin(counts))
+        raise ValueError(f"component {k} has effective count 0: no sample has any responsibility in it")
+
+
+def reachable(log_joint):
+    """Refuse samples whose log-density is minus infinity under every component."""
+    lost = np.isneginf(log_joint).all(axis=1)
+    if lost.any():
+        raise ValueError(
+            f"the log-density of sample {int(lost.argmax())} is below the range of float64 under every "
+            "component: rescale the data or look for an outlier"
+        )
