@@ -67,7 +67,7 @@ _HOME = {
     # everywhere
     "show_source": "gmm.source",
 }
-_ROOMS = ("datasets", "engine", "formulas", "plot")
+_ROOMS = ("datasets", "engine", "exercises", "formulas", "plot")
 
 __all__ = [*_HOME, *_ROOMS]
 

@@ -17,4 +17,13 @@ from gmm.formulas._registry import EQUATIONS  # noqa: E402
 #: The modules in the order of the book.
 CHAPTERS = (gaussian, mixture, responsibilities, likelihood, updates, em)
 
-__all__ = ["CHAPTERS", "EQUATIONS", "em", "gaussian", "likelihood", "mixture", "responsibilities", "updates"]
+__all__ = [
+    "CHAPTERS",
+    "EQUATIONS",
+    "em",
+    "gaussian",
+    "likelihood",
+    "mixture",
+    "responsibilities",
+    "updates",
+]

@@ -367,7 +367,9 @@ def parameter_change(old, new):
     old = check.parameters(*old)
     new = check.parameters(*new)
     if old[1].shape != new[1].shape:
-        raise ValueError(f"old and new must have equal shapes; means have {old[1].shape}, {new[1].shape}")
+        raise ValueError(
+            f"old and new must have equal shapes; means have {old[1].shape}, {new[1].shape}"
+        )
     return parameter_change_kernel(*old, *new)
 
 

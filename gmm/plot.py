@@ -1,0 +1,293 @@
+"""The figures that chapters share. Each function draws into an Axes and returns it.
+
+Colours are those of Okabe and Ito, which stay distinct under the common kinds of colour blindness; markers and line
+styles repeat what colour says. `use_style` sets a transparent background and grey text, so that a figure reads on a light
+and on a dark page.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Ellipse
+
+from gmm.formulas import _checks as check
+from gmm.formulas.gaussian import principal_axes
+from gmm.formulas.mixture import joint_log_density, mixture_log_density
+
+#: One colour, marker and line style for each component, in this order.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "^", "s", "D", "v", "P")
+LINESTYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
+#: Grey that reads on white and on near-black: text, axes, and points that belong to no component.
+GREY = "#777777"
+
+
+def use_style() -> None:
+    """Use the book's style for all figures that follow."""
+    plt.style.use(Path(__file__).with_name("book.mplstyle"))
+
+
+def _axes(ax):
+    return plt.gca() if ax is None else ax
+
+
+def colour(k: int) -> str:
+    """Colour of component k; after the last colour the first comes again, with another marker."""
+    return COLOURS[k % len(COLOURS)]
+
+
+def marker(k: int) -> str:
+    """Marker of component k."""
+    return MARKERS[(k + k // len(COLOURS)) % len(MARKERS)]
+
+
+def linestyle(k: int):
+    """Line style of component k."""
+    return LINESTYLES[(k + k // len(COLOURS)) % len(LINESTYLES)]
+
+
+def mix_colours(resp) -> np.ndarray:
+    """Colours of samples as mixtures of the component colours, in the proportions of the responsibilities.
+
+    Parameters
+    ----------
+    resp : array_like, shape (n_samples, n_components)
+        Responsibilities: not negative, rows summing to one.
+
+    Returns
+    -------
+    ndarray, shape (n_samples, 3)
+        Red, green and blue from 0 to 1.
+    """
+    resp = check.responsibilities(resp)
+    palette = np.array([to_rgb(colour(k)) for k in range(resp.shape[1])])
+    return np.clip(resp @ palette, 0.0, 1.0)
+
+
+def scatter(X, *, labels=None, resp=None, axis_labels=None, names=None, ax=None, size=18.0):
+    """Scatter plot of two-dimensional data: plain, by hard label, or coloured by responsibility.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_samples, 2)
+    labels : array_like of int, shape (n_samples,), optional
+        Hard labels from 0: one colour and one marker each.
+    resp : array_like, shape (n_samples, n_components), optional
+        Responsibilities: colours are mixed in their proportions. Not together with `labels`.
+    axis_labels : sequence of two str, optional
+        Usually ``dataset.labels()``.
+    names : sequence of str, optional
+        Legend entries for the labels 0, 1, ….
+    ax : matplotlib.axes.Axes, optional
+    size : float
+        Marker area in points squared.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or both `labels` and `resp` are given.
+    """
+    X = check.data(X)
+    if X.shape[1] != 2:
+        raise ValueError(f"X must have 2 features to be drawn; got {X.shape[1]}")
+    if labels is not None and resp is not None:
+        raise ValueError("give labels or resp, not both")
+    style = {"s": size, "linewidths": 0, "alpha": 0.8}
+    ax_ = _axes(ax)
+    if labels is not None:
+        labels = _labels(labels, X.shape[0])
+        for k in np.unique(labels):
+            member = labels == k
+            name = None if names is None else names[k]
+            ax_.scatter(*X[member].T, color=colour(k), marker=marker(k), label=name, **style)
+    elif resp is not None:
+        colours = mix_colours(check.responsibilities(resp, n_samples=X.shape[0]))
+        ax_.scatter(*X.T, c=colours, **style)
+    else:
+        ax_.scatter(*X.T, color=GREY, **style)
+    if axis_labels is not None:
+        ax_.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
+    return ax_
+
+
+def _labels(labels, n_samples):
+    labels = np.asarray(labels)
+    if labels.shape != (n_samples,) or labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise ValueError(
+            f"labels must be {n_samples} integers from 0, one for each sample; "
+            f"got dtype {labels.dtype} with shape {labels.shape}"
+        )
+    return labels
+
+
+def ellipses(means, covariances, *, radii=(1.0, 2.0), ax=None, colours=None, centres=True, **style):
+    """Ellipses of constant density of two-dimensional Gaussians.
+
+    Parameters
+    ----------
+    means : array_like, shape (n_components, 2)
+    covariances : array_like, shape (n_components, 2, 2)
+        Each symmetric positive definite.
+    radii : sequence of float
+        Mahalanobis radii: 1 and 2 hold 39 and 86 per cent of a Gaussian's mass.
+    ax : matplotlib.axes.Axes, optional
+    colours : sequence of colours, optional
+        One for each component.
+    centres : bool
+        Mark the means.
+    **style
+        For `matplotlib.patches.Ellipse`, such as ``linewidth``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or a covariance is not symmetric positive definite (the message names it).
+    """
+    means = check.real_array(means, "means", 2, "(n_components, 2)")
+    equal = np.full(means.shape[0], 1.0 / means.shape[0])
+    _, means, covariances = check.parameters(equal, means, covariances)
+    if means.shape[1] != 2:
+        raise ValueError(f"means must have 2 features to be drawn; got {means.shape[1]}")
+    radii = [
+        check.number(radius, "radii", minimum=0.0, strict=True) for radius in np.atleast_1d(radii)
+    ]
+    ax_ = _axes(ax)
+    for k, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
+        lengths, axes = principal_axes(covariance)
+        angle = np.degrees(np.arctan2(axes[0, 1], axes[0, 0]))
+        edge = colour(k) if colours is None else colours[k]
+        for radius in radii:
+            patch = Ellipse(
+                mean, *(2 * radius * lengths), angle=angle, **_ellipse_style(k, edge) | style
+            )
+            ax_.add_patch(patch)
+        if centres:
+            ax_.plot(
+                *mean, marker="x", color=edge, markersize=8, markeredgewidth=2.2, linestyle="none"
+            )
+    ax_.autoscale_view()
+    return ax_
+
+
+def _ellipse_style(k, edge):
+    return {"fill": False, "edgecolor": edge, "linestyle": linestyle(k), "linewidth": 1.8}
+
+
+def density(
+    weights, means, covariances, *, ax=None, limits=None, levels=8, resolution=200, parts=True
+):
+    """Density of a mixture: curves in one dimension, contours of the log-density in two.
+
+    Parameters
+    ----------
+    weights : array_like, shape (n_components,)
+        Not negative, summing to one.
+    means : array_like, shape (n_components, 1) or (n_components, 2)
+    covariances : array_like, shape (n_components, n_features, n_features)
+        Each symmetric positive definite.
+    ax : matplotlib.axes.Axes, optional
+    limits : sequence, optional
+        ``(low, high)`` in one dimension, ``((low, high), (low, high))`` in two. By default those of the Axes if
+        something is drawn in it, else four standard deviations around each mean.
+    levels : int or sequence of float
+        Contour levels, of the natural log-density.
+    resolution : int
+        Grid points along each axis.
+    parts : bool
+        In one dimension, draw each weighted component over the broad grey curve of the mixture.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, there are more than two features, or the parameters are not those of a mixture.
+    """
+    weights, means, covariances = check.parameters(weights, means, covariances)
+    n_features = means.shape[1]
+    if n_features > 2:
+        raise ValueError(f"means must have 1 or 2 features to be drawn; got {n_features}")
+    resolution = check.count(resolution, "resolution", minimum=2)
+    ax_ = _axes(ax)
+    limits = _limits(limits, ax_, means, covariances)
+    if n_features == 1:
+        grid = np.linspace(*limits[0], resolution)
+        log_density = mixture_log_density(grid[:, None], weights, means, covariances)
+        ax_.plot(grid, np.exp(log_density), color=GREY, linestyle="-", linewidth=4.5, alpha=0.55)
+        if parts and weights.shape[0] > 1:
+            log_joint = joint_log_density(grid[:, None], weights, means, covariances)
+            for k in range(weights.shape[0]):
+                ax_.plot(grid, np.exp(log_joint[:, k]), color=colour(k), linestyle=linestyle(k))
+        ax_.set_ylim(bottom=0.0)
+        ax_.set_ylabel("density")
+        return ax_
+    axes = [np.linspace(*pair, resolution) for pair in limits]
+    mesh = np.stack(np.meshgrid(*axes), axis=-1)
+    log_density = mixture_log_density(mesh.reshape(-1, 2), weights, means, covariances)
+    log_density = log_density.reshape(resolution, resolution)
+    if np.ndim(levels) == 0:  # levels over the visible range that matters, not over the far tails
+        top = log_density.max()
+        levels = np.linspace(top - 8.0, top, check.count(levels, "levels") + 1)[:-1]
+    ax_.contour(*axes, log_density, levels=levels, colors=GREY, linewidths=1.1, linestyles="solid")
+    return ax_
+
+
+def _limits(limits, ax, means, covariances):
+    n_features = means.shape[1]
+    if limits is not None:
+        pairs = np.atleast_2d(np.asarray(limits, dtype=float))
+        if (
+            pairs.shape != (n_features, 2)
+            or not np.isfinite(pairs).all()
+            or (pairs[:, 0] >= pairs[:, 1]).any()
+        ):
+            raise ValueError(
+                f"limits must be {n_features} pair(s) (low, high) with low < high; got {limits!r}"
+            )
+        return pairs
+    if ax.has_data():
+        return np.array([ax.get_xlim(), ax.get_ylim()][:n_features])
+    spread = 4.0 * np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    return np.stack([(means - spread).min(axis=0), (means + spread).max(axis=0)], axis=1)
+
+
+def convergence(log_likelihoods, *, ax=None, label=None):
+    """Trace of the log-likelihood over EM iterations.
+
+    Parameters
+    ----------
+    log_likelihoods : array_like, shape (n_iter + 1,)
+        Total log-likelihoods, the start first.
+    ax : matplotlib.axes.Axes, optional
+    label : str, optional
+        Legend entry.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If `log_likelihoods` is not a finite vector.
+    """
+    values = check.real_array(log_likelihoods, "log_likelihoods", 1, "(n_iter + 1,)")
+    ax_ = _axes(ax)
+    ax_.plot(np.arange(values.shape[0]), values, marker="o", markersize=4, label=label)
+    ax_.set(xlabel="iteration", ylabel="log-likelihood (total)")
+    ax_.xaxis.get_major_locator().set_params(integer=True)
+    return ax_
