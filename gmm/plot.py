@@ -160,23 +160,17 @@ def ellipses(means, covariances, *, radii=(1.0, 2.0), ax=None, colours=None, cen
     _, means, covariances = check.parameters(equal, means, covariances)
     if means.shape[1] != 2:
         raise ValueError(f"means must have 2 features to be drawn; got {means.shape[1]}")
-    radii = [
-        check.number(radius, "radii", minimum=0.0, strict=True) for radius in np.atleast_1d(radii)
-    ]
+    radii = [check.number(radius, "radii", minimum=0.0, strict=True) for radius in np.atleast_1d(radii)]
     ax_ = _axes(ax)
     for k, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
         lengths, axes = principal_axes(covariance)
         angle = np.degrees(np.arctan2(axes[0, 1], axes[0, 0]))
         edge = colour(k) if colours is None else colours[k]
         for radius in radii:
-            patch = Ellipse(
-                mean, *(2 * radius * lengths), angle=angle, **_ellipse_style(k, edge) | style
-            )
+            patch = Ellipse(mean, *(2 * radius * lengths), angle=angle, **_ellipse_style(k, edge) | style)
             ax_.add_patch(patch)
         if centres:
-            ax_.plot(
-                *mean, marker="x", color=edge, markersize=8, markeredgewidth=2.2, linestyle="none"
-            )
+            ax_.plot(*mean, marker="x", color=edge, markersize=8, markeredgewidth=2.2, linestyle="none")
     ax_.autoscale_view()
     return ax_
 
@@ -185,9 +179,7 @@ def _ellipse_style(k, edge):
     return {"fill": False, "edgecolor": edge, "linestyle": linestyle(k), "linewidth": 1.8}
 
 
-def density(
-    weights, means, covariances, *, ax=None, limits=None, levels=8, resolution=200, parts=True
-):
+def density(weights, means, covariances, *, ax=None, limits=None, levels=8, resolution=200, parts=True):
     """Density of a mixture: curves in one dimension, contours of the log-density in two.
 
     Parameters
@@ -250,14 +242,8 @@ def _limits(limits, ax, means, covariances):
     n_features = means.shape[1]
     if limits is not None:
         pairs = np.atleast_2d(np.asarray(limits, dtype=float))
-        if (
-            pairs.shape != (n_features, 2)
-            or not np.isfinite(pairs).all()
-            or (pairs[:, 0] >= pairs[:, 1]).any()
-        ):
-            raise ValueError(
-                f"limits must be {n_features} pair(s) (low, high) with low < high; got {limits!r}"
-            )
+        if pairs.shape != (n_features, 2) or not np.isfinite(pairs).all() or (pairs[:, 0] >= pairs[:, 1]).any():
+            raise ValueError(f"limits must be {n_features} pair(s) (low, high) with low < high; got {limits!r}")
         return pairs
     if ax.has_data():
         return np.array([ax.get_xlim(), ax.get_ylim()][:n_features])

@@ -29,7 +29,5 @@ def show_source(function):
     try:
         source = inspect.getsource(getattr(kernel, "py_func", kernel))
     except (TypeError, OSError):
-        raise TypeError(
-            f"function must be a Python function or a kernel; got {function!r}"
-        ) from None
+        raise TypeError(f"function must be a Python function or a kernel; got {function!r}") from None
     return Markdown(f"```python\n{source.rstrip()}\n```")

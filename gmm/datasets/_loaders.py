@@ -46,8 +46,7 @@ class Dataset:
     def labels(self) -> tuple[str, ...]:
         """Axis labels: each feature's name with its unit."""
         return tuple(
-            f"{name} ({unit})" if unit else name
-            for name, unit in zip(self.feature_names, self.units, strict=True)
+            f"{name} ({unit})" if unit else name for name, unit in zip(self.feature_names, self.units, strict=True)
         )
 
     def __repr__(self) -> str:

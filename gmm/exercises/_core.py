@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
@@ -158,7 +158,5 @@ def _show(value):
     if isinstance(value, tuple):
         return ", ".join(_show(part) for part in value)
     if isinstance(value, (np.ndarray, list, float, np.floating)):
-        return np.array2string(
-            np.asarray(value), precision=4, threshold=20, separator=", "
-        ).replace("\n", " ")
+        return np.array2string(np.asarray(value), precision=4, threshold=20, separator=", ").replace("\n", " ")
     return repr(value)

@@ -74,9 +74,7 @@ def mean_vector(mean, n_features, like="X"):
     """Check one mean, shape (n_features,)."""
     mean = real_array(mean, "mean", 1, "(n_features,)")
     if mean.shape[0] != n_features:
-        raise ValueError(
-            f"mean must have {n_features} features, as {like} has; got {mean.shape[0]}"
-        )
+        raise ValueError(f"mean must have {n_features} features, as {like} has; got {mean.shape[0]}")
     return mean
 
 
@@ -97,17 +95,13 @@ def covariance_matrix(covariance, n_features=None, name="covariance"):
 def _check_positive_definite(covariance, name):
     asymmetry = np.abs(covariance - covariance.T).max()
     if asymmetry > SYMMETRY_TOLERANCE * np.abs(covariance).max():
-        raise ValueError(
-            f"{name} must be symmetric; it differs from its transpose by {asymmetry:.3g}"
-        )
+        raise ValueError(f"{name} must be symmetric; it differs from its transpose by {asymmetry:.3g}")
     # The kernel that will be used decides, not another routine that may round differently.
     from gmm.formulas.gaussian import cholesky_kernel
 
     if not (np.diag(cholesky_kernel(covariance)) > 0).all():
         smallest = np.linalg.eigvalsh(covariance)[0]
-        raise ValueError(
-            f"{name} must be positive definite; its smallest eigenvalue is {smallest:.3g}"
-        )
+        raise ValueError(f"{name} must be positive definite; its smallest eigenvalue is {smallest:.3g}")
 
 
 def lower_triangular(cholesky_factor, name="cholesky_factor"):
@@ -138,9 +132,7 @@ def weights_and_means(weights, means):
     weights = mixing_weights(weights)
     means = real_array(means, "means", 2, "(n_components, n_features)")
     if means.shape[0] != weights.shape[0]:
-        raise ValueError(
-            f"means must have one row for each of the {weights.shape[0]} weights; got shape {means.shape}"
-        )
+        raise ValueError(f"means must have one row for each of the {weights.shape[0]} weights; got shape {means.shape}")
     return weights, means
 
 
@@ -149,9 +141,7 @@ def parameters(weights, means, covariances, n_features=None):
     weights, means = weights_and_means(weights, means)
     if n_features is not None and means.shape[1] != n_features:
         raise ValueError(f"means must have {n_features} features, as X has; got {means.shape[1]}")
-    covariances = real_array(
-        covariances, "covariances", 3, "(n_components, n_features, n_features)"
-    )
+    covariances = real_array(covariances, "covariances", 3, "(n_components, n_features, n_features)")
     expected = (means.shape[0], means.shape[1], means.shape[1])
     if covariances.shape != expected:
         raise ValueError(f"covariances must have shape {expected}; got {covariances.shape}")
@@ -170,13 +160,9 @@ def responsibilities(resp, n_samples=None, n_components=None):
     """Check responsibilities, shape (n_samples, n_components): not negative, rows summing to one."""
     resp = real_array(resp, "resp", 2, "(n_samples, n_components)")
     if n_samples is not None and resp.shape[0] != n_samples:
-        raise ValueError(
-            f"resp must have {n_samples} rows, one for each sample; got {resp.shape[0]}"
-        )
+        raise ValueError(f"resp must have {n_samples} rows, one for each sample; got {resp.shape[0]}")
     if n_components is not None and resp.shape[1] != n_components:
-        raise ValueError(
-            f"resp must have {n_components} columns, one for each component; got {resp.shape[1]}"
-        )
+        raise ValueError(f"resp must have {n_components} columns, one for each component; got {resp.shape[1]}")
     if (resp < 0).any():
         i, k = (int(axis) for axis in np.argwhere(resp < 0)[0])
         raise ValueError(f"resp must not be negative; resp[{i}, {k}] is {resp[i, k]:g}")
@@ -192,9 +178,7 @@ def nonempty_components(resp):
     counts = resp.sum(axis=0)
     if (counts <= 0).any():
         k = int(np.argmin(counts))
-        raise ValueError(
-            f"component {k} has effective count 0: no sample has any responsibility in it"
-        )
+        raise ValueError(f"component {k} has effective count 0: no sample has any responsibility in it")
 
 
 def reachable(log_joint):

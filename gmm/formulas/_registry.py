@@ -15,9 +15,7 @@ def equation(*labels: str, kernel):
     def mark(function):
         for label in labels:
             if label in EQUATIONS:
-                raise ValueError(
-                    f"equation {label!r} belongs to {EQUATIONS[label].__name__} already"
-                )
+                raise ValueError(f"equation {label!r} belongs to {EQUATIONS[label].__name__} already")
             EQUATIONS[label] = function
         function.equations = labels
         function.kernel = kernel

@@ -367,9 +367,7 @@ def parameter_change(old, new):
     old = check.parameters(*old)
     new = check.parameters(*new)
     if old[1].shape != new[1].shape:
-        raise ValueError(
-            f"old and new must have equal shapes; means have {old[1].shape}, {new[1].shape}"
-        )
+        raise ValueError(f"old and new must have equal shapes; means have {old[1].shape}, {new[1].shape}")
     return parameter_change_kernel(*old, *new)
 
 
@@ -505,9 +503,7 @@ def em(X, weights, means, covariances, *, tol=1e-6, max_iter=1000, reg_covar=0.0
     max_iter = check.count(max_iter, "max_iter", minimum=0)
     reg_covar = check.number(reg_covar, "reg_covar", minimum=0.0)
     check.reachable(joint_log_density_kernel(X, weights, means, covariances))
-    *found, n_iter, converged, singular = em_kernel(
-        X, weights, means, covariances, tol, max_iter, reg_covar
-    )
+    *found, n_iter, converged, singular = em_kernel(X, weights, means, covariances, tol, max_iter, reg_covar)
     if singular >= 0:
         raise SingularCovarianceError(singular, n_iter)
     return EMResult(*found, n_iter=n_iter, converged=converged)

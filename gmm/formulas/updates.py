@@ -35,9 +35,7 @@ def update_means_kernel(X, resp):
     means = np.zeros((K, d))
     for k in range(K):
         for i in range(n):
-            for j in range(
-                d
-            ):  # differences from one sample keep the digits of data far from the origin
+            for j in range(d):  # differences from one sample keep the digits of data far from the origin
                 means[k, j] += resp[i, k] * (X[i, j] - X[0, j])
         for j in range(d):
             means[k, j] = X[0, j] + means[k, j] / counts[k]
@@ -69,9 +67,7 @@ def expected_complete_log_likelihood_kernel(X, resp, weights, means, covariances
     total = 0.0
     for i in range(n):
         for k in range(K):
-            if (
-                resp[i, k] > 0.0
-            ):  # a term with r = 0 is 0, also where the logarithm is minus infinity
+            if resp[i, k] > 0.0:  # a term with r = 0 is 0, also where the logarithm is minus infinity
                 total += resp[i, k] * log_joint[i, k]
     return total
 
