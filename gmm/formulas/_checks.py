@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 # How far a sum of weights or responsibilities may be from one, and a covariance from its transpose (relative).
@@ -11,7 +13,7 @@ SYMMETRY_TOLERANCE = 1e-8
 
 def real_array(value, name, ndim, shape_text):
     """Return `value` as a C-contiguous float64 array with `ndim` axes and only finite entries."""
-    array = np.asarray(value)
+    array = _as_array(value, name, shape_text)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
     if array.ndim != ndim:
@@ -21,7 +23,7 @@ def real_array(value, name, ndim, shape_text):
         raise ValueError(f"{name} must have shape {shape_text}; got shape {array.shape}{hint}")
     if 0 in array.shape:
         raise ValueError(f"{name} must not be empty; got shape {array.shape}")
-    array = np.ascontiguousarray(array, dtype=np.float64)
+    array = _for_kernel(array)
     finite = np.isfinite(array)
     if not finite.all():
         where = tuple(int(axis) for axis in np.argwhere(~finite)[0])
@@ -29,9 +31,21 @@ def real_array(value, name, ndim, shape_text):
     return array
 
 
+def _as_array(value, name, shape_text):
+    try:
+        return np.asarray(value)
+    except ValueError:  # nested lists of different lengths
+        raise ValueError(f"{name} must have shape {shape_text}; got rows of different lengths") from None
+
+
+def _for_kernel(array):
+    """Return `array` in the one layout that the kernels are compiled for; a copy only where it has another."""
+    return np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE"])
+
+
 def number(value, name, minimum=None, strict=False):
     """Return `value` as a finite float, at least (or, if `strict`, above) `minimum`."""
-    if isinstance(value, bool) or not np.isscalar(value) or not np.isreal(value):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a real number; got {value!r}")
     value = float(value)
     if not np.isfinite(value):
@@ -54,7 +68,11 @@ def generator(rng):
     """Return a NumPy Generator for `rng`, which is a Generator, a seed or None."""
     if isinstance(rng, (np.random.RandomState, str)):
         raise TypeError(f"rng must be a numpy.random.Generator, a seed or None; got {rng!r}")
-    return np.random.default_rng(rng)
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        message = f"rng must be a numpy.random.Generator, a seed (an integer >= 0) or None; got {rng!r}"
+        raise type(error)(message) from None
 
 
 def data(X):
@@ -64,10 +82,10 @@ def data(X):
 
 def logarithms(value, name):
     """Check a matrix of logarithms: minus infinity is the logarithm of zero and allowed."""
-    array = np.asarray(value)
+    array = _as_array(value, name, "(n_samples, n_components)")
     infinite = np.isneginf(array) if array.dtype.kind == "f" else np.zeros(array.shape, dtype=bool)
     real_array(np.where(infinite, 0.0, array), name, 2, "(n_samples, n_components)")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    return _for_kernel(array)
 
 
 def mean_vector(mean, n_features, like="X"):
@@ -93,9 +111,11 @@ def covariance_matrix(covariance, n_features=None, name="covariance"):
 
 
 def _check_positive_definite(covariance, name):
-    asymmetry = np.abs(covariance - covariance.T).max()
-    if asymmetry > SYMMETRY_TOLERANCE * np.abs(covariance).max():
-        raise ValueError(f"{name} must be symmetric; it differs from its transpose by {asymmetry:.3g}")
+    # As correlations, so that features of very different scales are judged alike.
+    scale = np.sqrt(np.abs(np.diag(covariance)))
+    asymmetry = np.abs(covariance - covariance.T)
+    if (asymmetry > SYMMETRY_TOLERANCE * np.outer(scale, scale)).any():
+        raise ValueError(f"{name} must be symmetric; it differs from its transpose by {asymmetry.max():.3g}")
     # The kernel that will be used decides, not another routine that may round differently.
     from gmm.formulas.gaussian import cholesky_kernel
 
@@ -156,20 +176,20 @@ def data_and_parameters(X, weights, means, covariances):
     return (X, *parameters(weights, means, covariances, X.shape[1]))
 
 
-def responsibilities(resp, n_samples=None, n_components=None):
+def responsibilities(resp, n_samples=None, n_components=None, name="resp"):
     """Check responsibilities, shape (n_samples, n_components): not negative, rows summing to one."""
-    resp = real_array(resp, "resp", 2, "(n_samples, n_components)")
+    resp = real_array(resp, name, 2, "(n_samples, n_components)")
     if n_samples is not None and resp.shape[0] != n_samples:
-        raise ValueError(f"resp must have {n_samples} rows, one for each sample; got {resp.shape[0]}")
+        raise ValueError(f"{name} must have {n_samples} rows, one for each sample; got {resp.shape[0]}")
     if n_components is not None and resp.shape[1] != n_components:
-        raise ValueError(f"resp must have {n_components} columns, one for each component; got {resp.shape[1]}")
+        raise ValueError(f"{name} must have {n_components} columns, one for each component; got {resp.shape[1]}")
     if (resp < 0).any():
         i, k = (int(axis) for axis in np.argwhere(resp < 0)[0])
-        raise ValueError(f"resp must not be negative; resp[{i}, {k}] is {resp[i, k]:g}")
+        raise ValueError(f"{name} must not be negative; {name}[{i}, {k}] is {resp[i, k]:g}")
     sums = resp.sum(axis=1)
     worst = int(np.abs(sums - 1.0).argmax())
     if abs(sums[worst] - 1.0) > SUM_TOLERANCE:
-        raise ValueError(f"each row of resp must sum to 1; row {worst} sums to {sums[worst]:.10g}")
+        raise ValueError(f"each row of {name} must sum to 1; row {worst} sums to {sums[worst]:.10g}")
     return resp
 
 

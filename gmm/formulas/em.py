@@ -270,9 +270,10 @@ def kl_divergence(q, log_p):
     ValueError
         If the shapes differ, or `q` or the exponential of `log_p` is not a matrix of responsibilities.
     """
-    q = check.responsibilities(q)
+    q = check.responsibilities(q, name="q")
     log_p = check.logarithms(log_p, "log_p")
-    check.responsibilities(np.exp(log_p), *q.shape)
+    with np.errstate(over="ignore"):
+        check.responsibilities(np.exp(log_p), *q.shape, name="exp(log_p)")
     return kl_divergence_kernel(q, log_p)
 
 
@@ -364,11 +365,20 @@ def parameter_change(old, new):
     ValueError
         If either state is not a valid mixture or the shapes differ.
     """
-    old = check.parameters(*old)
-    new = check.parameters(*new)
+    old = _state(old, "old")
+    new = _state(new, "new")
     if old[1].shape != new[1].shape:
         raise ValueError(f"old and new must have equal shapes; means have {old[1].shape}, {new[1].shape}")
     return parameter_change_kernel(*old, *new)
+
+
+def _state(state, name):
+    if not isinstance(state, (tuple, list)) or len(state) != 3:
+        raise ValueError(f"{name} must be a tuple (weights, means, covariances); got {state!r}")
+    try:
+        return check.parameters(*state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 @equation("eq-log-likelihood-change", kernel=has_converged_kernel)
@@ -503,7 +513,8 @@ def em(X, weights, means, covariances, *, tol=1e-6, max_iter=1000, reg_covar=0.0
     max_iter = check.count(max_iter, "max_iter", minimum=0)
     reg_covar = check.number(reg_covar, "reg_covar", minimum=0.0)
     check.reachable(joint_log_density_kernel(X, weights, means, covariances))
-    *found, n_iter, converged, singular = em_kernel(X, weights, means, covariances, tol, max_iter, reg_covar)
+    start = (weights.copy(), means.copy(), covariances.copy())  # without iterations the start itself is returned
+    *found, n_iter, converged, singular = em_kernel(X, *start, tol, max_iter, reg_covar)
     if singular >= 0:
         raise SingularCovarianceError(singular, n_iter)
     return EMResult(*found, n_iter=n_iter, converged=converged)
@@ -539,7 +550,7 @@ def em_steps(X, weights, means, covariances, *, reg_covar=0.0) -> Iterator[EMSte
     X, weights, means, covariances = check.data_and_parameters(X, weights, means, covariances)
     reg_covar = check.number(reg_covar, "reg_covar", minimum=0.0)
     check.reachable(joint_log_density_kernel(X, weights, means, covariances))
-    return _em_steps(X, weights, means, covariances, reg_covar)
+    return _em_steps(X, weights.copy(), means.copy(), covariances.copy(), reg_covar)
 
 
 def _em_steps(X, weights, means, covariances, reg_covar):
