@@ -1,8 +1,8 @@
 """The figures that chapters share. Each function draws into an Axes and returns it.
 
 Colours are those of Okabe and Ito, which stay distinct under the common kinds of colour blindness; markers and line
-styles repeat what colour says. `use_style` sets a transparent background and grey text, so that a figure reads on a light
-and on a dark page.
+styles repeat what colour says. `use_style` sets a transparent background and grey text, so that a figure reads on a
+light and on a dark page.
 """
 
 from __future__ import annotations

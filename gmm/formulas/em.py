@@ -156,15 +156,19 @@ def singular_component_kernel(covariances):
 
 
 @kernel
-def parameter_change_kernel(weights, means, covariances, new_weights, new_means, new_covariances):
+def largest_change_kernel(old, new):
     change = 0.0
-    for old, new in zip(weights.flat, new_weights.flat):
-        change = max(change, abs(new - old))
-    for old, new in zip(means.flat, new_means.flat):
-        change = max(change, abs(new - old))
-    for old, new in zip(covariances.flat, new_covariances.flat):
-        change = max(change, abs(new - old))
+    for p in range(old.shape[0]):
+        change = max(change, abs(new[p] - old[p]))
     return change
+
+
+@kernel
+def parameter_change_kernel(weights, means, covariances, new_weights, new_means, new_covariances):
+    in_weights = largest_change_kernel(weights, new_weights)
+    in_means = largest_change_kernel(means.ravel(), new_means.ravel())
+    in_covariances = largest_change_kernel(covariances.ravel(), new_covariances.ravel())
+    return max(in_weights, in_means, in_covariances)
 
 
 @kernel

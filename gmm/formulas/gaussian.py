@@ -148,7 +148,10 @@ def max_gaussian_log_likelihood_kernel(n, L):
 def univariate_log_density(x, mean, variance):
     r"""Log-density of a Gaussian in one dimension, :eq:`eq-univariate-log-density`.
 
-    .. math:: \log\mathcal N(x_i\mid\mu,\sigma^2) = -\tfrac12\Bigl(\log 2\pi + \log\sigma^2 + \frac{(x_i-\mu)^2}{\sigma^2}\Bigr)
+    .. math::
+
+        \log\mathcal N(x_i\mid\mu,\sigma^2)
+            = -\tfrac12\Bigl(\log 2\pi + \log\sigma^2 + \frac{(x_i-\mu)^2}{\sigma^2}\Bigr)
 
     Parameters
     ----------
@@ -348,7 +351,7 @@ def principal_axes(covariance):
 
 @equation("eq-ellipse-mass", kernel=ellipse_mass_kernel)
 def ellipse_mass(radius):
-    r"""Probability that a two-dimensional Gaussian puts inside its ellipse of Mahalanobis radius r, :eq:`eq-ellipse-mass`.
+    r"""Mass of a two-dimensional Gaussian inside its ellipse of Mahalanobis radius r, :eq:`eq-ellipse-mass`.
 
     .. math:: \Pr(\Delta \le r) = 1 - e^{-r^2/2}
 
