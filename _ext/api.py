@@ -1,9 +1,69 @@
-"""Helpers for the API pages: document a Numba function as the Python function it was made from."""
+"""The directive ``book-api``: document the public names that a module gives to the package ``gmm``.
+
+``.. book-api:: gmm.formulas.em`` writes the module's docstring, a table of its names and their full
+documentation under the names a reader uses (``gmm.em``, not ``gmm.formulas.em.em``). The names come from
+``gmm.__all__`` or, with the option ``:own:``, from the module's own ``__all__`` or its public definitions,
+under their full names.
+"""
+
+import inspect
+from importlib import import_module
+
+from docutils import nodes
+from docutils.parsers.rst import Directive, directives
+from docutils.statemachine import StringList
 
 
-def plain_function(app, modname):  # replaced below once gmm/formulas is known
-    return None
+def public_names(module, own):
+    """List the (full name, kind) pairs that ``module`` defines for readers, in the order of the source."""
+    if own:
+        home = module
+        names = getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]
+    else:
+        home = import_module("gmm")
+        names = home.__all__
+    found = []
+    for name in names:
+        thing = getattr(home, name)
+        if not (inspect.isfunction(thing) or inspect.isclass(thing)):
+            continue
+        if thing.__module__ == module.__name__ or (own and hasattr(module, "__path__")):
+            found.append((f"{home.__name__}.{name}", thing))
+    found.sort(key=lambda pair: inspect.getsourcelines(pair[1])[1])
+    return [
+        (name, "autoexception" if _is_error(thing) else "autoclass" if inspect.isclass(thing) else "autofunction")
+        for name, thing in found
+    ]
+
+
+def _is_error(thing):
+    return inspect.isclass(thing) and issubclass(thing, Exception)
+
+
+class BookApi(Directive):
+    """Write the reference of one module."""
+
+    required_arguments = 1
+    option_spec = {"own": directives.flag}  # noqa: RUF012 (docutils reads it from the class)
+
+    def run(self):
+        module = import_module(self.arguments[0])
+        names = public_names(module, "own" in self.options)
+        if not names:
+            raise self.error(f"{module.__name__} has no public names")
+        lines = [f".. py:module:: {module.__name__}", "", *(inspect.getdoc(module) or "").splitlines()]
+        lines += ["", ".. autosummary::", "   :nosignatures:", ""]
+        lines += [f"   ~{name}" for name, _ in names]
+        for name, kind in names:
+            lines += ["", f".. {kind}:: {name}"]
+            if kind == "autoclass":
+                lines += ["   :members:"]
+        content = StringList(lines, source=module.__file__)
+        node = nodes.Element()
+        self.state.nested_parse(content, self.content_offset, node)
+        return node.children
 
 
 def setup(app):
+    app.add_directive("book-api", BookApi)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,14 +14,34 @@ ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 
 # MyST ways to number an equation: the directive, and the dollar form with the label behind it.
-_DIRECTIVE = re.compile(
-    r"^(?P<fence>`{3,}|:{3,})\{math\}[ \t]*\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.M | re.S
-)
+_DIRECTIVE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{math\}[ \t]*\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.M | re.S)
 _DIRECTIVE_LABEL = re.compile(r"^:label:[ \t]*(?P<label>\S+)[ \t]*$", re.M)
 _DOLLARS = re.compile(r"\$\$(?P<body>.+?)\$\$[ \t]*\((?P<label>[^()\s]+)\)", re.S)
 _EQ_ROLE = re.compile(r"\{eq\}`(?:[^`<]*<)?(?P<label>[^`>]+)>?`")
-# Backtick and colon fences that show text instead of setting it.
-_CODE = re.compile(r"^(?P<fence>`{3,})(?!\{)[^\n]*\n.*?^(?P=fence)`*[ \t]*$", re.M | re.S)
+_FENCE = re.compile(r"^\s*(?P<fence>`{3,}|:{3,})(?P<name>\{[\w:-]+\})?(?P<rest>.*)$")
+# Directives whose content is shown, not set.
+_VERBATIM = {"{code}", "{code-block}", "{code-cell}", "{literalinclude}", "{eval-rst}"}
+
+
+def visible(text):
+    """Return MyST text without the content of code blocks."""
+    kept, fences = [], []  # of (fence, whether its content is hidden), innermost last
+    for line in text.splitlines():
+        match = _FENCE.match(line)
+        hidden = bool(fences) and fences[-1][1]
+        if match:
+            fence, name, rest = match["fence"], match["name"], match["rest"].strip()
+            closes = fences and not name and not rest and fence.startswith(fences[-1][0])
+            if closes:
+                fences.pop()
+            elif not hidden and (name or fence[0] == "`"):
+                fences.append((fence, name is None or name in _VERBATIM))
+                hidden = fences[-1][1]
+            if not hidden:
+                kept.append(line)
+        elif not hidden:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 @dataclass(frozen=True)
@@ -41,9 +61,7 @@ class Equation:
 def parts():
     """Read _toc.yml: a list of (caption, [files]) pairs."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [
-        (part["caption"], [entry["file"] for entry in part["chapters"]]) for part in toc["parts"]
-    ]
+    return [(part["caption"], [entry["file"] for entry in part["chapters"]]) for part in toc["parts"]]
 
 
 def notebooks():
@@ -84,7 +102,7 @@ def title(path):
 
 def equations_of(text, chapter=""):
     """List the numbered equations in MyST text, in order."""
-    text = _CODE.sub("", text)
+    text = visible(text)
     found = []
     for match in _DIRECTIVE.finditer(text):
         label = _DIRECTIVE_LABEL.search(match["body"])
@@ -103,4 +121,4 @@ def equations():
 
 def equation_references(text):
     """List the labels that ``{eq}`` roles in MyST text point at."""
-    return [match["label"].strip() for match in _EQ_ROLE.finditer(_CODE.sub("", text))]
+    return [match["label"].strip() for match in _EQ_ROLE.finditer(visible(text))]

@@ -78,6 +78,7 @@ def tidy(nb):
 
 def run(nb, cwd=BOOK):
     """Run a notebook in a new kernel and return it, tidy, with fresh outputs."""
+    nb = tidy(nb)
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -1,4 +1,4 @@
-"""Look at a page as a reader would: ``python tools/screenshot.py PAGE out.png [--dark] [--width 390] [--full]``.
+"""Look at a page as a reader would: ``python tools/screenshot.py PAGE out.png [--dark] [--full]``.
 
 PAGE is an address, a path to an HTML file, or the name of a page of the built book (``04`` is enough).
 Besides the picture it prints what went wrong: messages on the console, requests to the outside, TeX
@@ -22,7 +22,14 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+)
 PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
@@ -44,7 +51,8 @@ RAW_TEX = """() => [
   ...[...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.textContent),
   ...[...document.querySelectorAll("main .math")].filter(e => !e.querySelector("mjx-container"))
      .map(e => e.textContent.slice(0, 60)),
-  ...(document.querySelector("main").innerText.match(/\\\\(?:frac|sum|boldsymbol|mathbf|label|begin)\\b.{0,40}/g) || []),
+  ...(document.querySelector("main").innerText.match(
+      /\\\\(?:frac|sum|boldsymbol|mathbf|label|begin)\\b.{0,40}/g) || []),
 ]"""
 
 
@@ -84,9 +92,7 @@ class Visit:
 
     def __init__(self, running, url, width=1280, dark=False):
         scheme = "dark" if dark else "light"
-        self.context = running.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme
-        )
+        self.context = running.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.page = self.context.new_page()
         self.outside, self.messages = [], []
         self.page.route("**/*", self._route)

@@ -1,0 +1,138 @@
+"""Refreshing: what is stored depends on the cells and nothing else."""
+
+import base64
+import io
+import subprocess
+import sys
+
+import chapters
+import nbformat
+import numpy as np
+import pytest
+import refresh
+from images import difference, strip_notes
+from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from conftest import stale_pictures
+
+
+def drawn(shift=0.0, lift=0.0, notes=None, size=3.0):
+    """Draw a small plot whose first point moved by ``shift`` and its curve by ``lift``."""
+    figure = Figure(figsize=(4, size))
+    axes = figure.subplots()
+    x = np.linspace(0, 1, 9)
+    axes.scatter(x + shift * (x == 0), np.sin(6 * x), color="#0072b2")
+    axes.plot(x, np.cos(6 * x) + lift)
+    axes.set(xlim=(-0.2, 1.2), ylim=(-1.2, 1.2))
+    file = io.BytesIO()
+    figure.savefig(file, dpi=100, metadata=notes)
+    return file.getvalue()
+
+
+class TestPictures:
+    def test_notes_go_and_pixels_stay(self):
+        one, two = drawn(notes={"Author": "one"}), drawn(notes={"Author": "two"})
+        assert one != two
+        assert strip_notes(one) == strip_notes(two)
+        assert difference(strip_notes(one), one) is None
+        assert b"tEXt" not in strip_notes(one)
+
+    def test_a_moved_point_is_seen(self):
+        assert "blocks" in difference(drawn(), drawn(shift=0.05))
+
+    def test_another_size_is_seen(self):
+        assert "pixels" in difference(drawn(), drawn(size=3.5))
+
+    def test_anti_aliasing_is_not(self):
+        # about a fifth of a pixel: the edges of the curve change, and nothing a reader sees
+        nudged = drawn(lift=0.002)
+        assert nudged != drawn()
+        assert difference(drawn(), nudged) is None
+
+    def test_not_a_picture(self):
+        with pytest.raises(ValueError, match="PNG"):
+            strip_notes(b"GIF89a")
+
+    def test_stale_stored_figure_is_reported(self):
+        def outputs(*pngs):
+            return [{"data": {"image/png": base64.b64encode(png).decode()}} for png in pngs]
+
+        assert stale_pictures(outputs(drawn()), outputs(drawn())) is None
+        assert "1 stored" in stale_pictures(outputs(drawn()), outputs())
+        assert "figure 2" in stale_pictures(outputs(drawn(), drawn()), outputs(drawn(), drawn(shift=0.1)))
+
+
+FIGURE = """\
+import matplotlib.pyplot as plt
+fig, ax = plt.subplots(figsize=(2, 2))
+ax.plot([1, {y}])
+plt.show()"""
+
+
+def small_notebook(y=2):
+    nb = new_notebook(
+        cells=[
+            new_markdown_cell("# Title  \n", metadata={"editable": True}),
+            new_code_cell("1 + 1", metadata={"tags": ["a"], "jupyter": {"x": 1}}),
+            new_code_cell(FIGURE.format(y=y)),
+            new_code_cell(""),
+        ],
+    )
+    nb.metadata.update({"jupytext": {"text_representation": {}}, "kernelspec": {"name": "other"}})
+    return nb
+
+
+@pytest.mark.slow
+class TestRefresh:
+    def test_trims_and_keeps(self):
+        nb = refresh.run(small_notebook())
+        assert dict(nb.metadata) == refresh.METADATA
+        assert [dict(cell.metadata) for cell in nb.cells] == [{}, {"tags": ["a"]}, {}]
+        assert nb.cells[1].outputs[0].data["text/plain"] == "2"
+        assert nb.cells[0].source == "# Title"
+        png = base64.b64decode(nb.cells[2].outputs[0].data["image/png"])
+        assert b"tEXt" not in png
+
+    def test_ignores_the_settings_of_the_user(self, tmp_path, monkeypatch):
+        wanted = refresh.text(refresh.run(small_notebook()))
+        style = tmp_path / "matplotlibrc"
+        style.write_text("axes.facecolor: red\n")
+        monkeypatch.setenv("MATPLOTLIBRC", str(style))
+        monkeypatch.setenv("MPLBACKEND", "agg")
+        assert refresh.text(refresh.run(small_notebook())) == wanted
+
+    @pytest.mark.parametrize("path", chapters.notebooks()[-1:], ids=lambda path: path.stem)
+    def test_a_second_run_writes_the_same_bytes(self, path, tmp_path):
+        copy = tmp_path / path.name
+        copy.write_bytes(path.read_bytes())
+        refresh.refresh(copy)
+        first = copy.read_bytes()
+        assert refresh.refresh(copy) is False
+        assert copy.read_bytes() == first
+        nbformat.validate(chapters.read(copy))
+
+    def test_only_named_chapters(self):
+        assert [path.name for path in chapters.find(["04"])] == ["04_responsibilities.ipynb"]
+        assert chapters.find(["book/04_responsibilities.ipynb"]) == chapters.find(["04"])
+        with pytest.raises(SystemExit, match="99"):
+            chapters.find(["99"])
+
+
+@pytest.mark.slow
+def test_a_stale_figure_fails_the_notebook_test(tmp_path):
+    """End to end: nbval and this project's conftest, on a notebook whose figure has changed."""
+
+    def test_run(nb):
+        (tmp_path / "page.ipynb").write_text(refresh.text(nb), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest"]
+        command += [f"--rootdir={chapters.ROOT}", "-c", "pyproject.toml", str(tmp_path)]
+        return subprocess.run(command, cwd=chapters.ROOT, capture_output=True, text=True)
+
+    fresh = refresh.run(small_notebook())
+    result = test_run(fresh)
+    assert result.returncode == 0, result.stdout + result.stderr
+    fresh.cells[-1].outputs = refresh.run(small_notebook(y=-3)).cells[-1].outputs
+    result = test_run(fresh)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "stored figure is out of date" in result.stdout

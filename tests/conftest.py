@@ -1,0 +1,62 @@
+"""Shared by all tests: reproducible Hypothesis runs, random mixtures, a second Python process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a red test is the change's fault. HYPOTHESIS_PROFILE=explore looks further.
+settings.register_profile("book", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("explore", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
+
+
+def _random_covariance(rng, d, scales=None):
+    """A well-conditioned covariance, then each feature j measured in units of 1 / scales[j]."""
+    root = rng.normal(size=(d, d))
+    covariance = root @ root.T / d + 0.5 * np.eye(d)
+    scales = np.ones(d) if scales is None else np.asarray(scales)
+    covariance = covariance * np.outer(scales, scales)
+    return (covariance + covariance.T) / 2
+
+
+def _random_mixture(rng, n_components, d, offset=0.0, spread=2.0, scales=None):
+    """Weights, means and covariances of a random mixture about `offset`."""
+    weights = rng.dirichlet(np.full(n_components, 4.0))
+    scales = np.ones(d) if scales is None else np.asarray(scales)
+    means = offset + spread * rng.normal(size=(n_components, d)) * scales
+    covariances = np.array([_random_covariance(rng, d, scales) for _ in range(n_components)])
+    return weights, means, covariances
+
+
+@pytest.fixture(scope="session")
+def random_covariance():
+    return _random_covariance
+
+
+@pytest.fixture(scope="session")
+def random_mixture():
+    return _random_mixture
+
+
+@pytest.fixture(scope="session")
+def run_python():
+    """Run code in a fresh Python process and return what it printed."""
+
+    def run(code, **environment):
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+            timeout=300,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return run

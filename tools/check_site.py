@@ -1,0 +1,98 @@
+"""Check a built book without a browser or a network: ``python tools/check_site.py [folder]``.
+
+Every link must lead to a file and an anchor that exist, and no page may load a script, a style, a font
+or an image from elsewhere. Links that a reader may follow to the outside are not opened.
+"""
+
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+from bs4 import BeautifulSoup
+
+SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+LOADED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src"}
+_CSS_URL = re.compile(r"""(?:url\(\s*|@import\s+)['"]?((?:https?:)?//[^'")\s]+)""")
+
+
+def _soup(path):
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@cache
+def anchors(path):
+    """Return the ids and names that a page defines."""
+    page = _soup(path)
+    named = {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
+    return {tag["id"] for tag in page.find_all(id=True)} | named
+
+
+def _is_outside(address):
+    return bool(urlsplit(address).netloc)
+
+
+def _target(page, address):
+    """Return what is wrong with a link inside the book, or None."""
+    path, fragment = urldefrag(address)
+    target = (page.parent / unquote(path.split("?")[0])).resolve() if path else page
+    if target.is_dir():
+        target = target / "index.html"
+    if not target.exists():
+        return "no such file"
+    if fragment and target.suffix == ".html" and unquote(fragment) not in anchors(target):
+        return "no such anchor"
+    return None
+
+
+def problems_of(page):
+    """List the problems of one page as text."""
+    found = []
+    soup = _soup(page)
+    for tag in soup.find_all(["a", *LOADED]):
+        address = tag.get(LOADED.get(tag.name, "href"))
+        if not address or address.startswith(("mailto:", "data:", "javascript:")):
+            continue
+        if _is_outside(address):
+            if tag.name != "a" and tag.get("rel") != ["canonical"]:
+                found.append(f"loads {address}")
+        elif problem := _target(page, address):
+            found.append(f"{address}: {problem}")
+    for image in soup.find_all("img"):
+        if not image.get("alt", "").strip():
+            found.append(f"image without alt text: {str(image.get('src'))[:80]}")
+    for style in soup.find_all("style"):
+        found += [f"style loads {address}" for address in _CSS_URL.findall(style.text)]
+    for script in soup.find_all("script", src=False):
+        if match := re.search(r"""import\(?\s*['"](https?:[^'"]+)""", script.text):
+            found.append(f"script imports {match[1]}")
+    ids = [tag["id"] for tag in soup.find_all(id=True)]
+    found += [f"id used twice: {name}" for name in sorted({i for i in ids if ids.count(i) > 1})]
+    return found
+
+
+def pages(site=SITE):
+    """List the pages of the book in a built site."""
+    return sorted(path for path in Path(site).rglob("*.html") if "_static" not in path.parts)
+
+
+def problems(site=SITE):
+    """List every problem of a built site as "page: problem"."""
+    site = Path(site).resolve()
+    found = [f"{page.relative_to(site)}: {problem}" for page in pages(site) for problem in problems_of(page)]
+    for style in site.rglob("*.css"):
+        found += [
+            f"{style.relative_to(site)}: loads {address}"
+            for address in _CSS_URL.findall(style.read_text(encoding="utf-8"))
+        ]
+    return found
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if sys.argv[1:] else SITE
+    if not (folder / "index.html").exists():
+        sys.exit(f"there is no built book in {folder}; run make book first")
+    lines = problems(folder)
+    print("\n".join([*lines, f"{len(pages(folder))} pages, {len(lines)} problems"]))
+    sys.exit(bool(lines))
