@@ -52,8 +52,9 @@ class BookApi(Directive):
         if not names:
             raise self.error(f"{module.__name__} has no public names")
         lines = [f".. py:module:: {module.__name__}", "", *(inspect.getdoc(module) or "").splitlines()]
-        lines += ["", ".. autosummary::", "   :nosignatures:", ""]
-        lines += [f"   ~{name}" for name, _ in names]
+        home = names[0][0].rpartition(".")[0]
+        lines += ["", f".. currentmodule:: {home}", "", ".. autosummary::", "   :nosignatures:", ""]
+        lines += [f"   {name.removeprefix(home + '.')}" for name, _ in names]
         for name, kind in names:
             lines += ["", f".. {kind}:: {name}"]
             if kind == "autoclass":
