@@ -5,8 +5,16 @@ Nothing here shares a line or a trick with the package, so an agreement means so
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import mpmath as mp
 import pytest
+
+
+@lru_cache(maxsize=64)
+def _inverse_and_log_determinant(rows):
+    matrix = mp.matrix([list(row) for row in rows])
+    return mp.inverse(matrix), mp.log(mp.det(matrix))
 
 
 class Exact:
@@ -22,13 +30,17 @@ class Exact:
     def matrix(self, rows):
         return mp.matrix([[self.number(value) for value in row] for row in rows])
 
+    def inverse_and_log_determinant(self, covariance):
+        return _inverse_and_log_determinant(tuple(tuple(self.number(value) for value in row) for row in covariance))
+
     def mahalanobis_squared(self, x, mean, covariance):
+        inverse, _ = self.inverse_and_log_determinant(covariance)
         difference = self.vector(x) - self.vector(mean)
-        return (difference.T * mp.lu_solve(self.matrix(covariance), difference))[0]
+        return (difference.T * inverse * difference)[0]
 
     def gaussian_terms(self, x, mean, covariance):
         """The three terms of -2 log N: d log 2 pi, log determinant, squared Mahalanobis distance."""
-        log_determinant = mp.log(mp.det(self.matrix(covariance)))
+        _, log_determinant = self.inverse_and_log_determinant(covariance)
         return len(mean) * mp.log(2 * mp.pi), log_determinant, self.mahalanobis_squared(x, mean, covariance)
 
     def gaussian_log_density(self, x, mean, covariance):

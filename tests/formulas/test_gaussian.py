@@ -264,7 +264,7 @@ def test_principal_axes_of_a_known_ellipse():
 def test_mass_of_an_ellipse_is_the_chi_square_distribution_with_two_degrees(radius):
     assert gmm.ellipse_mass(radius) == pytest.approx(scipy.stats.chi2.cdf(radius**2, 2), rel=1e-13)
     with mp.workdps(50):
-        assert gmm.ellipse_mass(radius) == pytest.approx(float(1 - mp.exp(-mp.mpf(radius) ** 2 / 2)), rel=1e-15)
+        assert gmm.ellipse_mass(radius) == pytest.approx(float(1 - mp.exp(-(mp.mpf(radius) ** 2) / 2)), rel=1e-15)
 
 
 @pytest.mark.equation("eq-ellipse-mass")

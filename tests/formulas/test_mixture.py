@@ -71,8 +71,8 @@ def test_mixture_log_density_to_twelve_digits(exact, random_mixture, d, K, offse
     X, weights, means, covariances = problem(random_mixture, d, K, offset, ill_scaled)
     for value, x in zip(gmm.mixture_log_density(X, weights, means, covariances), X, strict=True):
         expected = exact.mixture_log_density(x, weights, means, covariances)
-        nearest = max(exact.joint_log_density(x, weights, means, covariances))
-        k = exact.joint_log_density(x, weights, means, covariances).index(nearest)
+        joint = exact.joint_log_density(x, weights, means, covariances)
+        k = joint.index(max(joint))
         scale = sum(map(abs, exact.gaussian_terms(x, means[k], covariances[k])))
         assert abs(value - expected) <= 1e-12 * scale
 
