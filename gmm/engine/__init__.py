@@ -1,0 +1,78 @@
+"""The engine: the book's mathematics arranged for the processor.
+
+`one_pass` is its heart: given for each component a log coefficient, a centre and a precision factor, it returns the
+log-likelihood and the weighted moments about the centres. `fit_em` puts the M-step and the loop around it; `score_samples` and
+its neighbours are the same pass with its results written out.
+
+========================  =====================================================================================
+``full diag spherical tied``  the four covariance structures: E-step, moments, M-step, loop (start reading here)
+``softmax exp``           log joints to responsibilities
+``simd blocks``           vector registers; blocks of samples, chunks of blocks
+``small_algebra``         Cholesky factors
+``kmeans``                k-means and its seeding
+``em passes scoring starts``  what Python calls
+``samples threads compilation``  layouts of X, threads, the compiler
+========================  =====================================================================================
+
+Contracts: float64 arithmetic whatever X's type and layout; the same bits for any number of threads; memory beside X, the results and
+the parameters independent of n; quadratic forms of differences, never expanded squares; no global random state.
+"""
+
+from gmm.engine.em import EMResult, Failure, fit_em
+from gmm.engine.kmeans import KMeansResult, kmeans, kmeans_labels, kmeans_plusplus
+from gmm.engine.parameters import (
+    CovarianceError,
+    Parameters,
+    log_coefficients,
+    make_parameters,
+    parameters_from_precisions,
+    precisions,
+)
+from gmm.engine.passes import Statistics, m_step, one_pass
+from gmm.engine.scoring import (
+    log_likelihood,
+    log_responsibilities,
+    predict,
+    predict_proba,
+    score_samples,
+    weighted_log_prob,
+)
+from gmm.engine.starts import (
+    parameters_from_centres,
+    parameters_from_labels,
+    parameters_from_responsibilities,
+    statistics,
+)
+from gmm.engine.structures import STRUCTURES
+from gmm.engine.threads import default_n_threads
+
+__all__ = [
+    "STRUCTURES",
+    "CovarianceError",
+    "EMResult",
+    "Failure",
+    "KMeansResult",
+    "Parameters",
+    "Statistics",
+    "default_n_threads",
+    "fit_em",
+    "kmeans",
+    "kmeans_labels",
+    "kmeans_plusplus",
+    "log_coefficients",
+    "log_likelihood",
+    "log_responsibilities",
+    "m_step",
+    "make_parameters",
+    "one_pass",
+    "parameters_from_centres",
+    "parameters_from_labels",
+    "parameters_from_precisions",
+    "parameters_from_responsibilities",
+    "precisions",
+    "predict",
+    "predict_proba",
+    "score_samples",
+    "statistics",
+    "weighted_log_prob",
+]

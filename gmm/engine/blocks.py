@@ -1,0 +1,70 @@
+"""Blocks of samples: how data reach the kernels.
+
+A kernel never sees the whole of X. It works on a *block* of some hundred samples, held transposed (one row per feature)
+so that a vector register holds one feature of several samples and no kernel needs a horizontal sum in its inner loop.
+
+Blocks are grouped into *chunks*. A chunk has its own statistics, and the statistics of the chunks are added in order.
+The chunks depend on n, d and K only, so any number of threads gives the same bits; and adding chunk by chunk keeps the
+rounding error of a sum over n samples near that of a sum over one chunk.
+"""
+
+import numpy as np
+
+from gmm.engine.compilation import block, inlined
+from gmm.engine.simd import WIDE
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest register
+SPARE = 8  # doubles added to each row: rows a power of two apart would compete for the same lines of the L1 cache
+MAX_CHUNKS = 32
+MIN_CHUNK_SAMPLES = 2048
+# Doubles of X that are copied at a time when X is not C-ordered float64: half a MB.
+SLAB_VALUES = 65536
+
+
+def block_length(n_samples, n_features):
+    """Samples in a block: a multiple of WIDE; long enough to amortise a block's overhead, short enough for the cache."""
+    longest = 512 if n_features <= 32 else 256
+    return min(longest, -(-max(n_samples, 1) // WIDE) * WIDE)
+
+
+def chunk_length(n_samples, n_features):
+    """Samples in a chunk: whole blocks, at most MAX_CHUNKS chunks of at least MIN_CHUNK_SAMPLES samples."""
+    length = block_length(n_samples, n_features)
+    samples = max(MIN_CHUNK_SAMPLES, -(-n_samples // MAX_CHUNKS))
+    return -(-samples // length) * length
+
+
+@inlined
+def workspace(rows, length):
+    """A (rows, length + SPARE) array that starts on a cache line: aligned vectors load up to twice as fast."""
+    row = length + SPARE
+    memory = np.empty(rows * row + ALIGNMENT // 8)
+    start = (-(memory.ctypes.data // 8)) % (ALIGNMENT // 8)
+    return memory[start : start + rows * row].reshape(rows, row)
+
+
+@block
+def load_block(X, start, size, padded, shift, scale, x):
+    """Copy samples start … start + size - 1 to x, transposed: x[j, b] = (X[start + b, j] - shift[j]) * scale.
+
+    The block is filled up to `padded` samples (a multiple of WIDE) with copies of its first sample; whoever sums over
+    a block gives them weight zero.
+    """
+    for j in range(X.shape[1]):
+        for b in range(size):
+            x[j, b] = (X[start + b, j] - shift[j]) * scale
+        for b in range(size, padded):
+            x[j, b] = x[j, 0]
+
+
+@block
+def load_responsibilities(given, start, size, padded, sample_weight, r):
+    """r[k, b] = w_b given[start + b, k]; zero in the padding."""
+    for k in range(r.shape[0]):
+        for b in range(size):
+            r[k, b] = given[start + b, k]
+        if sample_weight.size > 0:
+            for b in range(size):
+                r[k, b] *= sample_weight[start + b]
+        for b in range(size, padded):
+            r[k, b] = 0.0

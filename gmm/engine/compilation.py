@@ -1,0 +1,56 @@
+"""How the engine's functions are compiled.
+
+Two kinds of function, both at module level (a closure over a jitted function would miss Numba's on-disk cache in
+every process):
+
+``@inlined``
+    A building block. It has no cache of its own: its code is compiled into the entries that call it.
+``@entry``
+    A function that Python calls. Cached on disk, and it releases the GIL, so that plain Python threads run it side
+    by side. No threading layer of Numba's is ever loaded.
+"""
+
+from pathlib import Path
+
+from numba import njit
+
+# Reassociation lets sums vectorise, contraction fuses multiply and add. NaN and infinity keep their meaning
+# (never `nnan`, `ninf`), so that a bad number in the data reaches the log-likelihood and is reported.
+FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
+
+_HERE = Path(__file__).parent
+
+
+def _package_stamp():
+    """Newest change and total size of the engine's sources."""
+    stats = [path.stat() for path in _HERE.glob("*.py")]
+    return max(stat.st_mtime for stat in stats), sum(stat.st_size for stat in stats)
+
+
+_STAMP = _package_stamp()
+
+
+def inlined(function):
+    """Compile a building block that is always inlined into its caller."""
+    return njit(error_model="numpy", fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)(
+        function
+    )
+
+
+def block(function):
+    """Compile a building block that stays a function of its own (it is large, or called from several places)."""
+    return njit(error_model="numpy", fastmath=FASTMATH, no_cpython_wrapper=True)(function)
+
+
+def entry(function):
+    """Compile a function that Python calls: cached on disk, GIL released.
+
+    Numba stamps a cache file with the change time of the function's own source file only. The code of an entry
+    comes from several modules here, so the stamp is widened to all of them: editing any one recompiles.
+    """
+    dispatcher = njit(error_model="numpy", fastmath=FASTMATH, cache=True, nogil=True)(function)
+    try:
+        dispatcher._cache._cache_file._source_stamp = _STAMP
+    except AttributeError:  # another Numba keeps its stamp elsewhere; caching still works
+        pass
+    return dispatcher

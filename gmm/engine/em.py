@@ -1,0 +1,280 @@
+"""The EM loop.
+
+Small and middling data run in compiled bouts of many iterations; with several threads, or where X has to be converted slab by
+slab, Python runs one iteration at a time. Both do the same arithmetic in the same order: the bits agree.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from gmm.engine import passes, threads
+from gmm.engine.parameters import Parameters, coefficients_from, make_parameters
+from gmm.engine.samples import Samples, as_sample_weight
+from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
+from gmm.engine.structures import KERNELS, factors_from, pass_cost, precisions_cholesky_from
+
+# Operations of one compiled bout, about a tenth of a second: after each, Python can hear Ctrl-C.
+BOUT = 2e9
+# Means this many standard deviations from the origin are stored relative to a shift, so that they do not round.
+FAR_FROM_ORIGIN = 16.0
+# Squares of values beyond 2**±256 come near the ends of float64's range.
+LARGEST_EXPONENT = 256
+
+
+class Failure(NamedTuple):
+    """Why a fit stopped. `kind` is 'covariance' (of `component`; -1 where it is shared) or 'log_likelihood'."""
+
+    kind: str
+    component: int
+    iteration: int
+    message: str
+
+
+class EMResult(NamedTuple):
+    """`log_likelihoods[t]` is the weighted mean per sample in the E-step of iteration t + 1, before its M-step.
+
+    `parameters` are those of the last M-step that succeeded; `history` those after every M-step, if recorded.
+    """
+
+    parameters: Parameters
+    log_likelihoods: np.ndarray
+    n_iter: int
+    converged: bool
+    failure: Failure | None
+    history: list | None
+    stopped: bool
+
+
+class _State:
+    """The parameters in the kernels' units, x' = (x - shift) * scale."""
+
+    def __init__(self, parameters):
+        p = parameters
+        self.covariance_type = p.covariance_type
+        self.kernels = KERNELS[p.covariance_type]
+        variances = {
+            "full": lambda c: np.einsum("kjj->kj", c),
+            "tied": np.diagonal,
+            "diag": lambda c: c,
+            "spherical": lambda c: c[:, None],
+        }[p.covariance_type](p.covariances)
+        with np.errstate(over="ignore"):
+            centre = p.weights @ p.means
+            spread = np.abs(p.means - centre).max(axis=0) + np.sqrt(
+                np.max(np.atleast_2d(variances), axis=0)
+            )
+        self.shift = np.where(np.abs(centre) > FAR_FROM_ORIGIN * spread, centre, 0.0)
+        exponent = math.frexp(float(np.max(spread)))[1]
+        # A power of two: scaling rounds nothing.
+        self.scale = math.ldexp(1.0, -exponent) if abs(exponent) > LARGEST_EXPONENT else 1.0
+        self.weights = p.weights.copy()
+        self.means = np.ascontiguousarray((p.means - self.shift) * self.scale)
+        self.covariances = p.covariances * self.scale * self.scale
+        self.factors = factors_from(p.precisions_cholesky, p.covariance_type) / self.scale
+        self._factors_changed()
+        if p.covariance_type == "tied":
+            self.reference = np.ascontiguousarray((centre - self.shift) * self.scale)
+            self.scatter = np.zeros((1, *p.covariances.shape))
+            self.scatter_known = False
+            self.far_apart = False
+
+    def _factors_changed(self):
+        d = self.means.shape[1]
+        self.coefficients = coefficients_from(self.weights, self.factors, self.covariance_type, d)
+        self.coefficients = np.ascontiguousarray(self.coefficients)
+
+    @property
+    def arrays(self):
+        return self.weights, self.means, self.covariances, self.factors, self.coefficients
+
+    def parameters(self):
+        return Parameters(
+            self.covariance_type,
+            self.weights.copy(),
+            self.means / self.scale + self.shift,
+            self.covariances / self.scale / self.scale,
+            precisions_cholesky_from(self.factors, self.covariance_type) * self.scale,
+        )
+
+    def log_unit(self):
+        """What to add to the log-likelihood of a scaled sample."""
+        return self.means.shape[1] * math.log(self.scale)
+
+
+def _compiled_bout(state, samples, weights, total_weight, reg_covar, tol, previous, history):
+    arguments = (
+        samples.X, weights, total_weight, samples.chunk, samples.length, samples.shift, samples.scale,
+        reg_covar, tol, state.arrays, previous, history,
+    )  # fmt: skip
+    if state.covariance_type != "tied":
+        return state.kernels.fit(*arguments)
+    result = state.kernels.fit(*arguments, state.reference, state.scatter, state.scatter_known)
+    state.scatter_known = state.scatter_known or result[0] > 0
+    return result
+
+
+def _one_iteration(
+    state, samples, weights, total_weight, reg_covar, tol, previous, history, n_threads
+):
+    """The same as a compiled bout of one iteration."""
+    new = tuple(np.empty_like(array) for array in state.arrays)
+    options = {"sample_weight": weights, "n_threads": n_threads}
+    tied = KERNELS["tied"]
+    if state.covariance_type != "tied":
+        total, *moments = passes.raw_pass(
+            samples,
+            state.covariance_type,
+            state.coefficients,
+            state.means,
+            state.factors,
+            **options,
+        )
+        failed_at = lambda: state.kernels.step(*moments, reg_covar, state.arrays, new)  # noqa: E731
+    elif state.far_apart:
+        factors = passes.shared_factor(state.factors, len(state.means))
+        total, *moments = passes.raw_pass(
+            samples, "full", state.coefficients, state.means, factors, **options
+        )
+        failed_at = lambda: tied.step_pooled(*moments, reg_covar, state.arrays, new)  # noqa: E731
+    else:
+        centres = np.empty_like(state.means)
+        if (
+            tied.prepare(state.weights, state.means, state.reference, state.factors, centres)
+            > tied.TOO_FAR
+        ):
+            return 0, FAR_APART, -1
+        total, counts, first, scatter = passes.raw_tied_pass(
+            samples,
+            state.coefficients,
+            centres,
+            state.factors,
+            state.reference,
+            not state.scatter_known,
+            **options,
+        )
+        if not state.scatter_known:
+            state.scatter[0] = scatter
+            state.scatter_known = True
+        failed_at = lambda: tied.step(  # noqa: E731
+            counts, first, state.scatter[0], state.reference, reg_covar, state.arrays, new
+        )
+    mean = total / total_weight
+    history[0] = mean
+    if not math.isfinite(mean):
+        return 1, BAD_LIKELIHOOD, -1
+    failed = failed_at()
+    if failed >= 0:
+        if state.covariance_type == "tied":
+            return (1, BAD_COVARIANCE, -1) if state.far_apart else (0, FAR_APART, -1)
+        return 1, BAD_COVARIANCE, failed
+    for array, value in zip(state.arrays, new, strict=True):
+        array[...] = value
+    return 1, CONVERGED if abs(mean - previous) < tol else RUNNING, -1
+
+
+def _failure(status, component, iteration, covariance_type, value):
+    if status == BAD_LIKELIHOOD:
+        message = (
+            f"The log-likelihood is {value} in iteration {iteration}: X holds values that are not finite, or samples lie "
+            "so far from every component that their density underflows."
+        )
+        return Failure("log_likelihood", -1, iteration, message)
+    name = (
+        "The tied covariance"
+        if covariance_type == "tied"
+        else f"The covariance of component {component}"
+    )
+    message = f"{name} is not positive definite after the M-step of iteration {iteration}."
+    return Failure("covariance", component, iteration, message)
+
+
+def fit_em(
+    X,
+    parameters,
+    means=None,
+    covariances=None,
+    covariance_type=None,
+    *,
+    reg_covar=1e-6,
+    tol=1e-3,
+    max_iter=100,
+    sample_weight=None,
+    n_threads=None,
+    callback=None,
+    record_parameters=False,
+):
+    """Fit a mixture by EM from given parameters.
+
+    Each iteration takes the mean log-likelihood of the current parameters (E-step), then the M-step; the loop ends when that
+    mean has changed by less than `tol` since the iteration before, or after `max_iter` iterations: scikit-learn's rule.
+
+    Parameters
+    ----------
+    X : (n, d) numeric array of any layout
+    parameters : Parameters; or weights, followed by means, covariances, covariance_type
+    reg_covar : added to the diagonal of every covariance
+    tol, max_iter : see above; tol=0 runs all of max_iter
+    sample_weight : (n,) non-negative, or None
+    n_threads : int or None (`default_n_threads`); the result is the same to the last bit
+    callback : ``callback(iteration, log_likelihood, parameters)`` after each M-step; a true result stops the loop
+    record_parameters : keep the parameters of every iteration in ``result.history``
+
+    Returns
+    -------
+    EMResult. A covariance that collapses or a log-likelihood that is not finite is no exception: see ``result.failure``.
+
+    Raises
+    ------
+    ValueError, TypeError for arguments that do not fit; CovarianceError for starting covariances.
+    """
+    if not isinstance(parameters, Parameters):
+        parameters = make_parameters(parameters, means, covariances, covariance_type)
+    state = _State(parameters)
+    samples = Samples(X, state.shift, state.scale)
+    if samples.n_features != parameters.n_features:
+        raise ValueError(
+            f"X has {samples.n_features} features, but the parameters have {parameters.n_features}."
+        )
+    weights = as_sample_weight(sample_weight, samples.n_samples)
+    total_weight = float(weights.sum()) if weights.size else float(samples.n_samples)
+    n_threads = threads.resolve_n_threads(n_threads)
+    reg_covar = float(reg_covar) * state.scale * state.scale
+    tol, max_iter = float(tol), int(max_iter)
+
+    cost = pass_cost(
+        state.covariance_type, samples.n_samples, samples.n_features, parameters.n_components
+    )
+    watched = callback is not None or record_parameters
+    bout = 1 if watched else max(1, int(BOUT / cost))
+    compiled = samples.native and (n_threads == 1 or cost <= passes.WORTH_A_THREAD)
+    log_likelihoods = np.empty(max_iter)
+    history = [] if record_parameters else None
+    done, previous, status, component, stopped = 0, -math.inf, RUNNING, -1, False
+    while done < max_iter and status in (RUNNING, FAR_APART) and not stopped:
+        ahead = log_likelihoods[done : min(done + bout, max_iter)]
+        arguments = (state, samples, weights, total_weight, reg_covar, tol, previous, ahead)
+        if compiled and not getattr(state, "far_apart", False):
+            n_done, status, component = _compiled_bout(*arguments)
+        else:
+            n_done, status, component = _one_iteration(*arguments, n_threads)
+        if status == FAR_APART:
+            state.far_apart = True  # and it stays so: the choice depends on the data alone
+        if n_done == 0:
+            continue
+        done += n_done
+        previous = float(log_likelihoods[done - 1])
+        if watched and status in (RUNNING, CONVERGED):
+            now = state.parameters()
+            if record_parameters:
+                history.append(now)
+            if callback is not None:
+                stopped = bool(callback(done, previous + state.log_unit(), now))
+    failure = None
+    values = log_likelihoods[:done] + state.log_unit()
+    if status in (BAD_LIKELIHOOD, BAD_COVARIANCE):
+        failure = _failure(status, component, done, state.covariance_type, values[-1])
+    return EMResult(
+        state.parameters(), values, done, status == CONVERGED, failure, history, stopped
+    )

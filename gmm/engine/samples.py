@@ -1,0 +1,79 @@
+"""Access to X in the form the kernels read: C-ordered float64, with no copy where it already is, slab by slab otherwise."""
+
+import numpy as np
+
+from gmm.engine.blocks import SLAB_VALUES, block_length, chunk_length
+
+NO_WEIGHTS = np.empty(0)
+NO_TABLE = np.empty((0, 0))
+
+
+class _Borrowed:
+    """Presents read-only memory as writeable: Numba would compile every kernel again for read-only arrays.
+
+    The kernels never write to X.
+    """
+
+    def __init__(self, array):
+        self.owner = array
+        self.__array_interface__ = dict(
+            array.__array_interface__, data=(array.__array_interface__["data"][0], False)
+        )
+
+
+class Samples:
+    """X (n, d) as the kernels see it, with the shift and scale they apply: (x - shift) * scale."""
+
+    def __init__(self, X, shift=None, scale=1.0):
+        X = np.asarray(X)
+        if X.ndim != 2:
+            raise ValueError(f"X must have two dimensions, got shape {X.shape}.")
+        if X.dtype.kind not in "fiub":
+            raise TypeError(f"X must be numeric, got dtype {X.dtype}.")
+        if X.shape[0] == 0 or X.shape[1] == 0:
+            raise ValueError(
+                f"X must have at least one sample and one feature, got shape {X.shape}."
+            )
+        native = (
+            X.dtype == np.float64 and X.dtype.isnative and X.flags.c_contiguous and X.flags.aligned
+        )
+        if not native and X.size <= SLAB_VALUES:
+            X, native = np.ascontiguousarray(X, dtype=np.float64), True
+        if native and not X.flags.writeable:
+            X = np.asarray(_Borrowed(X))
+        self.X = X
+        self.native = native
+        self.n_samples, self.n_features = X.shape
+        self.shift = np.zeros(self.n_features) if shift is None else shift
+        self.scale = scale
+        self.length = block_length(self.n_samples, self.n_features)
+        self.chunk = chunk_length(self.n_samples, self.n_features)
+
+    def slab_samples(self, n_columns):
+        """Samples (whole blocks) of a slab with n_columns values each."""
+        return max(1, SLAB_VALUES // (n_columns * self.length)) * self.length
+
+    def slabs(self, start, stop, given=None, n_columns=0):
+        """Yield (rows, first, low, high): samples low … high - 1 are rows[first : first + high - low].
+
+        One slab if X can be read in place and no table of responsibilities goes along with it.
+        """
+        if self.native and given is None:
+            yield self.X, start, start, stop
+            return
+        step = self.slab_samples(max(self.n_features, n_columns))
+        for low in range(start, stop, step):
+            high = min(low + step, stop)
+            # Without a copy where X is native. A slab holds whole blocks, so the bits of the result do not depend on it.
+            yield np.ascontiguousarray(self.X[low:high], dtype=np.float64), 0, low, high
+
+
+def as_sample_weight(sample_weight, n_samples):
+    if sample_weight is None:
+        return NO_WEIGHTS
+    weights = np.ascontiguousarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), got {weights.shape}.")
+    if not (np.all(np.isfinite(weights)) and np.all(weights >= 0.0) and weights.sum() > 0.0):
+        raise ValueError("sample_weight must be finite and non-negative, and not all zero.")
+    return weights if weights.flags.writeable else np.asarray(_Borrowed(weights))

@@ -1,0 +1,229 @@
+"""Explicit vectors of float64: what the processor's registers hold.
+
+LLVM can vectorise a loop by itself, but it then keeps the running sums of a matrix product in memory, and on many
+AVX-512 processors it uses half of the register's width. The kernels that do most of the work are therefore written
+with vectors. A *wide* vector is several registers side by side (32 samples on AVX-512), which gives the processor
+enough independent sums to keep both of its multiply-add units busy; a *narrow* one is a single register.
+
+LLVM lowers these types on every processor, so the code runs everywhere; the lengths below suit the one at hand.
+
+======================== ==========================================
+``wide(x)``, ``narrow(x)``   a vector with ``x`` in every lane
+``load_wide(a, i, b)``       ``a[i, b], a[i, b + 1], …`` of a C-ordered 2-D array (also ``load_narrow``)
+``store(a, i, b, v)``        the reverse
+``add sub mul div``          lane by lane
+``fma(a, b, c)``             ``a * b + c``, fused where the processor can
+``maximum(a, b)``            the larger; ``a`` where either is NaN
+``zero_below(x, bound, v)``  ``v``, but 0 where ``x < bound``
+``where_less(a, b, x, y)``     ``x`` where ``a < b``, else ``y``
+``times_power_of_two(p, t)`` ``p * 2**n`` where ``n`` is in the low bits of ``t`` (see `exp`)
+``total(v)``                 the sum of the lanes
+======================== ==========================================
+"""
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.core.datamodel.models import PrimitiveModel
+from numba.extending import intrinsic, register_model
+
+
+def _lanes():
+    """Float64 lanes of one register: 8 with AVX-512, else 4 (AVX2), else 2 (SSE2, NEON)."""
+    features = config.CPU_FEATURES
+    if features is None:
+        features = "" if config.CPU_NAME == "generic" else llvm.get_host_cpu_features().flatten()
+    return 8 if "+avx512f" in features else 4 if "+avx2" in features else 2
+
+
+NARROW = _lanes()
+# 32 registers hold 4 wide sums of 4 registers each beside the operands; processors with 16 registers hold half.
+WIDE = NARROW * (4 if NARROW == 8 else 2)
+
+
+class Vector(types.Type):
+    """Numba's type of a vector of `lanes` float64 values."""
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        super().__init__(name=f"Vector({lanes})")
+
+
+@register_model(Vector)
+class _VectorModel(PrimitiveModel):
+    def __init__(self, manager, vector):
+        super().__init__(manager, vector, ir.VectorType(ir.DoubleType(), vector.lanes))
+
+
+_NARROW_TYPE = Vector(NARROW)
+_WIDE_TYPE = Vector(WIDE)
+_INT = ir.IntType(64)
+# Multiply and add may fuse. No reassociation: the order of the sums is written out, and `exp` depends on its rounding.
+_FLAGS = ("contract",)
+
+
+def _splat(builder, scalar, lanes):
+    vector_type = ir.VectorType(scalar.type, lanes)
+    one = builder.insert_element(
+        ir.Constant(vector_type, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
+    )
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(one, ir.Constant(vector_type, ir.Undefined), mask)
+
+
+def _splat_intrinsic(vector):
+    def codegen(context, builder, signature, args):
+        return _splat(builder, args[0], vector.lanes)
+
+    return codegen
+
+
+@intrinsic
+def wide(typing_context, x):
+    return _WIDE_TYPE(types.float64), _splat_intrinsic(_WIDE_TYPE)
+
+
+@intrinsic
+def narrow(typing_context, x):
+    return _NARROW_TYPE(types.float64), _splat_intrinsic(_NARROW_TYPE)
+
+
+def _pointer(context, builder, array_type, array, row, column, lanes):
+    """Address of ``array[row, column]`` as a pointer to a vector; rows are contiguous."""
+    view = context.make_array(array_type)(context, builder, array)
+    row_length = builder.extract_value(view.shape, 1)
+    offset = builder.add(builder.mul(row, row_length), column)
+    element = builder.gep(view.data, [offset])
+    return builder.bitcast(element, ir.VectorType(ir.DoubleType(), lanes).as_pointer())
+
+
+def _load_intrinsic(vector):
+    def typed(array, row, column):
+        def codegen(context, builder, signature, args):
+            return builder.load(
+                _pointer(context, builder, signature.args[0], *args, vector.lanes), align=8
+            )
+
+        return vector(array, types.intp, types.intp), codegen
+
+    return typed
+
+
+@intrinsic
+def load_wide(typing_context, array, row, column):
+    return _load_intrinsic(_WIDE_TYPE)(array, row, column)
+
+
+@intrinsic
+def load_narrow(typing_context, array, row, column):
+    return _load_intrinsic(_NARROW_TYPE)(array, row, column)
+
+
+@intrinsic
+def store(typing_context, array, row, column, v):
+    def codegen(context, builder, signature, args):
+        target = _pointer(context, builder, signature.args[0], *args[:3], v.lanes)
+        builder.store(args[3], target, align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, v), codegen
+
+
+def _binary(operation, a, b):
+    def codegen(context, builder, signature, args):
+        return getattr(builder, operation)(*args, flags=_FLAGS)
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def add(typing_context, a, b):
+    return _binary("fadd", a, b)
+
+
+@intrinsic
+def sub(typing_context, a, b):
+    return _binary("fsub", a, b)
+
+
+@intrinsic
+def mul(typing_context, a, b):
+    return _binary("fmul", a, b)
+
+
+@intrinsic
+def div(typing_context, a, b):
+    return _binary("fdiv", a, b)
+
+
+@intrinsic
+def fma(typing_context, a, b, c):
+    def codegen(context, builder, signature, args):
+        vector = args[0].type
+        function_type = ir.FunctionType(vector, [vector] * 3)
+        name = f"llvm.fmuladd.v{a.lanes}f64"
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, function_type, name), args
+        )
+
+    return a(a, b, c), codegen
+
+
+@intrinsic
+def maximum(typing_context, a, b):
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered(">", args[1], args[0]), args[1], args[0])
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def zero_below(typing_context, x, bound, v):
+    def codegen(context, builder, signature, args):
+        below = builder.fcmp_ordered("<", args[0], args[1])
+        return builder.select(below, ir.Constant(args[2].type, [0.0] * v.lanes), args[2])
+
+    return v(x, bound, v), codegen
+
+
+@intrinsic
+def where_less(typing_context, a, b, x, y):
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
+    return x(a, b, x, y), codegen
+
+
+@intrinsic
+def times_power_of_two(typing_context, p, t):
+    def codegen(context, builder, signature, args):
+        whole = ir.VectorType(_INT, p.lanes)
+        bits = [builder.bitcast(arg, whole) for arg in args]
+        exponent = builder.shl(bits[1], ir.Constant(whole, [52] * p.lanes))
+        return builder.bitcast(builder.add(bits[0], exponent), args[0].type)
+
+    return p(p, t), codegen
+
+
+@intrinsic
+def total(typing_context, v):
+    def codegen(context, builder, signature, args):
+        # Halve until one lane is left: a fixed order, and log2(lanes) steps.
+        vector, lanes = args[0], v.lanes
+        while lanes > 1:
+            lanes //= 2
+            halves = [
+                builder.shuffle_vector(
+                    vector,
+                    ir.Constant(vector.type, ir.Undefined),
+                    ir.Constant(
+                        ir.VectorType(ir.IntType(32), lanes), list(range(start, start + lanes))
+                    ),
+                )
+                for start in (0, lanes)
+            ]
+            vector = builder.fadd(*halves)
+        return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+    return types.float64(v), codegen

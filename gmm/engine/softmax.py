@@ -1,0 +1,126 @@
+"""From log joints to responsibilities, a block at a time."""
+
+import math
+
+from gmm.engine.compilation import block
+from gmm.engine.exp import exp
+from gmm.engine.simd import WIDE, add, div, load_wide, maximum, mul, store, sub, total, wide
+
+LOWEST = -1.7976931348623157e308
+
+
+@block
+def responsibilities(log_joint, size, padded, sample_weight, start, scratch):
+    """Turn log joints into (weighted) responsibilities in place and return the block's log-likelihood.
+
+    log_joint[k, b] = log π_k + log N(x_b | μ_k, Σ_k) becomes w_b r_bk, with columns size … padded - 1 set to zero.
+    The result is Σ_b w_b log Σ_k exp(log_joint[k, b]). `sample_weight` is empty where every weight is 1.
+    `scratch` is a (2, padded) workspace.
+    """
+    n_components = log_joint.shape[0]
+    weighted = sample_weight.size > 0
+    tops = wide(0.0)
+    product = wide(1.0)
+    for b in range(0, padded, WIDE):
+        # Log-sum-exp subtracts the maximum: every exponent is <= 0 and one of them is 0.
+        top = load_wide(log_joint, 0, b)
+        for k in range(1, n_components):
+            top = maximum(top, load_wide(log_joint, k, b))
+        top = maximum(top, wide(LOWEST))  # -inf - -inf would be NaN
+        evidence = wide(0.0)
+        for k in range(n_components):
+            e = exp(sub(load_wide(log_joint, k, b), top))
+            store(log_joint, k, b, e)
+            evidence = add(evidence, e)
+        inverse = div(wide(1.0), evidence)
+        for k in range(n_components):
+            store(log_joint, k, b, mul(load_wide(log_joint, k, b), inverse))
+        if weighted or b + WIDE > size:
+            store(scratch, 0, b, top)
+            store(scratch, 1, b, evidence)
+            for c in range(max(size, b), b + WIDE):  # the padding counts for nothing
+                scratch[0, c] = 0.0
+                scratch[1, c] = 1.0
+                for k in range(n_components):
+                    log_joint[k, c] = 0.0
+            top = load_wide(scratch, 0, b)
+            evidence = load_wide(scratch, 1, b)
+        tops = add(tops, top)
+        # One logarithm of a product of up to 16 evidences: each is in [1, K], so nothing overflows for K < 2**60.
+        product = mul(product, evidence)
+    if weighted:
+        log_likelihood = 0.0
+        for b in range(size):
+            w = sample_weight[start + b]
+            if w > 0.0:
+                log_likelihood += w * (scratch[0, b] + math.log(scratch[1, b]))
+        for k in range(n_components):
+            for b in range(size):
+                log_joint[k, b] *= sample_weight[start + b]
+        return log_likelihood
+    store(scratch, 0, 0, product)
+    log_likelihood = total(tops)
+    for b in range(WIDE):
+        log_likelihood += math.log(scratch[0, b])
+    return log_likelihood
+
+
+@block
+def row_total(a, k, padded):
+    """Σ_b a[k, b]."""
+    result = wide(0.0)
+    for b in range(0, padded, WIDE):
+        result = add(result, load_wide(a, k, b))
+    return total(result)
+
+
+LOG_PROB, JOINT, LOG_RESPONSIBILITIES, RESPONSIBILITIES, LABELS = range(5)
+
+
+@block
+def emit(log_joint, size, padded, start, what, scratch, scores, table, labels):
+    """Write one result per sample of a block whose first sample is number `start`.
+
+    scores (n,) receives log Σ_k exp(log_joint) (where it is not empty). `what` chooses the rest: JOINT, LOG_RESPONSIBILITIES or
+    RESPONSIBILITIES fill table (n, K); LABELS fills labels (n,) with the first component of the
+    largest log joint (-1 where all are -inf).
+    """
+    n_components = log_joint.shape[0]
+    if what == JOINT:
+        for b in range(size):
+            for k in range(n_components):
+                table[start + b, k] = log_joint[k, b]
+        return
+    if what == LABELS:
+        for b in range(size):
+            best = 0
+            for k in range(1, n_components):
+                if log_joint[k, b] > log_joint[best, b]:
+                    best = k
+            labels[start + b] = best if log_joint[best, b] > -math.inf else -1
+        return
+    for b in range(0, padded, WIDE):
+        top = load_wide(log_joint, 0, b)
+        for k in range(1, n_components):
+            top = maximum(top, load_wide(log_joint, k, b))
+        top = maximum(top, wide(LOWEST))
+        evidence = wide(0.0)
+        for k in range(n_components):
+            shifted = sub(load_wide(log_joint, k, b), top)
+            e = exp(shifted)
+            evidence = add(evidence, e)
+            store(log_joint, k, b, e if what == RESPONSIBILITIES else shifted)
+        # The logarithm is taken one sample at a time: scratch (2, WIDE) hands over the lanes.
+        store(scratch, 0, 0, top)
+        store(scratch, 1, 0, evidence)
+        for c in range(min(WIDE, size - b)):
+            row = start + b + c
+            log_evidence = math.log(scratch[1, c])
+            if scores.size:
+                scores[row] = scratch[0, c] + log_evidence
+            if what == RESPONSIBILITIES:
+                for k in range(n_components):
+                    table[row, k] = log_joint[k, b + c] / scratch[1, c]
+            elif what == LOG_RESPONSIBILITIES:
+                for k in range(n_components):
+                    table[row, k] = log_joint[k, b + c] - log_evidence

@@ -1,0 +1,282 @@
+"""Spherical covariances: each component has one variance.
+
+E-step   log_joint[k, b] = c_k - |x_b - μ_k|² / (2 σ_k²)
+Moments  S1_k = Σ_b r_bk (x_b - μ_k),  S2_k = Σ_b r_bk |x_b - μ_k|²
+M-step   δ = S1 / N,  μ + δ,  σ² = (S2 / N - |δ|²) / d + ε
+"""
+
+import math
+
+import numpy as np
+
+from gmm.engine.blocks import load_block, load_responsibilities, workspace
+from gmm.engine.compilation import block, entry
+from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, wide
+from gmm.engine.small_algebra import EPS, log_coefficient, new_weights
+from gmm.engine.softmax import emit, responsibilities, row_total
+from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, RUNNING
+
+
+@block
+def distances_block(x, padded, centres, distances):
+    """distances[k, b] = |x_b - μ_k|², two components at a time, so that a value of x is loaded once for both."""
+    n_components, d = centres.shape
+    for b in range(0, padded, WIDE):
+        k = 0
+        while k + 2 <= n_components:
+            q0 = wide(0.0)
+            q1 = wide(0.0)
+            for j in range(d):
+                v = load_wide(x, j, b)
+                z0 = sub(v, wide(centres[k, j]))
+                z1 = sub(v, wide(centres[k + 1, j]))
+                q0 = fma(z0, z0, q0)
+                q1 = fma(z1, z1, q1)
+            store(distances, k, b, q0)
+            store(distances, k + 1, b, q1)
+            k += 2
+        if k < n_components:
+            q0 = wide(0.0)
+            for j in range(d):
+                z0 = sub(load_wide(x, j, b), wide(centres[k, j]))
+                q0 = fma(z0, z0, q0)
+            store(distances, k, b, q0)
+
+
+@block
+def log_joint_block(padded, coefficients, factors, distances, log_joint):
+    """log_joint = c_k - distances / (2 σ_k²), with factors[k] = 1 / σ_k."""
+    for k in range(factors.size):
+        half = wide(-0.5 * factors[k])
+        factor = wide(factors[k])
+        for b in range(0, padded, WIDE):
+            store(
+                log_joint,
+                k,
+                b,
+                fma(mul(half, load_wide(distances, k, b)), factor, wide(coefficients[k])),
+            )
+
+
+@block
+def first_moments_block(x, padded, r, k, centre, first):
+    """Add Σ_b r_kb (x_b - μ) to `first`, two features at a time, so that a responsibility is loaded once for both."""
+    d = x.shape[0]
+    j = 0
+    while j + 2 <= d:
+        s0 = wide(0.0)
+        s1 = wide(0.0)
+        for b in range(0, padded, WIDE):
+            weight = load_wide(r, k, b)
+            s0 = fma(weight, sub(load_wide(x, j, b), wide(centre[j])), s0)
+            s1 = fma(weight, sub(load_wide(x, j + 1, b), wide(centre[j + 1])), s1)
+        first[j] += total(s0)
+        first[j + 1] += total(s1)
+        j += 2
+    if j < d:
+        s0 = wide(0.0)
+        for b in range(0, padded, WIDE):
+            s0 = fma(load_wide(r, k, b), sub(load_wide(x, j, b), wide(centre[j])), s0)
+        first[j] += total(s0)
+
+
+@block
+def row_product(a, b_rows, k, padded):
+    """Σ_b a[k, b] b_rows[k, b]."""
+    s = wide(0.0)
+    for b in range(0, padded, WIDE):
+        s = fma(load_wide(a, k, b), load_wide(b_rows, k, b), s)
+    return total(s)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The pass over the data, the M-step and the loop
+
+
+@entry
+def run_pass(
+    X,
+    sample_weight,
+    given,
+    start,
+    stop,
+    chunk,
+    length,
+    shift,
+    scale,
+    coefficients,
+    centres,
+    factors,
+    log_likelihood,
+    counts,
+    first,
+    second,
+):
+    """Add the statistics of samples start … stop - 1 to the slots, one slot a chunk (see `gmm.engine.passes`)."""
+    d = X.shape[1]
+    n_components = centres.shape[0]
+    x = workspace(d, length)
+    scratch = workspace(2, length)
+    r = workspace(n_components, length)
+    distances = workspace(n_components, length)
+    for low in range(start, stop, length):
+        slot = (low - start) // chunk
+        size = min(length, stop - low)
+        padded = -(-size // WIDE) * WIDE
+        load_block(X, low, size, padded, shift, scale, x)
+        distances_block(x, padded, centres, distances)
+        if given.size:
+            load_responsibilities(given, low, size, padded, sample_weight, r)
+        else:
+            log_joint_block(padded, coefficients, factors, distances, r)
+            log_likelihood[slot] += responsibilities(r, size, padded, sample_weight, low, scratch)
+        for k in range(n_components):
+            counts[slot, k] += row_total(r, k, padded)
+            second[slot, k] += row_product(r, distances, k, padded)
+            first_moments_block(x, padded, r, k, centres[k], first[slot, k])
+
+
+@block
+def update(counts, first, second, reg_covar, old, new):
+    """The M-step from the moments about the old means, and the new 1 / σ.
+
+    `old` and `new` are (weights, means, covariances, factors, coefficients). Returns -1, or the component that has
+    lost its variance.
+    """
+    old_weights, old_means, old_covariances, old_factors, old_coefficients = old
+    weights, means, covariances, factors, coefficients = new
+    n_components, d = means.shape
+    new_weights(counts, weights)
+    for k in range(n_components):
+        if counts[k] == 0.0:
+            means[k] = old_means[k]
+            covariances[k] = old_covariances[k]
+            factors[k] = old_factors[k]
+            coefficients[k] = -math.inf
+            continue
+        inverse = 1.0 / counts[k]
+        shift = 0.0
+        for j in range(d):
+            delta = first[k, j] * inverse
+            means[k, j] = old_means[k, j] + delta
+            shift += delta * delta
+        variance = (second[k] * inverse - shift) / d
+        if variance <= 2.0 * EPS * second[k] * inverse / d:
+            variance = 0.0  # nothing but the rounding error of the subtraction is left
+        variance += reg_covar
+        if not (variance > 0.0 and variance < math.inf):
+            return k
+        covariances[k] = variance
+        factors[k] = 1.0 / math.sqrt(variance)
+        coefficients[k] = log_coefficient(weights[k], d, d * math.log(factors[k]))
+    return -1
+
+
+@entry
+def step(counts, first, second, reg_covar, old, new):
+    """`update` for callers in Python."""
+    return update(counts, first, second, reg_covar, old, new)
+
+
+@entry
+def fit(
+    X,
+    sample_weight,
+    total_weight,
+    chunk,
+    length,
+    shift,
+    scale,
+    reg_covar,
+    tol,
+    parameters,
+    previous,
+    history,
+):
+    """Up to history.size iterations of EM, in place. Returns (iterations, status, component); see `gmm.engine.em`."""
+    weights, means, covariances, factors, coefficients = parameters
+    n_components, d = means.shape
+    new = (
+        np.empty_like(weights),
+        np.empty_like(means),
+        np.empty_like(covariances),
+        np.empty_like(factors),
+        np.empty_like(coefficients),
+    )
+    given = np.empty((0, 0))
+    n_samples = X.shape[0]
+    log_likelihood = np.empty(1)
+    counts, first, second = (
+        np.empty((1, n_components)),
+        np.empty((1, n_components, d)),
+        np.empty((1, n_components)),
+    )
+    sum_counts, sum_first, sum_second = (
+        np.empty_like(counts),
+        np.empty_like(first),
+        np.empty_like(second),
+    )
+    for iteration in range(history.size):
+        total = 0.0
+        sum_counts[:] = 0.0
+        sum_first[:] = 0.0
+        sum_second[:] = 0.0
+        for low in range(0, n_samples, chunk):
+            log_likelihood[0] = 0.0
+            counts[:] = 0.0
+            first[:] = 0.0
+            second[:] = 0.0
+            run_pass(
+                X, sample_weight, given, low, min(low + chunk, n_samples), chunk, length, shift, scale,
+                coefficients, means, factors, log_likelihood, counts, first, second,
+            )  # fmt: skip
+            total += log_likelihood[0]
+            sum_counts += counts
+            sum_first += first
+            sum_second += second
+        mean = total / total_weight
+        history[iteration] = mean
+        if not math.isfinite(mean):
+            return iteration + 1, BAD_LIKELIHOOD, -1
+        failed = update(sum_counts[0], sum_first[0], sum_second[0], reg_covar, parameters, new)
+        if failed >= 0:
+            return iteration + 1, BAD_COVARIANCE, failed
+        weights[:] = new[0]
+        means[:] = new[1]
+        covariances[:] = new[2]
+        factors[:] = new[3]
+        coefficients[:] = new[4]
+        if abs(mean - previous) < tol:
+            return iteration + 1, CONVERGED, -1
+        previous = mean
+    return history.size, RUNNING, -1
+
+
+@entry
+def run_scores(
+    X,
+    start,
+    stop,
+    length,
+    shift,
+    scale,
+    coefficients,
+    centres,
+    factors,
+    what,
+    scores,
+    table,
+    labels,
+):
+    """Write what `gmm.engine.softmax.emit` makes of the log joints of samples start … stop - 1."""
+    x = workspace(X.shape[1], length)
+    distances = workspace(centres.shape[0], length)
+    log_joint = workspace(centres.shape[0], length)
+    scratch = workspace(2, WIDE)
+    for low in range(start, stop, length):
+        size = min(length, stop - low)
+        padded = -(-size // WIDE) * WIDE
+        load_block(X, low, size, padded, shift, scale, x)
+        distances_block(x, padded, centres, distances)
+        log_joint_block(padded, coefficients, factors, distances, log_joint)
+        emit(log_joint, size, padded, low, what, scratch, scores, table, labels)
