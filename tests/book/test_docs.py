@@ -1,0 +1,62 @@
+"""What the README and the licence files promise."""
+
+import re
+import tomllib
+
+import yaml
+from chapters import ROOT
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_example_of_the_readme_runs(capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", read("README.md"), re.S)
+    space = {}
+    exec(example, space)
+    assert space["result"].converged
+    means = space["result"].means[space["result"].means[:, 0].argsort()].round(1).tolist()
+    # the two kinds of eruption: short after short waits, long after long ones
+    assert means == [[2.0, 54.5], [4.3, 80.0]]
+    assert capsys.readouterr().out
+
+
+def test_files_of_the_readme_and_contributing_exist():
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([\w./-]+)\)", read(name)):
+            assert (ROOT / target).exists(), target
+        for command in re.findall(r"make ([a-z]+)", read(name)):
+            assert re.search(rf"^{command}:", read("Makefile"), re.M), command
+
+
+def test_versions_agree():
+    version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
+    assert yaml.safe_load(read("CITATION.cff"))["version"] == version
+    import gmm
+
+    assert gmm.__version__ == version
+
+
+def test_requirements_are_exact_and_free_of_the_machine():
+    lines = [line for line in read("requirements.txt").splitlines() if not line.startswith("#")]
+    assert lines[-1] == "-e ."
+    for line in lines[:-1]:
+        assert re.fullmatch(r"[\w.-]+(\[[\w,]+\])?==[\w.+!]+( ; .+)?", line), line
+    assert not re.search(r"https?:|file:|--(?:index|find)", read("requirements.txt"))
+
+
+def test_requirements_cover_what_the_project_asks_for():
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    wanted = project["dependencies"] + [
+        line for extra in project["optional-dependencies"].values() for line in extra
+    ]
+    names = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in wanted}
+    pinned = {line.split("==")[0].split("[")[0] for line in read("requirements.txt").splitlines()}
+    assert sorted(names - pinned) == []
+
+
+def test_licences_are_whole():
+    assert "Redistribution and use in source and binary forms" in read("LICENSE")
+    assert "Attribution 4.0 International" in read("LICENSE-PROSE")
+    assert "Section 8 – Interpretation" in read("LICENSE-PROSE")
