@@ -422,8 +422,9 @@ def em_cost(n_samples, n_features, n_components):
 
     .. math:: nK\,\tfrac{d(d+3)}2 + nK(d + 2d^2) + K\Bigl(\tfrac{d(d^2-1)}6 + \tfrac{d(d-1)}2\Bigr)
 
-    The E-step's Mahalanobis distances, the M-step's weighted sums, and the Cholesky factors. What does not grow with
-    both n and d, or only with K, is left out.
+    The E-step's Mahalanobis distances, the M-step's weighted sums, and the Cholesky factors. Left out are the few
+    products for each component or for each (i, k), the divisions by the counts, and the second factorisation with which
+    :func:`em` looks for a collapsed component.
 
     Parameters
     ----------
