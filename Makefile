@@ -13,6 +13,10 @@ PY := $(BIN)/python
 READY := $(VENV)/.installed
 # The folder that receives _build/html.
 OUT := .
+INDEX := $(OUT)/_build/html/index.html
+SOURCES := $(wildcard _config.yml _toc.yml _ext/*.py book/*.* book/_static/* gmm/*.py gmm/*/*.py)
+BUILD = $(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) .
+# A chapter for `make refresh`; a port for `make serve`.
 CH ?=
 PORT ?= 8000
 # A Python of your choice: make book PYTHON=python3.13
@@ -21,6 +25,7 @@ PYTHON ?=
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help env book serve test check lint format refresh index lab bench clean distclean lock
 
 help: ## list the commands
@@ -52,10 +57,13 @@ $(READY): requirements.txt pyproject.toml
 	touch $@
 
 book: env ## build the book
-	$(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) .
-	@echo "The book is built. Open $(OUT)/_build/html/index.html, or run: make serve"
+	$(BUILD)
+	@echo "The book is built. Open $(INDEX), or run: make serve"
 
-serve: book ## build the book and open it in the browser
+$(INDEX): $(READY) $(SOURCES)
+	$(BUILD)
+
+serve: $(INDEX) ## open the book in the browser, built anew if anything changed
 	$(PY) tools/serve.py $(OUT)/_build/html --port $(PORT)
 
 test: env ## run every test: package, notebooks, built pages
