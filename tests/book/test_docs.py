@@ -48,9 +48,7 @@ def test_requirements_are_exact_and_free_of_the_machine():
 
 def test_requirements_cover_what_the_project_asks_for():
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    wanted = project["dependencies"] + [
-        line for extra in project["optional-dependencies"].values() for line in extra
-    ]
+    wanted = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
     names = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in wanted}
     pinned = {line.split("==")[0].split("[")[0] for line in read("requirements.txt").splitlines()}
     assert sorted(names - pinned) == []
