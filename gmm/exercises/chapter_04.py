@@ -1,0 +1,210 @@
+"""Exercises of chapter 4: responsibilities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gmm.exercises._core import exercise
+
+# ------------------------------------------------------------------------- predict: the midpoint
+
+exercise(
+    "ex-resp-midpoint",
+    0.8,
+    mistakes=[
+        (0.5, "halfway between the means the Gaussians are equal, but the weights are not."),
+        (0.2, "that is the share of the second component."),
+        (4.0, "these are the odds, 0.8 to 0.2; a responsibility is a probability."),
+        (0.64, "the weight enters once, and the shares must sum to one."),
+    ],
+)
+
+
+# ------------------------------------------------------------------------- compute: log-sum-exp
+
+
+def _log_sum_exp(a):
+    top = a.max(axis=1, keepdims=True)
+    return top[:, 0] + np.log(np.exp(a - top).sum(axis=1))
+
+
+def _naive(a):
+    return np.log(np.exp(a).sum(axis=1))
+
+
+def _without_maximum(a):
+    return np.log(np.exp(a - a.max(axis=1, keepdims=True)).sum(axis=1))
+
+
+def _one_maximum(a):
+    return a.max() + np.log(np.exp(a - a.max()).sum(axis=1))
+
+
+def _down_the_columns(a):
+    return a.max(axis=0) + np.log(np.exp(a - a.max(axis=0)).sum(axis=0))
+
+
+def _kept_axis(a):
+    top = a.max(axis=1, keepdims=True)
+    return top + np.log(np.exp(a - top).sum(axis=1, keepdims=True))
+
+
+_rng = np.random.default_rng(404)
+
+exercise(
+    "ex-log-sum-exp",
+    _log_sum_exp,
+    cases=[
+        (np.log([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),),
+        (_rng.normal(scale=3.0, size=(4, 5)),),
+        (_rng.normal(size=(3, 1)),),  # one component
+        (np.array([[0.0, -1.0], [-2000.0, -2001.0], [5000.0, 4000.0]]),),
+        (np.array([[0.0, -np.inf, -1.0]]),),  # a component of weight zero
+        (1e5 * _rng.normal(size=(6, 3)),),
+    ],
+    mistakes=[
+        (_naive, "this is right on paper, and exp overflows or underflows for some rows. Subtract something first."),
+        (_without_maximum, "you subtracted the maximum and did not add it back after the logarithm."),
+        (_one_maximum, "each row needs its own maximum: with one for all, low rows underflow to log 0."),
+        (_down_the_columns, "the sum runs over the components of a sample, axis 1."),
+        (_kept_axis, "the values are right, the shape is not: return one number a row, shape (n,)."),
+        (lambda a: a.max(axis=1), "that is the maximum; the other terms of the sum are missing."),
+    ],
+)
+
+
+# ------------------------------------------------------------------------- compute: responsibilities on the line
+
+
+def _softmax(a):
+    shares = np.exp(a - a.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _line(x, weights, means, variances):
+    squared = (x[:, None] - means) ** 2 / variances
+    return _softmax(np.log(weights) - 0.5 * np.log(variances) - 0.5 * squared)
+
+
+def _line_naive(x, weights, means, variances):
+    squared = (x[:, None] - means) ** 2 / variances
+    joint = weights * np.exp(-0.5 * squared) / np.sqrt(2 * np.pi * variances)
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def _line_without_weights(x, weights, means, variances):
+    return _line(x, np.full(len(weights), 1 / len(weights)), means, variances)
+
+
+def _line_without_normaliser(x, weights, means, variances):
+    return _softmax(np.log(weights) - 0.5 * (x[:, None] - means) ** 2 / variances)
+
+
+def _line_variance_as_deviation(x, weights, means, variances):
+    return _line(x, weights, means, variances**2)
+
+
+def _line_wrong_axis(x, weights, means, variances):
+    squared = (x[:, None] - means) ** 2 / variances
+    return _softmax((np.log(weights) - 0.5 * np.log(variances) - 0.5 * squared).T).T
+
+
+def _line_logarithms(x, weights, means, variances):
+    squared = (x[:, None] - means) ** 2 / variances
+    a = np.log(weights) - 0.5 * np.log(variances) - 0.5 * squared
+    return a - _log_sum_exp(a)[:, None]
+
+
+def _line_case(n, n_components, scale):
+    means, variances = 3.0 * _rng.normal(size=n_components), _rng.uniform(0.2, 5.0, size=n_components)
+    return scale * _rng.normal(size=n), _rng.dirichlet(np.full(n_components, 3.0)), means, variances
+
+
+exercise(
+    "ex-resp-line",
+    _line,
+    cases=[
+        (np.array([1.0, 2.0, 3.0]), np.array([0.7, 0.3]), np.array([1.0, 3.0]), np.array([1.0, 4.0])),
+        _line_case(5, 3, 4.0),
+        _line_case(4, 1, 2.0),
+        _line_case(6, 4, 1000.0),
+        (np.array([1e4, -1e4]), np.array([0.5, 0.5]), np.array([0.0, 1e-3]), np.array([1.0, 1.0])),
+    ],
+    mistakes=[
+        (_line_naive, "right near the means, but far away both densities underflow and 0/0 is NaN. Use logarithms."),
+        (_line_without_weights, "the weights are missing: they stand before each density."),
+        (_line_without_normaliser, "1/sigma differs between the components and does not cancel: -log(variance)/2."),
+        (_line_variance_as_deviation, "the argument is the variance, not the standard deviation: do not square it."),
+        (_line_wrong_axis, "you normalise down the columns; each row, one sample, has to sum to one."),
+        (_line_logarithms, "these are the log responsibilities; take the exponential."),
+    ],
+)
+
+
+# ------------------------------------------------------------------------- compute: the boundary
+
+
+def _boundary(mean_1, mean_2, variance, weight_1):
+    return (mean_1 + mean_2) / 2 + variance / (mean_2 - mean_1) * np.log(weight_1 / (1 - weight_1))
+
+
+exercise(
+    "ex-resp-boundary",
+    _boundary,
+    cases=[
+        (0.0, 4.0, 1.0, 0.5),
+        (0.0, 4.0, 2.0, 0.8),
+        (3.0, -1.0, 0.5, 0.1),
+        (-2.0, -1.0, 9.0, 0.99),
+        (1e6, 1e6 + 2.0, 0.3, 0.4),
+    ],
+    mistakes=[
+        (lambda a, b, v, w: (a + b) / 2, "that is the midpoint, right for equal weights only."),
+        (
+            lambda a, b, v, w: (a + b) / 2 - v / (b - a) * np.log(w / (1 - w)),
+            "the shift has the wrong sign: a heavier first component pushes the boundary towards the second mean.",
+        ),
+        (
+            lambda a, b, v, w: (a + b) / 2 + np.sqrt(v) / (b - a) * np.log(w / (1 - w)),
+            "the shift is proportional to the variance, not to the standard deviation.",
+        ),
+        (
+            lambda a, b, v, w: (a + b) / 2 + v / abs(b - a) * np.log(w / (1 - w)),
+            "without the absolute value it is right in either order of the means.",
+        ),
+        (
+            lambda a, b, v, w: w * a + (1 - w) * b,
+            "that is the mean of the mixture; the boundary is where the log-odds vanish.",
+        ),
+        (
+            lambda a, b, v, w: (a + b) / 2 + v / (b - a) * np.log(w),
+            "the log-odds hold the ratio of both weights; you used the first alone.",
+        ),
+    ],
+)
+
+
+# ------------------------------------------------------------------------- break
+
+exercise(
+    "ex-resp-underflow",
+    39,
+    mistakes=[
+        (38, "at 38 the density is 1.1e-314: below the normal range, and still not zero. Rounded the wrong way?"),
+        (28, "that is the square root of 745 rounded up: the exponent is half the square of the distance."),
+        (745, "e^-745 is the limit of the exponential; the exponent is minus half the square of the distance."),
+        (746, "e^-746 is zero; the exponent is minus half the square of the distance."),
+    ],
+)
+
+exercise(
+    "ex-resp-nowhere",
+    1 / 3,
+    mistakes=[
+        (0.5, "the narrow component is also the higher one at its mean, by the ratio of the standard deviations."),
+        (0.2, "the height goes with 1/sigma, not with 1/sigma^2: the ratio at the mean is 2, not 4."),
+        (2 / 3, "that is the weight of the wide component at this point."),
+        (1 / 4, "solve 2w/(1 - w) = 1: the other weight depends on w as well."),
+        (0.33, "nearly; give the exact fraction."),
+    ],
+)
