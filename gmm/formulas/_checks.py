@@ -83,8 +83,8 @@ def data(X):
 def logarithms(value, name):
     """Check a matrix of logarithms: minus infinity is the logarithm of zero and allowed."""
     array = _as_array(value, name, "(n_samples, n_components)")
-    infinite = np.isneginf(array) if array.dtype.kind == "f" else np.zeros(array.shape, dtype=bool)
-    real_array(np.where(infinite, 0.0, array), name, 2, "(n_samples, n_components)")
+    without_infinities = np.where(np.isneginf(array), 0.0, array) if array.dtype.kind == "f" else array
+    real_array(without_infinities, name, 2, "(n_samples, n_components)")
     return _for_kernel(array)
 
 
