@@ -21,7 +21,8 @@ PAGES = ["index", "book/index", *NAMES, "search", "genindex"]
 def build(tmp_path_factory):
     """Build the book as `make book` does; return the finished process and the folder of the pages."""
     out = tmp_path_factory.mktemp("book")
-    command = [sys.executable, "-m", "jupyter_book", "build", "--all", "-W", "--keep-going", "-n"]
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
+    command += ["--all", "-W", "--keep-going", "-n"]
     process = subprocess.run(
         [*command, "--path-output", str(out), "."],
         cwd=chapters.ROOT,
