@@ -64,6 +64,8 @@ _HOME = {
     "EMResult": "gmm.formulas.em",
     "EMStep": "gmm.formulas.em",
     "SingularCovarianceError": "gmm.formulas.em",
+    # the estimator
+    "GaussianMixture": "gmm.estimators",
     # everywhere
     "show_source": "gmm.source",
 }

@@ -1,0 +1,10 @@
+"""Estimators with scikit-learn's conventions on top of `gmm.engine`.
+
+Importing this package imports scikit-learn; `import gmm` alone does not.
+"""
+
+from gmm.estimators._collapse import CollapsedComponentError, CollapsedComponentWarning
+from gmm.estimators._history import History
+from gmm.estimators.gaussian_mixture import GaussianMixture
+
+__all__ = ["CollapsedComponentError", "CollapsedComponentWarning", "GaussianMixture", "History"]

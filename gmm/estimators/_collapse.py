@@ -1,0 +1,178 @@
+"""Components that collapse: to find out which, on which samples, and to say what can be done.
+
+The likelihood of a mixture has no upper bound. A component that keeps a single point (or points in a plane) can shrink
+onto it, and its covariance becomes singular. `reg_covar` keeps the covariance invertible, but the component is then
+still one that describes a point and not a group.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from gmm import engine
+
+ADVICE = (
+    "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
+    "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or scale "
+    "the input data."
+)
+SHOWN = 10  # indices named in a message; the exception holds all of them
+BLOCK = 4096  # samples whose responsibilities are held at one time
+EXAMINED = 10_000  # samples whose rank is determined
+REGULARISATION_ALONE = 1.001  # a covariance within this factor of reg_covar in all directions holds nothing else
+
+
+class CollapsedComponentError(ValueError):
+    """A component's covariance became singular.
+
+    Attributes
+    ----------
+    component : int or None
+        Index of the component; None if the covariance is shared ('tied').
+    iteration : int
+        Iteration whose M-step failed; 0 if it was the start.
+    initialisation : int
+        Which of the `n_init` starts, counted from 0.
+    samples : ndarray of int
+        Indices of the samples that the component is mainly responsible for.
+    """
+
+    def __init__(self, message, component=None, iteration=0, initialisation=0, samples=()):
+        super().__init__(message)
+        self.component = component
+        self.iteration = iteration
+        self.initialisation = initialisation
+        self.samples = np.asarray(samples, dtype=np.intp)
+
+    def __reduce__(self):  # whole across process boundaries
+        return type(self), (self.args[0], self.component, self.iteration, self.initialisation, self.samples)
+
+
+class CollapsedComponentWarning(ConvergenceWarning):
+    """A component describes a single location only, or a start was given up because a component collapsed."""
+
+
+class Collapse(NamedTuple):
+    """Where a run failed: component (-1: the tied covariance), iteration (0: the start), its samples."""
+
+    component: int
+    iteration: int
+    samples: np.ndarray
+
+
+def samples_of(X, parameters, component, sample_weight=None, n_threads=None):
+    """Indices of the samples that belong to `component` by more than half (if there are none: its closest ones)."""
+    resp = np.empty(X.shape[0])
+    for low in range(0, X.shape[0], BLOCK):
+        rows = X[low : low + BLOCK]
+        resp[low : low + BLOCK] = engine.predict_proba(rows, parameters, n_threads=n_threads)[:, component]
+    if sample_weight is not None:
+        resp[sample_weight == 0.0] = 0.0
+    largest = resp.max()
+    if not largest > 0.0:
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(resp > 0.5 * min(1.0, largest))
+
+
+def describe(X, samples):
+    """Say what is special about these samples: how many, identical, constant or collinear features."""
+    if len(samples) == 0:
+        return "no sample has any responsibility in it"
+    listed = ", ".join(map(str, samples[:SHOWN])) + (", …" if len(samples) > SHOWN else "")
+    if len(samples) == 1:
+        return f"it sits on one sample, [{listed}]"
+    first = np.asarray(X[samples[0]], dtype=np.float64)
+    spread = np.zeros(X.shape[1])
+    for low in range(0, len(samples), BLOCK):
+        block = np.asarray(X[samples[low : low + BLOCK]], dtype=np.float64)
+        spread = np.maximum(spread, np.abs(block - first).max(axis=0))
+    where = f"its {len(samples)} samples [{listed}]"
+    if not spread.any():
+        return f"{where} are identical"
+    constant = np.flatnonzero(spread == 0.0)
+    if constant.size:
+        return f"on {where} the features [{', '.join(map(str, constant[:SHOWN]))}] are constant"
+    scaled = (np.asarray(X[samples[:EXAMINED]], dtype=np.float64) - first) / spread
+    rank = np.linalg.matrix_rank(scaled - scaled.mean(axis=0))
+    if rank < X.shape[1]:
+        return f"{where} span {rank} of {X.shape[1]} dimensions (too few of them, or features that depend on others)"
+    return f"{where} are too close to each other or to a plane for float64"
+
+
+def remedy(X, reg_covar):
+    """Suggest a value of reg_covar: a millionth of the mean variance of the features."""
+    rows = np.asarray(X[:EXAMINED], dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        suggestion = 1e-6 * float(np.mean(np.var(rows - rows[0], axis=0)))
+    if not np.isfinite(suggestion) or suggestion <= reg_covar:
+        return f"reg_covar is {reg_covar:g} now."
+    return f"reg_covar is {reg_covar:g} now; {suggestion:.1g} would be a millionth of the features' variance."
+
+
+def collapse_error(X, collapse, initialisation, reg_covar, restartable):
+    """Build the error that names the component, the iteration and the samples, and says what to do."""
+    when = "at the start" if collapse.iteration == 0 else f"at iteration {collapse.iteration}"
+    who = "The tied covariance" if collapse.component < 0 else f"Component {collapse.component}"
+    message = (
+        f"{ADVICE} {who} collapsed {when} of initialisation {initialisation}: "
+        f"{describe(X, collapse.samples)}. {remedy(X, reg_covar)}"
+    )
+    if restartable:
+        message += " on_collapse='restart' draws another start."
+    return CollapsedComponentError(
+        message,
+        None if collapse.component < 0 else collapse.component,
+        collapse.iteration,
+        initialisation,
+        collapse.samples,
+    )
+
+
+def on_regularisation_alone(parameters, reg_covar):
+    """Indices of components whose covariance is reg_covar and nothing else, while the mixture as a whole is wider.
+
+    For 'tied' all components share that fate: [-1].
+    """
+    covariances, covariance_type = parameters.covariances, parameters.covariance_type
+    n_features = parameters.n_features
+    if covariance_type == "full":
+        variances = np.einsum("kjj->k", covariances) / n_features
+    elif covariance_type == "diag":
+        variances = covariances.mean(axis=1)
+    elif covariance_type == "tied":
+        variances = np.full(1, np.trace(covariances) / n_features)
+    else:
+        variances = covariances
+    narrow = variances <= REGULARISATION_ALONE * reg_covar
+    if reg_covar == 0.0 or not narrow.any():
+        return []
+    # Where the whole mixture is as narrow, the data are: no component is to blame.
+    weights = parameters.weights
+    offsets = parameters.means - weights @ parameters.means
+    between = float(weights @ np.mean(offsets**2, axis=1))
+    shared = weights.sum() * variances[0] if covariance_type == "tied" else weights @ variances
+    if between + shared <= 10.0 * reg_covar:
+        return []
+    if covariance_type == "tied":
+        return [-1]
+    return [int(k) for k in np.flatnonzero(narrow & (weights > 0.0))]
+
+
+def regularisation_message(X, parameters, components, reg_covar, sample_weight=None, n_threads=None):
+    """Describe components that sit on single locations, for a warning."""
+    if components == [-1]:
+        return (
+            f"Every component sits on a single location: the tied covariance is reg_covar={reg_covar:g} alone. "
+            "Try fewer components."
+        )
+    component = components[0]
+    samples = samples_of(X, parameters, component, sample_weight, n_threads)
+    others = "" if len(components) == 1 else f" (so do components {components[1 : SHOWN + 1]})"
+    return (
+        f"Component {component} has collapsed onto a single location{others}: {describe(X, samples)}, and its covariance "
+        f"is reg_covar={reg_covar:g} alone, so that the likelihood depends on reg_covar. Try fewer components, more data "
+        "or on_collapse='restart'."
+    )

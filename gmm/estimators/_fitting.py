@@ -1,0 +1,233 @@
+"""The search for a fit: draw starts, run EM from each, keep the best."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from gmm import engine
+from gmm.estimators._collapse import (
+    Collapse,
+    CollapsedComponentError,
+    CollapsedComponentWarning,
+    collapse_error,
+    on_regularisation_alone,
+    regularisation_message,
+    samples_of,
+)
+from gmm.estimators._initialise import StartCollapsed, initial_parameters
+from gmm.estimators._progress import progress
+from gmm.estimators._validation import random_generator
+
+MAX_RESTARTS = 10  # further starts for one initialisation with on_collapse='restart'
+
+
+class Run(NamedTuple):
+    """EM from one start to its end."""
+
+    parameters: engine.Parameters
+    log_likelihoods: np.ndarray
+    converged: bool
+    stopped: bool
+    history: list | None
+    narrow: list  # components whose covariance is reg_covar alone
+
+    @property
+    def lower_bound(self):
+        return float(self.log_likelihoods[-1]) if self.log_likelihoods.size else -np.inf
+
+    @property
+    def merit(self):
+        """What restarts are compared by. Collapsed components buy a likelihood that means nothing."""
+        return not self.narrow, self.lower_bound
+
+
+class RunCollapsed(Exception):
+    """A component's covariance became singular; `collapse` says where."""
+
+    def __init__(self, collapse):
+        super().__init__(collapse)
+        self.collapse = collapse
+
+
+class Search:
+    """The initialisations of one fit.
+
+    Parameters
+    ----------
+    model : GaussianMixture
+        Its constructor parameters are the settings; nothing is written to it.
+    X : ndarray of shape (n_samples, n_features)
+    sample_weight : ndarray of shape (n_samples,) or None
+    given : tuple
+        Checked weights_init, means_init and precisions_init; None for those not given.
+    resume : tuple (gmm.engine.Parameters, float) or None
+        Parameters and lower bound of the last fit, to go on from (warm start).
+    """
+
+    def __init__(self, model, X, sample_weight, given, resume):
+        self.model = model
+        self.X = X
+        self.sample_weight = sample_weight
+        self.given = given
+        self.resume = resume
+        self.rng = random_generator(model.random_state)
+        self.n_init = model.n_init if resume is None else 1
+        # The same start would collapse again.
+        drawn = resume is None and any(value is None for value in given)
+        self.n_attempts = 1 + MAX_RESTARTS * (model.on_collapse == "restart" and drawn)
+        self.restartable = drawn and model.on_collapse == "raise"
+
+    def best(self):
+        """Run all initialisations and return the best Run.
+
+        Raises
+        ------
+        CollapsedComponentError
+            If an initialisation collapsed (with on_collapse='restart': if all did, whatever was drawn).
+        """
+        model = self.model
+        self.display = progress(model.verbose, model.verbose_interval, self.n_init)
+        best, failure = None, None
+        try:
+            for initialisation in range(self.n_init):
+                self.display.begin(initialisation)
+                try:
+                    run = self.one_initialisation(initialisation)
+                except CollapsedComponentError as error:
+                    if model.on_collapse == "raise":
+                        raise
+                    failure = error
+                    continue
+                self.display.end(run.lower_bound, run.converged)
+                if best is None or self.better(run, best):
+                    best = run
+        finally:
+            self.display.close()
+        if best is None:
+            raise failure
+        if best.narrow:
+            warnings.warn(
+                regularisation_message(
+                    self.X, best.parameters, best.narrow, model.reg_covar, self.sample_weight, model.n_threads
+                ),
+                CollapsedComponentWarning,
+                stacklevel=5,
+            )
+        return best
+
+    def better(self, run, other):
+        if self.model.on_collapse == "raise":  # scikit-learn's choice
+            return run.lower_bound > other.lower_bound
+        return run.merit > other.merit
+
+    def one_initialisation(self, initialisation):
+        """Run EM from one start, or from up to MAX_RESTARTS more if components collapse and restarts are allowed."""
+        best, given_up = None, []
+        for attempt in range(self.n_attempts):
+            last = attempt + 1 == self.n_attempts
+            try:
+                run = self.run(self.start())
+            except (StartCollapsed, RunCollapsed) as failure:
+                error = collapse_error(self.X, failure.collapse, initialisation, self.model.reg_covar, self.restartable)
+                if last and best is None:
+                    raise error from None
+                given_up.append(str(error))
+                continue
+            if best is None or self.better(run, best):
+                best = run
+            if not run.narrow:
+                break
+            given_up.append(f"Components {run.narrow} were left with reg_covar alone.")
+        if given_up and not best.narrow:
+            warnings.warn(
+                f"Initialisation {initialisation}: {len(given_up)} start(s) given up because a component collapsed. "
+                f"The last one: {given_up[-1]}",
+                CollapsedComponentWarning,
+                stacklevel=6,
+            )
+        return best
+
+    def start(self):
+        model = self.model
+        if self.resume is not None:
+            return self.resume[0]
+        return initial_parameters(
+            self.X,
+            self.given,
+            method=model.init_params,
+            n_components=model.n_components,
+            covariance_type=model.covariance_type,
+            reg_covar=model.reg_covar,
+            rng=self.rng,
+            sample_weight=self.sample_weight,
+            n_threads=model.n_threads,
+        )
+
+    def run(self, start):
+        """EM from `start`."""
+        model = self.model
+        if model.max_iter == 0:
+            return Run(start, np.empty(0), False, False, [start] if model.record_parameters else None, [])
+        previous = -np.inf if self.resume is None else self.resume[1]
+        result = engine.fit_em(
+            self.X,
+            start,
+            reg_covar=model.reg_covar,
+            tol=model.tol,
+            max_iter=model.max_iter,
+            sample_weight=self.sample_weight,
+            n_threads=model.n_threads,
+            callback=self.callback(previous),
+            record_parameters=model.record_parameters,
+            previous_log_likelihood=previous,
+        )
+        self.check(result)
+        return Run(
+            result.parameters,
+            result.log_likelihoods,
+            result.converged,
+            result.stopped,
+            [start, *result.history] if model.record_parameters else None,
+            on_regularisation_alone(result.parameters, model.reg_covar),
+        )
+
+    def callback(self, previous):
+        """Join the display and the user's callback. None if neither wants to hear of iterations: EM stays compiled."""
+        user, display = self.model.callback, self.display
+        if not display.wants_iterations:
+            return user
+
+        def show(iteration, log_likelihood, parameters):
+            nonlocal previous
+            display.iteration(iteration, log_likelihood - previous)
+            previous = log_likelihood
+            return user is not None and user(iteration, log_likelihood, parameters)
+
+        return show
+
+    def check(self, result):
+        """Turn the engine's account of a failure into an exception."""
+        failure = result.failure
+        if failure is None:
+            if not all(np.isfinite(array).all() for array in result.parameters[1:]):
+                raise self.range_error("The parameters are no longer finite", result.n_iter)
+            return
+        if failure.kind == "log_likelihood":
+            raise self.range_error("The log-likelihood is not finite", failure.iteration)
+        # The last good parameters gave the responsibilities from which the bad covariance was computed.
+        if failure.component < 0:
+            weight = self.sample_weight
+            samples = np.arange(self.X.shape[0]) if weight is None else np.flatnonzero(weight)
+        else:
+            samples = samples_of(self.X, result.parameters, failure.component, self.sample_weight, self.model.n_threads)
+        raise RunCollapsed(Collapse(failure.component, failure.iteration, samples))
+
+    def range_error(self, what, iteration):
+        low, high = (float(edge) for edge in (self.X.min(), self.X.max()))
+        return ValueError(
+            f"{what} at iteration {iteration}: the values of X, from {low:g} to {high:g}, or their squares leave the range "
+            "of float64. Scale the input data."
+        )

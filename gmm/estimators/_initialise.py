@@ -1,0 +1,137 @@
+"""Where EM begins: the start's weights, means and covariances."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from gmm import engine
+from gmm.estimators._collapse import Collapse
+
+
+class StartCollapsed(Exception):
+    """The start has a singular covariance; `collapse` says where."""
+
+    def __init__(self, collapse):
+        super().__init__(collapse)
+        self.collapse = collapse
+
+
+def initial_parameters(X, given, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads):
+    """Draw a start with `method` and put the given weights, means and precisions (None: not given) in their places.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    given : tuple (weights, means, precisions) of checked arrays or None
+    method : {'kmeans', 'k-means++', 'random', 'random_from_data'}
+    rng : numpy.random.RandomState or numpy.random.Generator
+
+    Returns
+    -------
+    gmm.engine.Parameters
+
+    Raises
+    ------
+    StartCollapsed
+        If a covariance of the start is singular.
+    """
+    weights, means, precisions = given
+    if weights is not None and means is not None and precisions is not None:
+        return engine.parameters_from_precisions(weights, means, precisions, covariance_type)
+    # With precisions given only weights and means are wanted; variances of 1 + … cannot be singular.
+    structure, ridge = (covariance_type, reg_covar) if precisions is None else ("spherical", 1.0)
+    options = {"reg_covar": ridge, "sample_weight": sample_weight, "n_threads": n_threads}
+    if method == "kmeans":
+        drawn = _from_kmeans(X, n_components, structure, rng, options)
+    elif method == "random":
+        drawn = _from_random_responsibilities(X, n_components, structure, rng, options)
+    else:
+        drawn = _from_points(X, _points(X, n_components, method, rng, sample_weight, n_threads), structure, options)
+    weights = drawn.weights if weights is None else weights
+    means = drawn.means if means is None else means
+    if precisions is None:
+        return drawn._replace(weights=weights, means=means)
+    return engine.parameters_from_precisions(weights, means, precisions, covariance_type)
+
+
+def _from_kmeans(X, n_components, structure, rng, options):
+    """Weights, means and covariances of the clusters that k-means finds."""
+    found = engine.kmeans(X, n_components, rng, sample_weight=options["sample_weight"], n_threads=options["n_threads"])
+    n_distinct = len(np.unique(found.centres, axis=0))
+    if n_distinct < n_components:
+        warnings.warn(
+            f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({n_components}). "
+            "Possibly due to duplicate points in X. Components without samples keep weight 0.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    try:
+        return engine.parameters_from_centres(X, found.centres, structure, **options)
+    except engine.CovarianceError as error:
+        members = _present(X.shape[0], options["sample_weight"])
+        if error.component >= 0:
+            labels = engine.kmeans_labels(X, found.centres, n_threads=options["n_threads"])
+            members = members[labels[members] == error.component]
+        raise StartCollapsed(Collapse(error.component, 0, members)) from None
+
+
+def _present(n_samples, sample_weight):
+    """Indices of the samples that take part."""
+    return np.arange(n_samples) if sample_weight is None else np.flatnonzero(sample_weight)
+
+
+def _from_random_responsibilities(X, n_components, structure, rng, options):
+    """One M-step from responsibilities drawn uniformly and normalised. Takes n × K numbers of memory."""
+    sample_weight = options["sample_weight"]
+    n_samples = X.shape[0]
+    if sample_weight is None:
+        resp = rng.uniform(size=(n_samples, n_components))
+    else:
+        # Samples of weight zero take no part, not even in the draws.
+        present = sample_weight > 0.0
+        resp = np.ones((n_samples, n_components))
+        resp[present] = rng.uniform(size=(int(present.sum()), n_components))
+    resp /= resp.sum(axis=1)[:, None]
+    try:
+        return engine.parameters_from_responsibilities(X, resp, structure, **options)
+    except engine.CovarianceError as error:
+        # Every component is spread over all samples.
+        raise StartCollapsed(Collapse(error.component, 0, _present(n_samples, sample_weight))) from None
+
+
+def _points(X, n_components, method, rng, sample_weight, n_threads):
+    if method == "k-means++":
+        return engine.kmeans_plusplus(X, n_components, rng, sample_weight=sample_weight, n_threads=n_threads)[0]
+    # Without replacement. Called without p where there are no weights: those draws are scikit-learn's.
+    p = {} if sample_weight is None else {"p": sample_weight / sample_weight.sum()}
+    indices = rng.choice(X.shape[0], size=n_components, replace=False, **p)
+    return np.asarray(X[indices], dtype=np.float64)
+
+
+def _from_points(X, points, structure, options):
+    """Equal weights, the points as means, covariances reg_covar · I, as scikit-learn does.
+
+    The first E-step is then an assignment to the nearest point. With reg_covar = 0 all components get the covariance
+    pooled over those groups instead, which is singular only if the data are.
+    """
+    n_components, n_features = points.shape
+    weights = np.full(n_components, 1.0 / n_components)
+    if options["reg_covar"] > 0.0:
+        pooled = options["reg_covar"] * np.eye(n_features)
+    else:
+        try:
+            pooled = engine.parameters_from_centres(X, points, "tied", **options).covariances
+        except engine.CovarianceError:
+            raise StartCollapsed(Collapse(-1, 0, _present(X.shape[0], options["sample_weight"]))) from None
+    if structure == "full":
+        covariances = np.repeat(pooled[None], n_components, axis=0)
+    elif structure == "tied":
+        covariances = pooled
+    elif structure == "diag":
+        covariances = np.repeat(np.diag(pooled)[None], n_components, axis=0)
+    else:
+        covariances = np.full(n_components, np.trace(pooled) / n_features)
+    return engine.make_parameters(weights, points, covariances, structure)

@@ -1,0 +1,103 @@
+"""Mixtures in files: a plain .npz archive of arrays, written and read without pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+
+import numpy as np
+
+FORMAT = "gmm.GaussianMixture"
+VERSION = 1
+# Settings kept as text, and those kept as arrays. A callback or a generator in random_state is not kept.
+SETTINGS = (
+    "n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params", "random_state",
+    "warm_start", "verbose", "verbose_interval", "on_collapse", "record_parameters", "n_threads",
+)  # fmt: skip
+ARRAY_SETTINGS = ("weights_init", "means_init", "precisions_init")
+FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
+
+
+def _plain(value):
+    """Return a setting as JSON knows it: NumPy's numbers as Python's, anything else than a number or text as None."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, (bool, int, float, str)) else None
+
+
+def write(model, path):
+    """Write a fitted mixture to `path`, whole or not at all."""
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "settings": {name: _plain(getattr(model, name)) for name in SETTINGS},
+        "converged_": bool(model.converged_),
+        "n_iter_": int(model.n_iter_),
+        "feature_names_in_": [str(name) for name in getattr(model, "feature_names_in_", ())],
+    }
+    arrays = {name: np.asarray(getattr(model, name), dtype=np.float64) for name in FITTED}
+    arrays["lower_bounds_"] = np.asarray(model.lower_bounds_, dtype=np.float64)
+    arrays["lower_bound_"] = np.asarray(model.lower_bound_, dtype=np.float64)
+    for name in ARRAY_SETTINGS:
+        if getattr(model, name) is not None:
+            arrays[name] = np.asarray(getattr(model, name), dtype=np.float64)
+    path = os.fspath(path)
+    # Beside the target, so that the last step is a rename within one file system.
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read(path):
+    """Read what `write` wrote: (about, arrays).
+
+    Raises
+    ------
+    ValueError
+        If the file is not a mixture written by this package, or damaged.
+    """
+    path = os.fspath(path)
+    refusal = f"{path!r} is not a mixture saved by GaussianMixture.save"
+    with open(path, "rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError(f"{refusal}: it is not an .npz archive.")
+        file.seek(0)
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            about = json.loads(str(arrays.pop("about")))
+            kind, version = about["format"], about["version"]
+        except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{refusal}: {error}") from None
+    if kind != FORMAT:
+        raise ValueError(f"{refusal}: it holds {kind!r}.")
+    if version != VERSION:
+        raise ValueError(f"{path!r} has format version {version!r}; this version of gmm reads version {VERSION}.")
+    try:
+        _check(about, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{refusal}: {type(error).__name__}: {error}") from None
+    return about, arrays
+
+
+def _check(about, arrays):
+    """Refuse contents that a fitted mixture cannot have."""
+    missing = [name for name in (*FITTED, "lower_bounds_", "lower_bound_") if name not in arrays]
+    missing += [name for name in ("settings", "converged_", "n_iter_", "feature_names_in_") if name not in about]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} missing")
+    unknown = set(about["settings"]) - set(SETTINGS)
+    if unknown:
+        raise ValueError(f"unknown settings {sorted(unknown)}")
+    for name, array in arrays.items():
+        if array.dtype != np.float64:
+            raise ValueError(f"{name} has dtype {array.dtype}")
+        if name not in ("lower_bounds_", "lower_bound_") and not np.isfinite(array).all():
+            raise ValueError(f"{name} is not finite")

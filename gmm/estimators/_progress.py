@@ -1,0 +1,90 @@
+"""What `verbose` shows of a fit."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+
+class Silent:
+    """verbose=0: no output, and no call per iteration."""
+
+    wants_iterations = False
+
+    def begin(self, initialisation):
+        """An initialisation begins."""
+
+    def iteration(self, number, change):
+        """An EM iteration is done."""
+
+    def end(self, lower_bound, converged):
+        """An initialisation has ended."""
+
+    def close(self):
+        """The fit is over."""
+
+
+class Lines(Silent):
+    """Lines like scikit-learn's: every `interval` iterations, with times and changes from verbose=2 on."""
+
+    wants_iterations = True
+
+    def __init__(self, verbose, interval):
+        self.detailed = verbose >= 2
+        self.interval = interval
+
+    def begin(self, initialisation):
+        print(f"Initialization {initialisation}")
+        self.began = self.last = perf_counter()
+
+    def iteration(self, number, change):
+        if number % self.interval:
+            return
+        if not self.detailed:
+            print(f"  Iteration {number}")
+            return
+        now = perf_counter()
+        print(f"  Iteration {number}\t time lapse {now - self.last:.5f}s\t ll change {change:.5f}")
+        self.last = now
+
+    def end(self, lower_bound, converged):
+        ending = "converged" if converged else "did not converge"
+        if not self.detailed:
+            print(f"Initialization {ending}.")
+            return
+        lapse = perf_counter() - self.began
+        print(f"Initialization {ending}. time lapse {lapse:.5f}s\t lower bound {lower_bound:.5f}.")
+
+
+class Bar(Silent):
+    """A tqdm bar over initialisations; its text tells the iteration and the last change of the log-likelihood."""
+
+    wants_iterations = True
+
+    def __init__(self, tqdm, n_init, interval):
+        self.bar = tqdm(total=n_init, desc="EM", unit="init")
+        self.interval = interval
+
+    def iteration(self, number, change):
+        if number % self.interval == 0:
+            self.bar.set_postfix(iteration=number, change=f"{change:.2e}")
+
+    def end(self, lower_bound, converged):
+        self.bar.set_postfix(log_likelihood=f"{lower_bound:.6g}", converged=converged)
+        self.bar.update()
+
+    def close(self):
+        self.bar.close()
+
+
+def progress(verbose, interval, n_init):
+    """Choose the display: nothing, a tqdm bar (verbose=1 and tqdm installed), or lines."""
+    if not verbose:
+        return Silent()
+    if int(verbose) == 1:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            pass
+        else:
+            return Bar(tqdm, n_init, interval)
+    return Lines(int(verbose), interval)

@@ -1,0 +1,164 @@
+"""Input checks of the estimators, in scikit-learn's words."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
+
+from gmm import engine
+
+# How far a given matrix may be from its transpose, as a correlation.
+SYMMETRY_TOLERANCE = 1e-8
+
+
+def random_generator(random_state):
+    """Return the generator that `random_state` stands for.
+
+    An integer seeds a `RandomState`, so that random starts are those of scikit-learn. None takes fresh entropy: NumPy's
+    global generator is neither read nor advanced.
+    """
+    if random_state is None:
+        return np.random.default_rng()
+    if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
+        return random_state
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        return np.random.RandomState(random_state)
+    raise ValueError(f"{random_state!r} cannot be used to seed a numpy.random.RandomState instance")
+
+
+def check_samples(estimator, X, *, reset, min_samples=1):
+    """Check X for `estimator` without a conversion: the engine reads float32 and integers as they are."""
+    X = validate_data(estimator, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples)
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"X must hold real numbers; got dtype {X.dtype}")
+    return X
+
+
+def check_sample_weight(sample_weight, X, n_components):
+    """Check sample weights (None stays None) and scale them by a power of two, which changes no digit of any result."""
+    if sample_weight is None:
+        _check_enough_samples(X.shape[0], n_components)
+        return None
+    sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    n_present = int(np.count_nonzero(sample_weight))
+    if n_present == 0:
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    if n_present < 2:
+        raise ValueError(
+            "Found 1 sample(s) with non-zero sample_weight while a minimum of 2 is required by GaussianMixture."
+        )
+    _check_enough_samples(n_present, n_components)
+    # Weights near the limits of float64 would overflow or vanish in the sums.
+    return np.ldexp(sample_weight, -int(np.frexp(sample_weight.max())[1]))
+
+
+def _check_enough_samples(n_samples, n_components):
+    if n_samples < n_components:
+        raise ValueError(
+            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_samples}"
+        )
+
+
+def _array(value, name, allow_nd=False):
+    return check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=allow_nd, input_name=name)
+
+
+def _check_shape(array, shape, name):
+    if array.shape != shape:
+        raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
+
+
+def check_weights(weights, n_components, name):
+    """Check mixing weights: shape (n_components,), in [0, 1], summing to one."""
+    weights = _array(weights, name)
+    _check_shape(weights, (n_components,), "weights")
+    outside = (weights < 0.0) | (weights > 1.0)
+    if outside.any():
+        k = int(np.argmax(outside))
+        # The first sentence is scikit-learn's, which has the two values the wrong way round; the second sets it right.
+        raise ValueError(
+            "The parameter 'weights' should be in the range [0, 1], but got "
+            f"max value {weights.min():.5f}, min value {weights.max():.5f}. {name}[{k}] is {weights[k]:g}."
+        )
+    if abs(weights.sum(dtype=np.float64) - 1.0) > (1e-6 if weights.dtype == np.float32 else 1e-8):
+        raise ValueError(
+            f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}. "
+            f"{name} must sum to 1."
+        )
+    return weights.astype(np.float64)
+
+
+def check_means(means, n_components, n_features, name):
+    """Check means: shape (n_components, n_features), finite."""
+    means = _array(means, name)
+    _check_shape(means, (n_components, n_features), "means")
+    return means.astype(np.float64)
+
+
+def structure_shape(covariance_type, n_components, n_features):
+    """Return the shape of covariances (and of precisions and their factors) in each structure."""
+    return {
+        "full": (n_components, n_features, n_features),
+        "tied": (n_features, n_features),
+        "diag": (n_components, n_features),
+        "spherical": (n_components,),
+    }[covariance_type]
+
+
+def check_matrices(matrices, covariance_type, n_components, n_features, name, noun):
+    """Check covariances or precisions (`noun` says which): shape of the structure, symmetric, positive definite."""
+    matrices = _array(matrices, name, allow_nd=covariance_type == "full").astype(np.float64)
+    label = f"{covariance_type} {noun}"
+    _check_shape(matrices, structure_shape(covariance_type, n_components, n_features), label)
+    if covariance_type in ("diag", "spherical"):
+        if (matrices <= 0.0).any():
+            where = [int(axis) for axis in np.argwhere(matrices <= 0.0)[0]]
+            at = ", ".join(map(str, where))
+            raise ValueError(f"'{label}' should be positive, but {name}[{at}] is {matrices[tuple(where)]:g}")
+        return matrices
+    for k, matrix in enumerate(matrices if covariance_type == "full" else matrices[None]):
+        place = f"{name}[{k}]" if covariance_type == "full" else name
+        # As correlations, so that features of very different scales are judged alike.
+        scale = np.sqrt(np.abs(np.diag(matrix)))
+        if (np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * scale[:, None] * scale).any():
+            raise ValueError(f"'{label}' should be symmetric, positive-definite, but {place} is not symmetric")
+        try:
+            np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            smallest = np.linalg.eigvalsh(matrix)[0]
+            raise ValueError(
+                f"'{label}' should be symmetric, positive-definite, but {place} has the smallest eigenvalue {smallest:g}"
+            ) from None
+    return matrices
+
+
+def check_initial_values(estimator, n_features):
+    """Check weights_init, means_init and precisions_init: each an array, or None where it was not given."""
+    n_components, covariance_type = estimator.n_components, estimator.covariance_type
+    weights, means, precisions = estimator.weights_init, estimator.means_init, estimator.precisions_init
+    if weights is not None:
+        weights = check_weights(weights, n_components, "weights_init")
+    if means is not None:
+        means = check_means(means, n_components, n_features, "means_init")
+    if precisions is not None:
+        precisions = check_matrices(
+            precisions, covariance_type, n_components, n_features, "precisions_init", "precision"
+        )
+    return weights, means, precisions
+
+
+def check_parameters(weights, means, covariances, covariance_type):
+    """Check the parameters of a whole mixture and return them factorised, as `engine.Parameters`."""
+    shapes = ("full", "tied", "diag", "spherical")
+    if covariance_type not in shapes:
+        raise ValueError(f"covariance_type must be one of {', '.join(map(repr, shapes))}; got {covariance_type!r}")
+    means = _array(means, "means")
+    if means.ndim != 2:
+        raise ValueError(f"means must have shape (n_components, n_features); got shape {means.shape}")
+    n_components, n_features = means.shape
+    weights = check_weights(weights, n_components, "weights")
+    covariances = check_matrices(covariances, covariance_type, n_components, n_features, "covariances", "covariance")
+    try:
+        return engine.make_parameters(weights, means.astype(np.float64), covariances, covariance_type)
+    except engine.CovarianceError as error:
+        raise ValueError(f"covariances must be positive definite to working precision. {error}") from None

@@ -1,0 +1,605 @@
+"""`GaussianMixture`: scikit-learn's estimator on the compiled engine, and what a mixture can do beyond it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from gmm import engine
+from gmm.estimators import _conditional, _persistence
+from gmm.estimators._fitting import Search
+from gmm.estimators._history import History
+from gmm.estimators._validation import (
+    check_initial_values,
+    check_parameters,
+    check_sample_weight,
+    check_samples,
+    random_generator,
+    structure_shape,
+)
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):
+    """A mixture of Gaussian distributions, fitted by expectation-maximization.
+
+    Constructor, methods, fitted attributes and error messages are those of scikit-learn's ``GaussianMixture``, which it
+    replaces without other changes. It works on differences x - μ throughout, so data far from the origin lose no
+    digits; float32 and integer input is accumulated in float64, and the parameters are always float64. Results do not
+    depend on the number of threads.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        The number of components, K.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        One covariance matrix per component; one for all; one diagonal per component; one variance per component.
+    tol : float, default=1e-3
+        EM stops when the mean log-likelihood per sample changes by less than this.
+    reg_covar : float, default=1e-6
+        Added to the diagonal of every covariance; in the squared units of the data.
+    max_iter : int, default=100
+        The largest number of EM iterations. 0 returns the start.
+    n_init : int, default=1
+        The number of starts; the fit with the largest log-likelihood is kept.
+    init_params : {'kmeans', 'k-means++', 'random_from_data', 'random'}, default='kmeans'
+        How a start is drawn: the clusters of k-means; well-spread samples as means; random samples as means;
+        random responsibilities (this one takes n_samples × n_components numbers of memory).
+    weights_init : array-like of shape (n_components,), default=None
+    means_init : array-like of shape (n_components, n_features), default=None
+    precisions_init : array-like, default=None
+        Values of the start; those not given are drawn by `init_params`. Precisions are inverse covariances, in the
+        shape of `covariances_`.
+    random_state : int, RandomState, Generator or None, default=None
+        Seeds the starts and `sample`. With an integer, 'random' and 'random_from_data' draw scikit-learn's starts. None
+        takes fresh entropy from the operating system: unlike scikit-learn, NumPy's global generator is never used.
+    warm_start : bool, default=False
+        Go on from the parameters of the last fit; `n_init` is then ignored after the first.
+    verbose : int, default=0
+        1 shows a progress bar over the initialisations if tqdm is installed, else a line every `verbose_interval`
+        iterations; 2 prints lines with times and changes.
+    verbose_interval : int, default=10
+        Iterations between two lines.
+    on_collapse : {'raise', 'restart'}, default='raise'
+        What happens when a component collapses, that is when its covariance becomes singular: an error that names
+        component, iteration and samples; or up to ten other starts for that initialisation, with a warning. 'restart'
+        also discards starts in which `reg_covar` alone keeps a covariance regular (otherwise a warning tells of them).
+    callback : callable, default=None
+        Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and the
+        mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.
+    record_parameters : bool, default=False
+        Keep the parameters of each iteration in ``history_``.
+    n_threads : int, default=None
+        The most threads to use; None: the variable GMM_NUM_THREADS, or the CPUs this process may run on.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Mixing weights π_k.
+    means_ : ndarray of shape (n_components, n_features)
+        Means μ_k.
+    covariances_ : ndarray
+        Shape (n_components, n_features, n_features) for 'full', (n_features, n_features) for 'tied', (n_components,
+        n_features) for 'diag', (n_components,) for 'spherical'.
+    precisions_ : ndarray
+        Their inverses, in the same shape.
+    precisions_cholesky_ : ndarray
+        Upper triangular P with Σ⁻¹ = P Pᵀ, or 1/σ; same shape.
+    converged_ : bool
+        Whether the best initialisation reached `tol`.
+    n_iter_ : int
+        Its number of iterations.
+    lower_bound_ : float
+        Mean log-likelihood per sample (natural logarithm) in its last E-step.
+    lower_bounds_ : list of float
+        The same for each of its iterations.
+    history_ : History
+        `log_likelihoods` as an array, and `parameters` if they were recorded.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had them.
+
+    Notes
+    -----
+    One EM iteration costs O(n K d²) for 'full', O(n d (d + K)) for 'tied' and O(n K d) for 'diag' and 'spherical';
+    beside X, the memory needed does not grow with n.
+
+    The starts 'k-means++' and 'random_from_data' have the weights 1/K, where scikit-learn's sum to K/n; the
+    responsibilities are the same. With ``reg_covar=0`` they take a covariance from the data, where scikit-learn stops.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gmm import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> mixture = GaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> mixture.means_[mixture.means_[:, 0].argsort()].round(6)
+    array([[ 1.,  2.],
+           [10.,  2.]])
+    >>> labels = mixture.predict([[0, 0], [12, 3]])
+    >>> bool(labels[0] == labels[1])
+    False
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's convention)
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions({"kmeans", "random", "random_from_data", "k-means++"})],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": ["random_state", np.random.Generator],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "on_collapse": [StrOptions({"raise", "restart"})],
+        "callback": [callable, None],
+        "record_parameters": ["boolean"],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        n_components=1,
+        *,
+        covariance_type="full",
+        tol=1e-3,
+        reg_covar=1e-6,
+        max_iter=100,
+        n_init=1,
+        init_params="kmeans",
+        weights_init=None,
+        means_init=None,
+        precisions_init=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+        verbose_interval=10,
+        on_collapse="raise",
+        callback=None,
+        record_parameters=False,
+        n_threads=None,
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.on_collapse = on_collapse
+        self.callback = callback
+        self.record_parameters = record_parameters
+        self.n_threads = n_threads
+
+    # ---- other ways to come by a mixture
+
+    @classmethod
+    def from_parameters(cls, weights, means, covariances, covariance_type="full", **settings):
+        """Make a mixture from its parameters; it scores, samples and predicts without a fit.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            Mixing weights: in [0, 1], summing to 1.
+        means : array-like of shape (n_components, n_features)
+        covariances : array-like
+            In the shape of `covariances_` for `covariance_type`; symmetric positive definite.
+        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        **settings
+            Further constructor parameters, such as `random_state`.
+
+        Returns
+        -------
+        GaussianMixture
+            With ``n_iter_`` 0 and ``converged_`` False. With ``warm_start=True``, `fit` goes on from these parameters.
+
+        Raises
+        ------
+        ValueError
+            Naming the parameter that has a wrong shape, is not finite, not normalised or not positive definite.
+        """
+        parameters = check_parameters(weights, means, covariances, covariance_type)
+        settings = {"n_components": parameters.n_components, **settings}
+        model = cls(covariance_type=covariance_type, **settings)
+        model._validate_params()
+        if model.n_components != parameters.n_components:
+            raise ValueError(
+                f"n_components={model.n_components} does not agree with means of shape {parameters.means.shape}"
+            )
+        model.n_features_in_ = parameters.n_features
+        model._adopt(parameters)
+        model._record(converged=False, log_likelihoods=np.empty(0), history=None)
+        return model
+
+    def save(self, path):
+        """Write the fitted mixture and its settings to `path`, a .npz archive of plain arrays.
+
+        No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`, a
+        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Used as it is: no ending is added.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is nothing to save yet.
+        """
+        check_is_fitted(self)
+        _persistence.write(self, path)
+
+    @classmethod
+    def load(cls, path):
+        """Read a mixture that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is something else, or damaged.
+        """
+        about, arrays = _persistence.read(path)
+        settings = {name: arrays.pop(name) for name in _persistence.ARRAY_SETTINGS if name in arrays}
+        model = cls(**about["settings"], **settings)
+        try:
+            model._validate_params()
+            parameters = check_parameters(
+                arrays["weights_"], arrays["means_"], arrays["covariances_"], model.covariance_type
+            )
+            factors = arrays["precisions_cholesky_"]
+            if factors.shape != parameters.precisions_cholesky.shape:
+                raise ValueError(f"precisions_cholesky_ has shape {factors.shape}")
+            if parameters.n_components != model.n_components:
+                raise ValueError(f"n_components is {model.n_components}, weights_ has shape {parameters.weights.shape}")
+            names = about["feature_names_in_"]
+            if names and len(names) != parameters.n_features:
+                raise ValueError(f"{len(names)} feature names for {parameters.n_features} features")
+        except ValueError as error:
+            raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
+        model.n_features_in_ = parameters.n_features
+        if names:
+            model.feature_names_in_ = np.array(names, dtype=object)
+        # The stored factors, so that scores are the same to the last digit.
+        model._adopt(parameters._replace(precisions_cholesky=factors))
+        model._record(converged=about["converged_"], log_likelihoods=arrays["lower_bounds_"], history=None)
+        model.n_iter_, model.lower_bound_ = about["n_iter_"], float(arrays["lower_bound_"])
+        return model
+
+    # ---- fitting
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Estimate the parameters with the EM algorithm.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Float32, integer, strided or memory-mapped arrays are read in place, without a copy.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights. A weight of 2 is the same as a sample that stands there twice, 0 the same as one that
+            is absent; a common factor changes nothing.
+
+        Returns
+        -------
+        GaussianMixture
+            This object. After an error it is what it was before the call.
+
+        Raises
+        ------
+        ValueError
+            For input that cannot be fitted, naming the argument, before any work.
+        CollapsedComponentError
+            A ValueError that names a component whose covariance became singular.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the best initialisation did not reach `tol` within `max_iter` iterations, or (as
+            CollapsedComponentWarning) if a component describes a single location.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_predict(self, X, y=None, sample_weight=None):
+        """Fit, then label the samples: the same as ``fit(X).predict(X)``.
+
+        Parameters and errors are those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Index of the most probable component of each sample.
+        """
+        X = self._fit(X, sample_weight)
+        return engine.predict(X, self._parameters(), n_threads=self.n_threads)
+
+    def _fit(self, X, sample_weight):
+        """Fit and return the checked X. Attributes change only when all is done."""
+        with self._unchanged_on_failure():
+            X = check_samples(self, X, reset=True, min_samples=2)
+            sample_weight = check_sample_weight(sample_weight, X, self.n_components)
+            given = check_initial_values(self, X.shape[1])
+            search = Search(self, X, sample_weight, given, self._resume(X.shape[1]))
+            best = search.best()
+            self._adopt(best.parameters)
+            self._record(best.converged, best.log_likelihoods, best.history)
+            # max_iter=0 asks for the start alone, and a callback that stops has its reasons.
+            if not best.converged and not best.stopped and self.max_iter > 0:
+                warnings.warn(
+                    "Best performing initialization did not converge. Try different init parameters, or increase "
+                    "max_iter, tol, or check for degenerate data.",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+        return X
+
+    @contextmanager
+    def _unchanged_on_failure(self):
+        """Take back what a failing fit has set (`n_features_in_` is set by the check of X)."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _resume(self, n_features):
+        """Parameters and lower bound to go on from, or None."""
+        if not (self.warm_start and hasattr(self, "converged_")):
+            return None
+        parameters = self._parameters()
+        expected = structure_shape(self.covariance_type, self.n_components, n_features)
+        shapes = (parameters.means.shape, parameters.precisions_cholesky.shape)
+        if shapes != ((self.n_components, n_features), expected):
+            raise ValueError(
+                f"warm_start=True goes on from the last fit, whose means have shape {shapes[0]} and precisions "
+                f"{shapes[1]}; n_components={self.n_components}, covariance_type={self.covariance_type!r} and X with "
+                f"{n_features} features do not agree with it. Fit with warm_start=False"
+            )
+        return parameters, self.lower_bound_
+
+    def _adopt(self, parameters):
+        """Make these the parameters of this mixture."""
+        self.weights_ = parameters.weights
+        self.means_ = parameters.means
+        self.covariances_ = parameters.covariances
+        self.precisions_cholesky_ = parameters.precisions_cholesky
+        self.precisions_ = engine.precisions(parameters)
+
+    def _record(self, converged, log_likelihoods, history):
+        self.converged_ = bool(converged)
+        self.n_iter_ = len(log_likelihoods)
+        self.lower_bound_ = float(log_likelihoods[-1]) if self.n_iter_ else -np.inf
+        self.lower_bounds_ = log_likelihoods.tolist()
+        self.history_ = History(log_likelihoods, history)
+
+    def _parameters(self):
+        """The fitted parameters as the engine takes them; read from the attributes, which users may have set."""
+        check_is_fitted(self)
+        weights, means, factors = (
+            np.ascontiguousarray(getattr(self, name), dtype=np.float64)
+            for name in ("weights_", "means_", "precisions_cholesky_")
+        )
+        covariances = getattr(self, "covariances_", None)
+        return engine.Parameters(self.covariance_type, weights, means, covariances, factors)
+
+    # ---- the density
+
+    def score_samples(self, X):
+        """Log-density of each sample, log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        parameters = self._parameters()
+        return engine.score_samples(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Mean log-density per sample of X; weighted if `sample_weight` is given.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        parameters = self._parameters()
+        X = check_samples(self, X, reset=False)
+        total = X.shape[0]
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            total = float(sample_weight.sum())
+            if total == 0.0:
+                raise ValueError("Sample weights must contain at least one non-zero number.")
+        return engine.log_likelihood(X, parameters, sample_weight=sample_weight, n_threads=self.n_threads) / total
+
+    def predict(self, X):
+        """Index of the most probable component of each sample, shape (n_samples,)."""
+        parameters = self._parameters()
+        return engine.predict(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+
+    def predict_proba(self, X):
+        """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1."""
+        parameters = self._parameters()
+        return engine.predict_proba(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw samples from the mixture: how many of each component, then those of each component.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState, Generator or None, default=None
+            None: the constructor's `random_state`, which, if an integer, gives the same samples at each call.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Sorted by component.
+        y : ndarray of shape (n_samples,)
+            The component of each sample.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
+        rng = random_generator(self.random_state if random_state is None else random_state)
+        n_components, n_features = self.means_.shape
+        counts = rng.multinomial(int(n_samples), self.weights_ / self.weights_.sum())
+        y = np.repeat(np.arange(n_components), counts)
+        X = rng.standard_normal(size=(int(n_samples), n_features))
+        # x = μ + L z with L Lᵀ = Σ
+        if self.covariance_type in ("full", "tied"):
+            factors = np.linalg.cholesky(self.covariances_)
+            if self.covariance_type == "tied":
+                X = X @ factors.T
+            else:
+                for k, rows in enumerate(np.split(X, np.cumsum(counts)[:-1])):
+                    rows[...] = rows @ factors[k].T
+        else:
+            scales = np.sqrt(self.covariances_)
+            X *= scales[y] if self.covariance_type == "diag" else scales[y, None]
+        X += self.means_[y]
+        return X, y
+
+    # ---- distributions of some of the features
+
+    def marginal(self, features):
+        r"""Return the distribution of some of the features, all others integrated out.
+
+        Each component of the marginal is the marginal of that component,
+
+        .. math:: p(x_a) = \sum_k \pi_k \, \mathcal N(x_a \mid \mu_{k,a}, \Sigma_{k,aa}).
+
+        Parameters
+        ----------
+        features : int, str or sequence of these
+            Indices or names, in the order in which the marginal is to have them.
+
+        Returns
+        -------
+        GaussianMixture
+            A mixture over these features, with the same weights and `covariance_type`.
+        """
+        parameters = self._parameters()
+        chosen = self._features(features)
+        return self._derived(*_conditional.marginal(parameters, chosen), chosen)
+
+    def conditional(self, features, values):
+        r"""Return the distribution of the other features, given the values of these.
+
+        With b the given features and a the others,
+
+        .. math::
+
+            p(x_a \mid x_b) = \sum_k \pi'_k \, \mathcal N(x_a \mid \mu'_k, \Sigma'_k), \qquad
+            \pi'_k \propto \pi_k \, \mathcal N(x_b \mid \mu_{k,b}, \Sigma_{k,bb}),
+
+            \mu'_k = \mu_{k,a} + \Sigma_{k,ab} \Sigma_{k,bb}^{-1} (x_b - \mu_{k,b}), \qquad
+            \Sigma'_k = \Sigma_{k,aa} - \Sigma_{k,ab} \Sigma_{k,bb}^{-1} \Sigma_{k,ba}.
+
+        Both are read off the Cholesky factor of :math:`\Sigma_k` with the given features first: with the blocks
+        :math:`L_{bb}, L_{ab}, L_{aa}` and :math:`z = L_{bb}^{-1}(x_b - \mu_b)` they are :math:`\mu_a + L_{ab} z` and
+        :math:`L_{aa} L_{aa}^\mathsf{T}`. Nothing is inverted, and :math:`\Sigma'_k` cannot lose its definiteness to
+        cancellation. The new weights are computed in the log domain.
+
+        Parameters
+        ----------
+        features : int, str or sequence of these
+            Indices or names of the given features.
+        values : float or array-like of shape (len(features),)
+            Their values.
+
+        Returns
+        -------
+        GaussianMixture
+            A mixture over the other features, in their original order.
+        """
+        parameters = self._parameters()
+        given = self._features(features)
+        values = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        if values.shape != (len(given),):
+            raise ValueError(f"values must have shape ({len(given)},), one for each feature; got {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"values must be finite; got {values}")
+        free = [feature for feature in range(parameters.n_features) if feature not in given]
+        if not free:
+            raise ValueError("features must leave at least one feature free; all were given")
+        return self._derived(*_conditional.conditional(parameters, given, free, values), free)
+
+    def _features(self, features):
+        return _conditional.feature_indices(features, self.n_features_in_, getattr(self, "feature_names_in_", None))
+
+    def _derived(self, weights, means, covariances, features):
+        model = type(self).from_parameters(
+            weights,
+            means,
+            covariances,
+            self.covariance_type,
+            random_state=self.random_state,
+            n_threads=self.n_threads,
+        )
+        if hasattr(self, "feature_names_in_"):
+            model.feature_names_in_ = self.feature_names_in_[features]
+        return model
+
+    # ---- criteria
+
+    def _n_parameters(self):
+        """Return the number of free parameters."""
+        n_components, n_features = self.means_.shape
+        of_covariances = {
+            "full": n_components * n_features * (n_features + 1) // 2,
+            "tied": n_features * (n_features + 1) // 2,
+            "diag": n_components * n_features,
+            "spherical": n_components,
+        }[self.covariance_type]
+        return of_covariances + n_components * n_features + n_components - 1
+
+    def bic(self, X):
+        """Bayesian information criterion on X, -2 ℓ + p log n with p free parameters; the lower the better."""
+        log_likelihood, n_samples = self._total_log_likelihood(X)
+        return -2.0 * log_likelihood + self._n_parameters() * math.log(n_samples)
+
+    def aic(self, X):
+        """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better."""
+        return -2.0 * self._total_log_likelihood(X)[0] + 2.0 * self._n_parameters()
+
+    def _total_log_likelihood(self, X):
+        parameters = self._parameters()
+        X = check_samples(self, X, reset=False)
+        return engine.log_likelihood(X, parameters, n_threads=self.n_threads), X.shape[0]
