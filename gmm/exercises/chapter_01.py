@@ -1,0 +1,167 @@
+"""Checks of the exercises of chapter 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gmm.exercises._core import exercise
+
+# ------------------------------------------------------------------------------------- what waiting weighs
+
+# The centres that k-means finds in Old Faithful, in minutes, rounded.
+_ERUPTIONS, _WAITING = 4.30 - 2.09, 80.28 - 54.75
+
+exercise(
+    "ex-why-share",
+    _WAITING**2 / (_ERUPTIONS**2 + _WAITING**2),
+    mistakes=[
+        (_WAITING / (_ERUPTIONS + _WAITING), "these are shares of the distances; k-means adds up their squares."),
+        (_ERUPTIONS**2 / (_ERUPTIONS**2 + _WAITING**2), "this is the share of the eruptions; waiting is asked for."),
+        (0.5, "two features do not weigh the same: compare the squares of the two differences."),
+        (_WAITING**2, "this is the square itself; divide it by the sum of both squares."),
+    ],
+    rtol=2e-3,
+)
+
+# ------------------------------------------------------------------------------------- the nearest centre
+
+
+def _nearest(X, centres):
+    differences = X[:, None, :] - centres[None, :, :]
+    return (differences**2).sum(axis=2).argmin(axis=1)
+
+
+def _farthest(X, centres):
+    return ((X[:, None, :] - centres) ** 2).sum(axis=2).argmax(axis=1)
+
+
+def _signed_sum(X, centres):
+    return (X[:, None, :] - centres).sum(axis=2).argmin(axis=1)
+
+
+def _first_feature(X, centres):
+    return ((X[:, None, 0] - centres[:, 0]) ** 2).argmin(axis=1)
+
+
+def _from_one(X, centres):
+    return _nearest(X, centres) + 1
+
+
+def _nearest_cases():
+    rng = np.random.default_rng(101)
+    cases = [(np.array([[0.0, 0.0], [3.0, 1.0], [0.4, 9.0]]), np.array([[0.0, 1.0], [4.0, 0.0]]))]
+    for n, d, n_centres in ((6, 1, 2), (5, 3, 4), (4, 2, 1), (50, 5, 3)):
+        cases.append((rng.normal(size=(n, d)) * 3, rng.normal(size=(n_centres, d)) * 3))
+    cases.append((1e6 + rng.normal(size=(8, 2)), 1e6 + rng.normal(size=(3, 2))))
+    return cases
+
+
+exercise(
+    "ex-why-nearest",
+    _nearest,
+    cases=_nearest_cases(),
+    mistakes=[
+        (_farthest, "this is the farthest centre: the smallest squared distance wins, so argmin."),
+        (_signed_sum, "differences of opposite sign cancel: square them before you add."),
+        (_first_feature, "only the first feature counts here: sum the squares over all features."),
+        (_from_one, "labels count from 0 in code, as argmin gives them."),
+    ],
+)
+
+# ------------------------------------------------------------------------------------- parameters
+
+
+def _count_parameters(n_components, n_features):
+    one = n_features + n_features * (n_features + 1) // 2
+    return n_components * one + n_components - 1
+
+
+def _count_all_weights(n_components, n_features):
+    return _count_parameters(n_components, n_features) + 1
+
+
+def _count_square_covariance(n_components, n_features):
+    return n_components * (n_features + n_features**2) + n_components - 1
+
+
+def _count_without_weights(n_components, n_features):
+    return _count_parameters(n_components, n_features) - (n_components - 1)
+
+
+def _count_without_diagonal(n_components, n_features):
+    return n_components * (n_features + n_features * (n_features - 1) // 2) + n_components - 1
+
+
+exercise(
+    "ex-why-parameters",
+    _count_parameters,
+    cases=[(2, 2), (1, 1), (3, 1), (1, 4), (3, 13), (10, 64)],
+    mistakes=[
+        (_count_all_weights, "the last weight is not free: the weights sum to one."),
+        (_count_square_covariance, "a covariance is symmetric: only d(d + 1)/2 of its entries are free."),
+        (_count_without_weights, "the weights are missing: K - 1 of them are free."),
+        (_count_without_diagonal, "the diagonal of each covariance, the variances, is missing."),
+    ],
+)
+
+# ------------------------------------------------------------------------------------- the border
+
+
+def _border(weights, means, variance):
+    midpoint = (means[0] + means[1]) / 2
+    return midpoint + variance / (means[1] - means[0]) * np.log(weights[0] / weights[1])
+
+
+def _border_wrong_way(weights, means, variance):
+    midpoint = (means[0] + means[1]) / 2
+    return midpoint + variance / (means[1] - means[0]) * np.log(weights[1] / weights[0])
+
+
+def _border_midpoint(weights, means, variance):
+    return (means[0] + means[1]) / 2
+
+
+def _border_deviation(weights, means, variance):
+    return _border(weights, means, np.sqrt(variance))
+
+
+def _border_without_logarithm(weights, means, variance):
+    midpoint = (means[0] + means[1]) / 2
+    return midpoint + variance / (means[1] - means[0]) * weights[0] / weights[1]
+
+
+exercise(
+    "ex-why-border",
+    _border,
+    cases=[
+        ([0.75, 0.25], [0.0, 4.0], 1.0),
+        ([0.5, 0.5], [-1.0, 2.0], 3.0),
+        ([0.2, 0.8], [0.0, 4.0], 0.25),
+        ([0.99, 0.01], [10.0, 11.0], 4.0),  # the border lies beyond the second mean
+        ([0.3, 0.7], [5.0, -5.0], 2.0),  # the first component on the right
+    ],
+    mistakes=[
+        (_border_wrong_way, "the border moves the wrong way: the heavier component gains ground."),
+        (_border_midpoint, "this is the border of k-means, the midpoint; unequal weights move it."),
+        (_border_deviation, "the argument is the variance already: no square root."),
+        (_border_without_logarithm, "the ratio of the weights enters by its logarithm."),
+    ],
+)
+
+# ------------------------------------------------------------------------------------- hours
+
+
+def _faithful_in_hours():
+    """How many of the 272 labels of k-means change when waiting is measured in hours."""
+    return 6
+
+
+exercise(
+    "ex-why-hours",
+    _faithful_in_hours(),
+    mistakes=[
+        (272 - _faithful_in_hours(), "the two runs number their groups in opposite order: match them first."),
+        (0, "no change at all: was only the waiting time divided by 60, and not the whole matrix?"),
+        (4, "this compares minutes with standardised data; divide the waiting time by 60 instead."),
+    ],
+)
