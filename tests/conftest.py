@@ -46,13 +46,14 @@ def random_mixture():
 
 @pytest.fixture(scope="session")
 def run_python():
-    """Run code in a fresh Python process and return what it printed."""
+    """Run code in a fresh Python process, in a folder of your choice, and return what it printed."""
 
-    def run(code, **environment):
+    def run(code, cwd=None, **environment):
         result = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
+            cwd=cwd,
             env={**os.environ, **environment},
             timeout=300,
         )

@@ -154,7 +154,7 @@ def bad_covariance(name, good, place=""):
 
 RNG = [
     ("a string", "seed", TypeError, "rng must be a numpy.random.Generator, a seed or None; got 'seed'"),
-    ("RandomState", np.random.RandomState(0), TypeError, "rng must be a numpy.random.Generator, a seed or None"),  # noqa: NPY002
+    ("RandomState", np.random.RandomState(0), TypeError, "rng must be a numpy.random.Generator, a seed or None"),
     ("a float", 0.5, TypeError, r"rng must be a numpy.random.Generator, a seed \(an integer >= 0\) or None; got 0.5"),
     ("negative", -3, ValueError, "rng must be a numpy.random.Generator, a seed .*; got -3"),
 ]
@@ -394,12 +394,13 @@ def test_type_and_layout_of_the_input_do_not_matter(function, layout):
             return value
         return LAYOUTS[layout](value)
 
-    compiled = getattr(gmm, function)
+    kernel = getattr(getattr(gmm, function), "kernel", None)
     expected = flattened(call(function, CALLS[function]))
+    compiled = kernel and len(kernel.signatures)
     result = flattened(call(function, {name: convert(value) for name, value in CALLS[function].items()}))
     assert_array_equal(result, expected)
-    if hasattr(compiled, "kernel"):  # one machine code for all of them
-        assert len(compiled.kernel.signatures) == 1
+    if kernel:  # one machine code for all of them
+        assert len(kernel.signatures) == compiled
 
 
 @pytest.mark.parametrize("function", [name for name in CALLS if "X" in CALLS[name]])

@@ -1,0 +1,120 @@
+"""The on-disk cache of the kernels: it hits in a second process, and nothing stale survives a change."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import gmm
+from gmm._compile import STAMP, drop_stale_caches
+
+# Call a formula, then say which kernels came from the cache and which were compiled.
+USE = """
+import numpy as np
+import gmm
+import gmm.formulas as formulas
+
+X = np.array([[0.0, 1.0], [2.0, 0.5], [-1.0, 3.0]])
+value = {call}
+hits, misses = {{}}, {{}}
+for module in formulas.CHAPTERS:
+    for name, kernel in vars(module).items():
+        if hasattr(kernel, "stats"):
+            if kernel.stats.cache_hits: hits[name] = sum(kernel.stats.cache_hits.values())
+            if kernel.stats.cache_misses: misses[name] = sum(kernel.stats.cache_misses.values())
+print([gmm.__file__, float(value), hits, misses])
+"""
+
+
+def copy_package(folder):
+    """A copy of the package, without machine code, in `folder`."""
+    source = Path(gmm.__file__).parent
+    shutil.copytree(source, folder / "gmm", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def test_second_process_finds_the_machine_code_of_the_first_in_a_folder_of_the_users_choice(run_python, tmp_path):
+    code = USE.format(call="gmm.mahalanobis_squared(X, X[0], np.eye(2))[1]")
+    _, value, hits, misses = ast.literal_eval(run_python(code, NUMBA_CACHE_DIR=str(tmp_path)))
+    assert not hits
+    assert {"cholesky_kernel", "mahalanobis_squared_kernel", "forward_substitution_kernel"} <= set(misses)
+    _, again, hits, misses = ast.literal_eval(run_python(code, NUMBA_CACHE_DIR=str(tmp_path)))
+    assert again == value == 4.25
+    # What runs inside a kernel came along with it; these two are called from Python.
+    assert set(hits) >= {"cholesky_kernel", "mahalanobis_squared_kernel"}
+    assert not misses
+
+
+def test_second_process_finds_the_machine_code_of_the_first_unless_a_kernel_of_any_file_changed(run_python, tmp_path):
+    # Kernels of three files that call one another: the mixture needs the Gaussian and log-sum-exp.
+    copy_package(tmp_path)
+    code = USE.format(call="gmm.mixture_log_density(X, [0.5, 0.5], X[:2], [np.eye(2)] * 2)[0]")
+
+    def run():
+        return ast.literal_eval(run_python(code, cwd=tmp_path, NUMBA_CACHE_DIR=""))
+
+    where, value, hits, misses = run()
+    assert where.startswith(str(tmp_path))
+    assert not hits
+    assert {"mixture_log_density_kernel", "joint_log_density_kernel", "log_sum_exp_kernel"} <= set(misses)
+    _, again, hits, misses = run()
+    assert again == value
+    assert "mixture_log_density_kernel" in hits
+    assert not misses
+    # mixture.py stays as it is, but what its kernel calls does not.
+    file = tmp_path / "gmm" / "formulas" / "responsibilities.py"
+    text = file.read_text(encoding="utf-8")
+    assert text.count("result[i] = top + math.log(total)") == 1
+    file.write_text(text.replace("top + math.log(total)", "top + math.log(total) + 128.0"), encoding="utf-8")
+    _, changed, hits, misses = run()
+    assert changed == pytest.approx(value + 128.0, rel=1e-15)
+    assert "mixture_log_density_kernel" in misses
+
+
+@pytest.fixture
+def room(tmp_path):
+    """A folder with two modules and their machine code, as a first import leaves it."""
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text("x = 1\n")
+    drop_stale_caches(tmp_path)
+    for name in ("one.f-1.py311.nbi", "one.f-1.py311.1.nbc", "one.cpython-311.pyc"):
+        (tmp_path / "__pycache__" / name).write_text("code")
+    return tmp_path
+
+
+def names(room):
+    return sorted(path.name for path in (room / "__pycache__").iterdir())
+
+
+def test_unchanged_sources_keep_their_machine_code(room):
+    before = names(room)
+    drop_stale_caches(room)
+    assert names(room) == before
+
+
+@pytest.mark.parametrize("change", ["content", "date", "new", "removed"])
+def test_any_change_of_the_sources_drops_the_machine_code_and_nothing_else(room, change):
+    if change == "content":
+        (room / "two.py").write_text("x = 22\n")
+    elif change == "date":
+        os.utime(room / "two.py", (1e9, 1e9))
+    elif change == "new":
+        (room / "three.py").write_text("")
+    else:
+        (room / "one.py").unlink()
+    drop_stale_caches(room)
+    assert names(room) == ["one.cpython-311.pyc", STAMP]
+    drop_stale_caches(room)  # and the new state is remembered
+    (room / "__pycache__" / "two.g-1.py311.nbi").write_text("code")
+    drop_stale_caches(room)
+    assert "two.g-1.py311.nbi" in names(room)
+
+
+def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path):
+    (tmp_path / "one.py").write_text("")
+    (tmp_path / "__pycache__").write_text("a file where the folder should be")
+    drop_stale_caches(tmp_path)
+    assert (tmp_path / "__pycache__").is_file()
