@@ -10,7 +10,7 @@ rounding error of a sum over n samples near that of a sum over one chunk.
 
 import numpy as np
 
-from gmm.engine.compilation import block, inlined
+from gmm.engine.compilation import block
 from gmm.engine.simd import WIDE
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
@@ -34,12 +34,11 @@ def chunk_length(n_samples, n_features):
     return -(-samples // length) * length
 
 
-@inlined
 def workspace(rows, length):
     """A (rows, length + SPARE) array that starts on a cache line: aligned vectors load up to twice as fast."""
     row = length + SPARE
     memory = np.empty(rows * row + ALIGNMENT // 8)
-    start = (-(memory.ctypes.data // 8)) % (ALIGNMENT // 8)
+    start = -(memory.ctypes.data // 8) % (ALIGNMENT // 8)
     return memory[start : start + rows * row].reshape(rows, row)
 
 

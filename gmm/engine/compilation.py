@@ -32,14 +32,12 @@ _STAMP = _package_stamp()
 
 def inlined(function):
     """Compile a building block that is always inlined into its caller."""
-    return njit(error_model="numpy", fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)(
-        function
-    )
+    return njit(error_model="numpy", fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)(function)
 
 
 def block(function):
     """Compile a building block that stays a function of its own (it is large, or called from several places)."""
-    return njit(error_model="numpy", fastmath=FASTMATH, no_cpython_wrapper=True)(function)
+    return njit(error_model="numpy", fastmath=FASTMATH, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 def entry(function):
@@ -48,7 +46,7 @@ def entry(function):
     Numba stamps a cache file with the change time of the function's own source file only. The code of an entry
     comes from several modules here, so the stamp is widened to all of them: editing any one recompiles.
     """
-    dispatcher = njit(error_model="numpy", fastmath=FASTMATH, cache=True, nogil=True)(function)
+    dispatcher = njit(error_model="numpy", fastmath=FASTMATH, cache=True, nogil=True, no_cfunc_wrapper=True)(function)
     try:
         dispatcher._cache._cache_file._source_stamp = _STAMP
     except AttributeError:  # another Numba keeps its stamp elsewhere; caching still works

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from gmm.engine.blocks import load_block, load_responsibilities, workspace
+from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import block, entry
 from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, wide
 from gmm.engine.small_algebra import EPS, log_coefficient, new_weights
@@ -48,63 +48,20 @@ def moments_block(x, padded, r, k, centre, first, second):
 # The pass over the data, the M-step and the loop
 
 
-@entry
-def run_pass(
-    X,
-    sample_weight,
-    given,
-    start,
-    stop,
-    chunk,
-    length,
-    shift,
-    scale,
-    coefficients,
-    centres,
-    factors,
-    log_likelihood,
-    counts,
-    first,
-    second,
-):
-    """Add the statistics of samples start … stop - 1 to the slots, one slot a chunk (see `gmm.engine.passes`)."""
-    d = X.shape[1]
-    n_components = centres.shape[0]
-    x = workspace(d, length)
-    scratch = workspace(2, length)
-    r = workspace(n_components, length)
-    for low in range(start, stop, length):
-        slot = (low - start) // chunk
-        size = min(length, stop - low)
-        padded = -(-size // WIDE) * WIDE
-        load_block(X, low, size, padded, shift, scale, x)
-        if given.size:
-            load_responsibilities(given, low, size, padded, sample_weight, r)
-        else:
-            log_joint_block(x, padded, coefficients, centres, factors, r)
-            log_likelihood[slot] += responsibilities(r, size, padded, sample_weight, low, scratch)
-        for k in range(n_components):
-            counts[slot, k] += row_total(r, k, padded)
-            moments_block(x, padded, r, k, centres[k], first[slot, k], second[slot, k])
-
-
 @block
 def update(counts, first, second, reg_covar, old, new):
     """The M-step from the moments about the old means, and the new 1 / σ.
 
-    `old` and `new` are (weights, means, covariances, factors, coefficients). Returns -1, or the component that has
+    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns -1, or the component that has
     lost a variance.
     """
-    old_weights, old_means, old_covariances, old_factors, old_coefficients = old
+    old_means = old[1]
     weights, means, covariances, factors, coefficients = new
     n_components, d = means.shape
     new_weights(counts, weights)
     for k in range(n_components):
         if counts[k] == 0.0:
-            means[k] = old_means[k]
-            covariances[k] = old_covariances[k]
-            factors[k] = old_factors[k]
-            coefficients[k] = -math.inf
+            coefficients[k] = -math.inf  # its mean and covariance stay as they are in `new`: those of `old`
             continue
         inverse = 1.0 / counts[k]
         log_det = 0.0
@@ -130,74 +87,61 @@ def step(counts, first, second, reg_covar, old, new):
     return update(counts, first, second, reg_covar, old, new)
 
 
+def work_rows(n_features, n_components):
+    """Rows of `run`'s workspace."""
+    return n_features + 2 + n_components
+
+
 @entry
-def fit(
-    X,
-    sample_weight,
-    total_weight,
-    chunk,
-    length,
-    shift,
-    scale,
-    reg_covar,
-    tol,
-    parameters,
-    previous,
-    history,
-):
-    """Up to history.size iterations of EM, in place. Returns (iterations, status, component); see `gmm.engine.em`."""
-    weights, means, covariances, factors, coefficients = parameters
-    n_components, d = means.shape
-    new = (
-        np.empty_like(weights),
-        np.empty_like(means),
-        np.empty_like(covariances),
-        np.empty_like(factors),
-        np.empty_like(coefficients),
-    )
-    given = np.empty((0, 0))
-    n_samples = X.shape[0]
-    log_likelihood = np.empty(1)
-    counts, first, second = (
-        np.empty((1, n_components)),
-        np.empty((1, n_components, d)),
-        np.empty((1, n_components, d)),
-    )
-    sum_counts, sum_first, sum_second = (
-        np.empty_like(counts),
-        np.empty_like(first),
-        np.empty_like(second),
-    )
-    for iteration in range(history.size):
-        total = 0.0
-        sum_counts[:] = 0.0
-        sum_first[:] = 0.0
-        sum_second[:] = 0.0
-        for low in range(0, n_samples, chunk):
-            log_likelihood[0] = 0.0
-            counts[:] = 0.0
-            first[:] = 0.0
-            second[:] = 0.0
-            run_pass(
-                X, sample_weight, given, low, min(low + chunk, n_samples), chunk, length, shift, scale,
-                coefficients, means, factors, log_likelihood, counts, first, second,
-            )  # fmt: skip
-            total += log_likelihood[0]
-            sum_counts += counts
-            sum_first += first
-            sum_second += second
-        mean = total / total_weight
+def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slots, loop):
+    """One pass over samples start … stop - 1, or EM iterations over them; see `gmm.engine.passes` and `gmm.engine.em`.
+
+    Without a loop (``history`` empty) the statistics are added to the slots, one slot a chunk. With one, up to
+    history.size iterations run in place, with one slot. Returns (iterations, status, component).
+    One function does both, because each function that Python can call costs a second of compilation.
+    """
+    length, chunk, shift, scale = layout
+    log_likelihood, counts, first, second, slot_values = slots
+    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous = loop
+    looping = history.size > 0
+    n_components, d = centres.shape
+    x, scratch, r = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
+    for iteration in range(max(1, history.size)):
+        for p in range(sum_values.size):
+            sum_values[p] = 0.0
+        for chunk_start in range(start, stop, chunk):
+            slot = 0 if looping else (chunk_start - start) // chunk
+            if looping:
+                for p in range(slot_values.size):
+                    slot_values[p] = 0.0
+            chunk_stop = min(chunk_start + chunk, stop)
+            for low in range(chunk_start, chunk_stop, length):
+                size = min(length, chunk_stop - low)
+                padded = -(-size // WIDE) * WIDE
+                load_block(X, low, size, padded, shift, scale, x)
+                if given.size:
+                    load_responsibilities(given, low, size, padded, sample_weight, r)
+                else:
+                    log_joint_block(x, padded, coefficients, centres, factors, r)
+                    log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
+                for k in range(n_components):
+                    counts[slot, k] += row_total(r, k, padded)
+                    moments_block(x, padded, r, k, centres[k], first[slot, k], second[slot, k])
+            for p in range(sum_values.size):
+                sum_values[p] += slot_values[p]
+        if not looping:
+            break
+        mean = sums[0][0, 0] / total_weight
         history[iteration] = mean
         if not math.isfinite(mean):
             return iteration + 1, BAD_LIKELIHOOD, -1
-        failed = update(sum_counts[0], sum_first[0], sum_second[0], reg_covar, parameters, new)
+        for p in range(new_values.size):
+            new_values[p] = old_values[p]
+        failed = update(sums[1][0], sums[2][0], sums[3][0], reg_covar, old, new)
         if failed >= 0:
             return iteration + 1, BAD_COVARIANCE, failed
-        weights[:] = new[0]
-        means[:] = new[1]
-        covariances[:] = new[2]
-        factors[:] = new[3]
-        coefficients[:] = new[4]
+        for p in range(new_values.size):
+            old_values[p] = new_values[p]
         if abs(mean - previous) < tol:
             return iteration + 1, CONVERGED, -1
         previous = mean
@@ -205,28 +149,14 @@ def fit(
 
 
 @entry
-def run_scores(
-    X,
-    start,
-    stop,
-    length,
-    shift,
-    scale,
-    coefficients,
-    centres,
-    factors,
-    what,
-    scores,
-    table,
-    labels,
-):
+def run_scores(X, start, stop, layout, coefficients, centres, factors, what, work, outputs):
     """Write what `gmm.engine.softmax.emit` makes of the log joints of samples start … stop - 1."""
-    x = workspace(X.shape[1], length)
-    log_joint = workspace(centres.shape[0], length)
-    scratch = workspace(2, WIDE)
+    length, chunk, shift, scale = layout
+    n_components, d = centres.shape
+    x, scratch, log_joint = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
     for low in range(start, stop, length):
         size = min(length, stop - low)
         padded = -(-size // WIDE) * WIDE
         load_block(X, low, size, padded, shift, scale, x)
         log_joint_block(x, padded, coefficients, centres, factors, log_joint)
-        emit(log_joint, size, padded, low, what, scratch, scores, table, labels)
+        emit(log_joint, size, padded, low, what, scratch, outputs)

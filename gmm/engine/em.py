@@ -10,10 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm.engine import passes, threads
+from gmm.engine.blocks import workspace
 from gmm.engine.parameters import Parameters, coefficients_from, make_parameters
-from gmm.engine.samples import Samples, as_sample_weight
+from gmm.engine.samples import NO_TABLE, Samples, as_sample_weight
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
-from gmm.engine.structures import KERNELS, factors_from, pass_cost, precisions_cholesky_from
+from gmm.engine.structures import (
+    KERNELS,
+    factors_from,
+    flat_views,
+    loop_arguments,
+    parameter_shapes,
+    pass_cost,
+    precisions_cholesky_from,
+    statistics_shapes,
+)
 
 # Operations of one compiled bout, about a tenth of a second: after each, Python can hear Ctrl-C.
 BOUT = 2e9
@@ -62,32 +72,24 @@ class _State:
         }[p.covariance_type](p.covariances)
         with np.errstate(over="ignore"):
             centre = p.weights @ p.means
-            spread = np.abs(p.means - centre).max(axis=0) + np.sqrt(
-                np.max(np.atleast_2d(variances), axis=0)
-            )
+            spread = np.abs(p.means - centre).max(axis=0) + np.sqrt(np.max(np.atleast_2d(variances), axis=0))
         self.shift = np.where(np.abs(centre) > FAR_FROM_ORIGIN * spread, centre, 0.0)
         exponent = math.frexp(float(np.max(spread)))[1]
         # A power of two: scaling rounds nothing.
         self.scale = math.ldexp(1.0, -exponent) if abs(exponent) > LARGEST_EXPONENT else 1.0
-        self.weights = p.weights.copy()
-        self.means = np.ascontiguousarray((p.means - self.shift) * self.scale)
-        self.covariances = p.covariances * self.scale * self.scale
-        self.factors = factors_from(p.precisions_cholesky, p.covariance_type) / self.scale
-        self._factors_changed()
+        shapes = parameter_shapes(p.covariance_type, p.n_components, p.n_features)
+        self.values, self.arrays = flat_views(shapes)
+        self.weights, self.means, self.covariances, self.factors, self.coefficients = self.arrays
+        self.weights[...] = p.weights
+        self.means[...] = (p.means - self.shift) * self.scale
+        self.covariances[...] = p.covariances * self.scale * self.scale
+        self.factors[...] = factors_from(p.precisions_cholesky, p.covariance_type) / self.scale
+        self.coefficients[...] = coefficients_from(p.weights, self.factors, p.covariance_type, p.n_features)
         if p.covariance_type == "tied":
             self.reference = np.ascontiguousarray((centre - self.shift) * self.scale)
-            self.scatter = np.zeros((1, *p.covariances.shape))
-            self.scatter_known = False
+            # Whether T is known, then T's lower triangle.
+            self.known = np.zeros(1 + p.covariances.size)
             self.far_apart = False
-
-    def _factors_changed(self):
-        d = self.means.shape[1]
-        self.coefficients = coefficients_from(self.weights, self.factors, self.covariance_type, d)
-        self.coefficients = np.ascontiguousarray(self.coefficients)
-
-    @property
-    def arrays(self):
-        return self.weights, self.means, self.covariances, self.factors, self.coefficients
 
     def parameters(self):
         return Parameters(
@@ -103,23 +105,28 @@ class _State:
         return self.means.shape[1] * math.log(self.scale)
 
 
-def _compiled_bout(state, samples, weights, total_weight, reg_covar, tol, previous, history):
-    arguments = (
-        samples.X, weights, total_weight, samples.chunk, samples.length, samples.shift, samples.scale,
-        reg_covar, tol, state.arrays, previous, history,
-    )  # fmt: skip
-    if state.covariance_type != "tied":
-        return state.kernels.fit(*arguments)
-    result = state.kernels.fit(*arguments, state.reference, state.scatter, state.scatter_known)
-    state.scatter_known = state.scatter_known or result[0] > 0
-    return result
+def _compiled_bout(state, samples, weights, numbers, history):
+    """Up to history.size iterations in compiled code."""
+    n_components, d = state.means.shape
+    kernels = state.kernels
+    shapes = statistics_shapes(state.covariance_type, n_components, d)
+    slot_values, slots = flat_views([(1, *shape) for shape in shapes])
+    loop = loop_arguments(state.covariance_type, n_components, d, (state.values, state.arrays), history, numbers)
+    room = workspace(kernels.work_rows(d, n_components), samples.length)
+    start = (samples.X, weights, NO_TABLE, 0, samples.n_samples, samples.layout, room, state.coefficients)
+    slots = (*slots, slot_values)
+    if state.covariance_type == "tied":
+        centres = np.empty_like(state.means)
+        return kernels.run(*start, centres, state.factors, state.reference, slots, (*loop, state.known))
+    return kernels.run(*start, state.means, state.factors, slots, loop)
 
 
-def _one_iteration(
-    state, samples, weights, total_weight, reg_covar, tol, previous, history, n_threads
-):
+def _one_iteration(state, samples, weights, numbers, history, n_threads):
     """The same as a compiled bout of one iteration."""
-    new = tuple(np.empty_like(array) for array in state.arrays)
+    total_weight, reg_covar, tol, previous = numbers
+    n_components, d = state.means.shape
+    new_values, new = flat_views(parameter_shapes(state.covariance_type, n_components, d))
+    new_values[:] = state.values
     options = {"sample_weight": weights, "n_threads": n_threads}
     tied = KERNELS["tied"]
     if state.covariance_type != "tied":
@@ -134,16 +141,11 @@ def _one_iteration(
         failed_at = lambda: state.kernels.step(*moments, reg_covar, state.arrays, new)  # noqa: E731
     elif state.far_apart:
         factors = passes.shared_factor(state.factors, len(state.means))
-        total, *moments = passes.raw_pass(
-            samples, "full", state.coefficients, state.means, factors, **options
-        )
+        total, *moments = passes.raw_pass(samples, "full", state.coefficients, state.means, factors, **options)
         failed_at = lambda: tied.step_pooled(*moments, reg_covar, state.arrays, new)  # noqa: E731
     else:
         centres = np.empty_like(state.means)
-        if (
-            tied.prepare(state.weights, state.means, state.reference, state.factors, centres)
-            > tied.TOO_FAR
-        ):
+        if tied.prepare(state.weights, state.means, state.reference, state.factors, centres) > tied.TOO_FAR:
             return 0, FAR_APART, -1
         total, counts, first, scatter = passes.raw_tied_pass(
             samples,
@@ -151,14 +153,16 @@ def _one_iteration(
             centres,
             state.factors,
             state.reference,
-            not state.scatter_known,
+            state.known[0] == 0.0,
             **options,
         )
-        if not state.scatter_known:
-            state.scatter[0] = scatter
-            state.scatter_known = True
-        failed_at = lambda: tied.step(  # noqa: E731
-            counts, first, state.scatter[0], state.reference, reg_covar, state.arrays, new
+        if state.known[0] == 0.0:
+            state.known[1:] = scatter.ravel()
+            state.known[0] = 1.0
+        failed_at = (
+            lambda: tied.step(  # noqa: E731
+                counts, first, state.known[1:].reshape(d, d), state.reference, reg_covar, state.arrays, new
+            )
         )
     mean = total / total_weight
     history[0] = mean
@@ -169,8 +173,7 @@ def _one_iteration(
         if state.covariance_type == "tied":
             return (1, BAD_COVARIANCE, -1) if state.far_apart else (0, FAR_APART, -1)
         return 1, BAD_COVARIANCE, failed
-    for array, value in zip(state.arrays, new, strict=True):
-        array[...] = value
+    state.values[:] = new_values
     return 1, CONVERGED if abs(mean - previous) < tol else RUNNING, -1
 
 
@@ -181,11 +184,7 @@ def _failure(status, component, iteration, covariance_type, value):
             "so far from every component that their density underflows."
         )
         return Failure("log_likelihood", -1, iteration, message)
-    name = (
-        "The tied covariance"
-        if covariance_type == "tied"
-        else f"The covariance of component {component}"
-    )
+    name = "The tied covariance" if covariance_type == "tied" else f"The covariance of component {component}"
     message = f"{name} is not positive definite after the M-step of iteration {iteration}."
     return Failure("covariance", component, iteration, message)
 
@@ -234,18 +233,14 @@ def fit_em(
     state = _State(parameters)
     samples = Samples(X, state.shift, state.scale)
     if samples.n_features != parameters.n_features:
-        raise ValueError(
-            f"X has {samples.n_features} features, but the parameters have {parameters.n_features}."
-        )
+        raise ValueError(f"X has {samples.n_features} features, but the parameters have {parameters.n_features}.")
     weights = as_sample_weight(sample_weight, samples.n_samples)
     total_weight = float(weights.sum()) if weights.size else float(samples.n_samples)
     n_threads = threads.resolve_n_threads(n_threads)
     reg_covar = float(reg_covar) * state.scale * state.scale
     tol, max_iter = float(tol), int(max_iter)
 
-    cost = pass_cost(
-        state.covariance_type, samples.n_samples, samples.n_features, parameters.n_components
-    )
+    cost = pass_cost(state.covariance_type, samples.n_samples, samples.n_features, parameters.n_components)
     watched = callback is not None or record_parameters
     bout = 1 if watched else max(1, int(BOUT / cost))
     compiled = samples.native and (n_threads == 1 or cost <= passes.WORTH_A_THREAD)
@@ -254,7 +249,7 @@ def fit_em(
     done, previous, status, component, stopped = 0, -math.inf, RUNNING, -1, False
     while done < max_iter and status in (RUNNING, FAR_APART) and not stopped:
         ahead = log_likelihoods[done : min(done + bout, max_iter)]
-        arguments = (state, samples, weights, total_weight, reg_covar, tol, previous, ahead)
+        arguments = (state, samples, weights, (total_weight, reg_covar, tol, previous), ahead)
         if compiled and not getattr(state, "far_apart", False):
             n_done, status, component = _compiled_bout(*arguments)
         else:
@@ -275,6 +270,4 @@ def fit_em(
     values = log_likelihoods[:done] + state.log_unit()
     if status in (BAD_LIKELIHOOD, BAD_COVARIANCE):
         failure = _failure(status, component, done, state.covariance_type, values[-1])
-    return EMResult(
-        state.parameters(), values, done, status == CONVERGED, failure, history, stopped
-    )
+    return EMResult(state.parameters(), values, done, status == CONVERGED, failure, history, stopped)

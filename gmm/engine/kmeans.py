@@ -44,28 +44,19 @@ def nearest_block(distances, padded, nearest):
         store(nearest, 1, b, label)
 
 
+def work_rows(n_features, n_components):
+    """Rows of the workspace of the two functions below."""
+    return n_features + 2 + n_components
+
+
 @entry
-def run_pass(
-    X,
-    sample_weight,
-    given,
-    start,
-    stop,
-    chunk,
-    length,
-    shift,
-    scale,
-    centres,
-    inertia,
-    counts,
-    first,
-):
+def run_pass(X, sample_weight, given, start, stop, layout, work, centres, slots):
     """Assign samples start … stop - 1 to their nearest centres; add inertia, N_k and Σ w (x - c_k) to the slots."""
+    length, chunk, shift, scale = layout
+    inertia, counts, first, slot_values = slots
     n_components, d = centres.shape
     weighted = sample_weight.size > 0
-    x = workspace(d, length)
-    distances = workspace(n_components, length)
-    nearest = workspace(2, length)
+    x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
     for low in range(start, stop, length):
         slot = (low - start) // chunk
         size = min(length, stop - low)
@@ -84,12 +75,11 @@ def run_pass(
 
 
 @entry
-def run_labels(X, start, stop, length, shift, scale, centres, labels):
+def run_labels(X, start, stop, layout, work, centres, labels):
     """labels[i] = the nearest centre of sample i."""
+    length, chunk, shift, scale = layout
     n_components, d = centres.shape
-    x = workspace(d, length)
-    distances = workspace(n_components, length)
-    nearest = workspace(2, length)
+    x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
     for low in range(start, stop, length):
         size = min(length, stop - low)
         padded = -(-size // WIDE) * WIDE
@@ -185,9 +175,7 @@ def _scale_of(rows):
 
 def _check_n_clusters(n_clusters, n_samples):
     if not 1 <= n_clusters <= n_samples:
-        raise ValueError(
-            f"n_clusters must be between 1 and the number of samples, {n_samples}, got {n_clusters}."
-        )
+        raise ValueError(f"n_clusters must be between 1 and the number of samples, {n_samples}, got {n_clusters}.")
 
 
 def _seed_rows(rows, weight, n_clusters, rng):
@@ -251,7 +239,7 @@ def _lloyd(samples, weights, centres, max_iter, tolerance, n_threads):
     inertia = math.inf
     for iteration in range(1, max_iter + 1):
         value, counts, first = passes.run_chunks(
-            samples, run_pass, (centres,), [(1,), (n_components,), (n_components, d)], cost,
+            samples, run_pass, work_rows(d, n_components), (centres,), [(1,), (n_components,), (n_components, d)], cost,
             sample_weight=weights, n_threads=n_threads,
         )  # fmt: skip
         inertia = float(value[0])
@@ -309,14 +297,10 @@ def kmeans(
     if not isinstance(init, str):
         given = passes.check_centres(samples, init)
         if given.shape[0] != n_clusters:
-            raise ValueError(
-                f"init must have shape ({n_clusters}, {samples.n_features}), got {given.shape}."
-            )
+            raise ValueError(f"init must have shape ({n_clusters}, {samples.n_features}), got {given.shape}.")
         n_init = 1
     elif init not in ("k-means++", "random"):
-        raise ValueError(
-            f"init must be 'k-means++', 'random' or an array of centres, got {init!r}."
-        )
+        raise ValueError(f"init must be 'k-means++', 'random' or an array of centres, got {init!r}.")
     best = None
     for _ in range(n_init):
         rows, numbers, weight = _subsample(samples, weights, rng)
@@ -340,9 +324,7 @@ def kmeans(
         if len(rows) < samples.n_samples and np.any(weight > 0.0):
             part_weights = weight if weights.size else weights
             centres = _lloyd(Samples(rows), part_weights, centres, max_iter, tolerance, 1)[0]
-        centres, inertia, n_iter, converged = _lloyd(
-            samples, weights, centres, max_iter, tolerance, n_threads
-        )
+        centres, inertia, n_iter, converged = _lloyd(samples, weights, centres, max_iter, tolerance, n_threads)
         if best is None or inertia < best[1]:
             best = (centres / scale + origin, inertia / scale / scale, n_iter, converged)
     return KMeansResult(*best)
@@ -358,6 +340,7 @@ def kmeans_labels(X, centres, n_threads=None):
     labels = np.empty(samples.n_samples, dtype=np.int32)
 
     def work(start, stop):
+        room = workspace(work_rows(samples.n_features, len(centres)), samples.length)
         for rows, row, low, high in samples.slabs(start, stop):
             run_labels(
                 rows,

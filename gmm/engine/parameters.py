@@ -1,12 +1,10 @@
 """A mixture's parameters with their factors, and the ways to come by them."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine.compilation import entry
-from gmm.engine.small_algebra import LOG_2PI, factorise
+from gmm.engine.small_algebra import EPS, LOG_2PI
 from gmm.engine.structures import check_structure, covariance_shape
 
 
@@ -36,22 +34,21 @@ class Parameters(NamedTuple):
         return self.means.shape[1]
 
 
-@entry
-def factorise_all(matrices, factors):
-    """W with W Σ Wᵀ = I for each matrix. Returns -1, or the index of the first one that is not positive definite."""
-    lower = np.empty_like(matrices[0])
-    for k in range(matrices.shape[0]):
-        if math.isnan(factorise(matrices[k], lower, factors[k])):
-            return k
-    return -1
+def _factorise(matrix, factor):
+    """The rule of `small_algebra.cholesky` (which would have to be compiled first) with NumPy."""
+    try:
+        lower = np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    pivots = np.diagonal(lower) ** 2
+    if not np.all((pivots > 2.0 * EPS * np.diagonal(matrix)) & np.isfinite(pivots)):
+        return False
+    factor[...] = np.tril(np.linalg.solve(lower, np.eye(len(lower))))
+    return True
 
 
 def _name(covariance_type, component):
-    return (
-        "The tied covariance"
-        if covariance_type == "tied"
-        else f"The covariance of component {component}"
-    )
+    return "The tied covariance" if covariance_type == "tied" else f"The covariance of component {component}"
 
 
 def cholesky_factors(covariances, covariance_type):
@@ -60,7 +57,11 @@ def cholesky_factors(covariances, covariance_type):
     if covariance_type in ("full", "tied"):
         matrices = covariances if covariance_type == "full" else covariances[None]
         factors = np.empty_like(matrices)
-        failed = factorise_all(matrices, factors)
+        failed = -1
+        for k, matrix in enumerate(matrices):
+            if not _factorise(matrix, factors[k]):
+                failed = k
+                break
         factors = factors if covariance_type == "full" else factors[0]
     else:
         bad = ~((covariances > 0.0) & np.isfinite(covariances))
@@ -70,9 +71,7 @@ def cholesky_factors(covariances, covariance_type):
             factors = 1.0 / np.sqrt(covariances)
     if failed >= 0:
         component = -1 if covariance_type == "tied" else failed
-        raise CovarianceError(
-            f"{_name(covariance_type, failed)} is not positive definite.", component
-        )
+        raise CovarianceError(f"{_name(covariance_type, failed)} is not positive definite.", component)
     return factors
 
 
@@ -89,11 +88,7 @@ def coefficients_from(weights, factors, covariance_type, n_features):
     """log π_k - d/2 log 2π + log det W_k."""
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
-    return (
-        log_weights
-        - 0.5 * n_features * LOG_2PI
-        + log_det_factors(factors, covariance_type, n_features)
-    )
+    return log_weights - 0.5 * n_features * LOG_2PI + log_det_factors(factors, covariance_type, n_features)
 
 
 def log_coefficients(parameters):
@@ -117,9 +112,7 @@ def _checked(weights, means, matrices, covariance_type, name):
     matrices = np.array(matrices, dtype=np.float64, order="C")
     shape = covariance_shape(covariance_type, *means.shape)
     if matrices.shape != shape:
-        raise ValueError(
-            f"{name} must have shape {shape} for {covariance_type!r}, got {matrices.shape}."
-        )
+        raise ValueError(f"{name} must have shape {shape} for {covariance_type!r}, got {matrices.shape}.")
     return weights, means, matrices
 
 
@@ -128,13 +121,9 @@ def make_parameters(weights, means, covariances, covariance_type):
 
     Raises ValueError for shapes that do not fit, CovarianceError for a matrix that is not positive definite. Cost O(K d³).
     """
-    weights, means, covariances = _checked(
-        weights, means, covariances, covariance_type, "covariances"
-    )
+    weights, means, covariances = _checked(weights, means, covariances, covariance_type, "covariances")
     factors = cholesky_factors(covariances, covariance_type)
-    return Parameters(
-        covariance_type, weights, means, covariances, _transposed(factors, covariance_type)
-    )
+    return Parameters(covariance_type, weights, means, covariances, _transposed(factors, covariance_type))
 
 
 def parameters_from_precisions(weights, means, precisions, covariance_type):
@@ -149,9 +138,7 @@ def parameters_from_precisions(weights, means, precisions, covariance_type):
         if not np.all((precisions > 0.0) & np.isfinite(precisions)):
             bad = ~((precisions > 0.0) & np.isfinite(precisions))
             component = int(np.argmax(bad.any(axis=1) if bad.ndim == 2 else bad))
-            raise CovarianceError(
-                f"The precision of component {component} is not positive.", component
-            )
+            raise CovarianceError(f"The precision of component {component} is not positive.", component)
         return Parameters(covariance_type, weights, means, 1.0 / precisions, np.sqrt(precisions))
     # Λ = P Pᵀ with P upper triangular: reverse both axes, take the ordinary factor, reverse back.
     matrices = precisions if covariance_type == "full" else precisions[None]

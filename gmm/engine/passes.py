@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm.engine import threads
+from gmm.engine.blocks import workspace
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
-from gmm.engine.structures import KERNELS, check_structure, factors_from, pass_cost
+from gmm.engine.structures import KERNELS, check_structure, factors_from, no_loop, pass_cost
 
 # Below this many operations a second thread costs more than it brings (about half a millisecond of work).
 WORTH_A_THREAD = 1e7
@@ -44,6 +45,7 @@ class Statistics(NamedTuple):
 def run_chunks(
     samples,
     kernel,
+    work_rows,
     arguments,
     shapes,
     cost,
@@ -52,12 +54,13 @@ def run_chunks(
     given=None,
     n_columns=0,
     n_threads=1,
+    tail=(),
 ):
-    """Run a structure's `run_pass` over all chunks and add their slots in order.
+    """Run a structure's `run` (or k-means' `run_pass`) over all chunks and add their slots in order.
 
-    `arguments` stand between the shift and the slots in the kernel's signature; `shapes` are those of one slot's arrays;
+    `arguments` stand between the workspace and the slots in the kernel's signature; `shapes` are those of one slot's arrays;
     ``given(low, high)`` makes responsibilities (high - low, n_columns) where they are not to be computed.
-    Chunks run in waves, as many at a time as there are slots. Returns the list of sums.
+    `tail` ends the kernel's arguments. Chunks run in waves, as many at a time as there are slots. Returns the list of sums.
     """
     n_chunks = -(-samples.n_samples // samples.chunk)
     n_threads = min(n_threads, n_chunks) if cost > WORTH_A_THREAD else 1
@@ -65,23 +68,22 @@ def run_chunks(
     wave = min(n_chunks, max(n_threads, SLOT_VALUES // slot_size, 1))
     sums = [np.zeros(shape) for shape in shapes]
     slots = [np.empty((wave if shape[0] else 0, *shape)) for shape in shapes]
+    no_values = np.empty(0)
 
     def work(first_slot, last_slot, offset):
         """Slots first_slot … last_slot - 1, whose samples begin at number `offset`."""
+        room = workspace(work_rows, samples.length)
         # Where the slabs cut through chunks, take the chunks one by one.
         in_place = samples.native and given is None
         for low_slot in [first_slot] if in_place else range(first_slot, last_slot):
             high_slot = last_slot if in_place else low_slot + 1
             start = offset + (low_slot - first_slot) * samples.chunk
             stop = min(offset + (high_slot - first_slot) * samples.chunk, samples.n_samples)
-            mine = [slot[low_slot:high_slot] for slot in slots]
+            mine = (*(slot[low_slot:high_slot] for slot in slots), no_values)
             for rows, row, low, high in samples.slabs(start, stop, given, n_columns):
                 table = NO_TABLE if given is None else given(low, high)
                 weights = sample_weight if rows is samples.X else sample_weight[low:high]
-                kernel(
-                    rows, weights, table, row, row + high - low, samples.chunk, samples.length,
-                    samples.shift, samples.scale, *arguments, *mine,
-                )  # fmt: skip
+                kernel(rows, weights, table, row, row + high - low, samples.layout, room, *arguments, mine, *tail)
 
     for first_chunk in range(0, n_chunks, wave):
         n_slots = min(wave, n_chunks - first_chunk)
@@ -90,8 +92,7 @@ def run_chunks(
         n_tasks = min(n_slots, 1 if n_threads == 1 else 4 * n_threads)
         bounds = [n_slots * task // n_tasks for task in range(n_tasks + 1)]
         tasks = [
-            (low, high, (first_chunk + low) * samples.chunk)
-            for low, high in zip(bounds[:-1], bounds[1:], strict=True)
+            (low, high, (first_chunk + low) * samples.chunk) for low, high in zip(bounds[:-1], bounds[1:], strict=True)
         ]
         threads.run(work, tasks, n_threads)
         for total, slot in zip(sums, slots, strict=True):
@@ -129,7 +130,8 @@ def raw_pass(
     cost = pass_cost(covariance_type, samples.n_samples, d, n_components)
     log_likelihood, counts, first, second = run_chunks(
         samples,
-        KERNELS[covariance_type].run_pass,
+        KERNELS[covariance_type].run,
+        KERNELS[covariance_type].work_rows(d, n_components),
         (coefficients, centres, factors),
         [(1,), (n_components,), (n_components, d), second],
         cost,
@@ -137,6 +139,7 @@ def raw_pass(
         given=given,
         n_columns=n_components,
         n_threads=n_threads,
+        tail=(no_loop(covariance_type),),
     )
     return log_likelihood[0], counts, first, second
 
@@ -150,7 +153,8 @@ def raw_tied_pass(
     cost = pass_cost("tied", samples.n_samples, d, n_components) * (2 if with_scatter else 1)
     log_likelihood, counts, first, scatter = run_chunks(
         samples,
-        KERNELS["tied"].run_pass,
+        KERNELS["tied"].run,
+        KERNELS["tied"].work_rows(d, n_components),
         (coefficients, centres, factor, reference),
         [(1,), (n_components,), (n_components, d), (d if with_scatter else 0, d)],
         cost,
@@ -158,6 +162,7 @@ def raw_tied_pass(
         given=given,
         n_columns=n_components,
         n_threads=n_threads,
+        tail=(no_loop("tied"),),
     )
     return log_likelihood[0], counts, first, scatter
 
@@ -170,9 +175,7 @@ def shared_factor(factor, n_components):
 def check_centres(samples, centres):
     centres = np.ascontiguousarray(centres, dtype=np.float64)
     if centres.ndim != 2 or centres.shape[1] != samples.n_features:
-        raise ValueError(
-            f"The centres must have shape (K, {samples.n_features}), got {centres.shape}."
-        )
+        raise ValueError(f"The centres must have shape (K, {samples.n_features}), got {centres.shape}.")
     return centres
 
 
@@ -218,9 +221,7 @@ def one_pass(
     options = {"sample_weight": weights, "n_threads": n_threads}
     if covariance_type == "tied":
         return _tied_statistics(samples, coefficients, centres, factors, total_weight, options)
-    value, counts, first, second = raw_pass(
-        samples, covariance_type, coefficients, centres, factors, **options
-    )
+    value, counts, first, second = raw_pass(samples, covariance_type, coefficients, centres, factors, **options)
     if covariance_type == "full":
         second = symmetric(second)
     return Statistics(float(value), total_weight, counts, first, second)

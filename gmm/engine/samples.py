@@ -16,9 +16,7 @@ class _Borrowed:
 
     def __init__(self, array):
         self.owner = array
-        self.__array_interface__ = dict(
-            array.__array_interface__, data=(array.__array_interface__["data"][0], False)
-        )
+        self.__array_interface__ = dict(array.__array_interface__, data=(array.__array_interface__["data"][0], False))
 
 
 class Samples:
@@ -31,12 +29,8 @@ class Samples:
         if X.dtype.kind not in "fiub":
             raise TypeError(f"X must be numeric, got dtype {X.dtype}.")
         if X.shape[0] == 0 or X.shape[1] == 0:
-            raise ValueError(
-                f"X must have at least one sample and one feature, got shape {X.shape}."
-            )
-        native = (
-            X.dtype == np.float64 and X.dtype.isnative and X.flags.c_contiguous and X.flags.aligned
-        )
+            raise ValueError(f"X must have at least one sample and one feature, got shape {X.shape}.")
+        native = X.dtype == np.float64 and X.dtype.isnative and X.flags.c_contiguous and X.flags.aligned
         if not native and X.size <= SLAB_VALUES:
             X, native = np.ascontiguousarray(X, dtype=np.float64), True
         if native and not X.flags.writeable:
@@ -48,6 +42,10 @@ class Samples:
         self.scale = scale
         self.length = block_length(self.n_samples, self.n_features)
         self.chunk = chunk_length(self.n_samples, self.n_features)
+
+    @property
+    def layout(self):
+        return self.length, self.chunk, self.shift, self.scale
 
     def slab_samples(self, n_columns):
         """Samples (whole blocks) of a slab with n_columns values each."""

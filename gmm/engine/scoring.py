@@ -3,6 +3,7 @@
 import numpy as np
 
 from gmm.engine import passes, threads
+from gmm.engine.blocks import workspace
 from gmm.engine.parameters import log_coefficients
 from gmm.engine.samples import Samples, as_sample_weight
 from gmm.engine.softmax import JOINT, LABELS, LOG_PROB, LOG_RESPONSIBILITIES, RESPONSIBILITIES
@@ -17,9 +18,7 @@ def _score(X, parameters, what, n_threads, scores=False):
     samples = Samples(X)
     p = parameters
     if samples.n_features != p.n_features:
-        raise ValueError(
-            f"X has {samples.n_features} features, but the parameters have {p.n_features}."
-        )
+        raise ValueError(f"X has {samples.n_features} features, but the parameters have {p.n_features}.")
     n, d, n_components = samples.n_samples, samples.n_features, p.n_components
     n_threads = threads.resolve_n_threads(n_threads)
     coefficients = np.ascontiguousarray(log_coefficients(p))
@@ -43,13 +42,12 @@ def _score(X, parameters, what, n_threads, scores=False):
     labels = np.empty(n, dtype=np.int64) if what == LABELS else _NO_LABELS
 
     def work(start, stop):
+        room = workspace(kernels.work_rows(d, n_components), samples.length)
         for rows, row, low, high in samples.slabs(start, stop):
             # Outputs are indexed like the rows: give the kernel views that begin where the slab does.
             first = low - row
-            kernels.run_scores(
-                rows, row, row + high - low, samples.length, samples.shift, samples.scale, *geometry, what,
-                out_scores[first:], table[first:], labels[first:],
-            )  # fmt: skip
+            outputs = (out_scores[first:], table[first:], labels[first:])
+            kernels.run_scores(rows, row, row + high - low, samples.layout, *geometry, what, room, outputs)
 
     cost = pass_cost(p.covariance_type, n, d, n_components) / 2
     if cost <= passes.WORTH_A_THREAD:

@@ -65,9 +65,7 @@ _FLAGS = ("contract",)
 
 def _splat(builder, scalar, lanes):
     vector_type = ir.VectorType(scalar.type, lanes)
-    one = builder.insert_element(
-        ir.Constant(vector_type, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
-    )
+    one = builder.insert_element(ir.Constant(vector_type, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
     mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
     return builder.shuffle_vector(one, ir.Constant(vector_type, ir.Undefined), mask)
 
@@ -101,9 +99,7 @@ def _pointer(context, builder, array_type, array, row, column, lanes):
 def _load_intrinsic(vector):
     def typed(array, row, column):
         def codegen(context, builder, signature, args):
-            return builder.load(
-                _pointer(context, builder, signature.args[0], *args, vector.lanes), align=8
-            )
+            return builder.load(_pointer(context, builder, signature.args[0], *args, vector.lanes), align=8)
 
         return vector(array, types.intp, types.intp), codegen
 
@@ -163,9 +159,7 @@ def fma(typing_context, a, b, c):
         vector = args[0].type
         function_type = ir.FunctionType(vector, [vector] * 3)
         name = f"llvm.fmuladd.v{a.lanes}f64"
-        return builder.call(
-            cgutils.get_or_insert_function(builder.module, function_type, name), args
-        )
+        return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), args)
 
     return a(a, b, c), codegen
 
@@ -217,9 +211,7 @@ def total(typing_context, v):
                 builder.shuffle_vector(
                     vector,
                     ir.Constant(vector.type, ir.Undefined),
-                    ir.Constant(
-                        ir.VectorType(ir.IntType(32), lanes), list(range(start, start + lanes))
-                    ),
+                    ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(start, start + lanes))),
                 )
                 for start in (0, lanes)
             ]

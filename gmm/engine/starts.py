@@ -46,14 +46,10 @@ def _from_given(X, given, n_components, covariance_type, reg_covar, sample_weigh
             "diag": np.ones((n_components, d)),
             "spherical": ones,
         }
-        second = passes.raw_pass(
-            samples, covariance_type, none, means, factors[covariance_type], **options
-        )[3]
+        second = passes.raw_pass(samples, covariance_type, none, means, factors[covariance_type], **options)[3]
         second = passes.symmetric(second) if covariance_type == "full" else second
     moments = passes.Statistics(0.0, 0.0, counts, np.zeros((n_components, d)), second)
-    parameter_weights, means, covariances = passes.m_step(
-        moments, means, covariance_type, reg_covar
-    )
+    parameter_weights, means, covariances = passes.m_step(moments, means, covariance_type, reg_covar)
     factors = cholesky_factors(covariances, covariance_type)
     return Parameters(
         covariance_type,
@@ -82,9 +78,7 @@ def _pooled(samples, means, counts, options):
     return passes.symmetric(second.sum(axis=0))
 
 
-def parameters_from_responsibilities(
-    X, resp, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None
-):
+def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
     """The M-step of responsibilities resp (n, K). Raises CovarianceError where a covariance is not positive definite."""
     resp = np.asarray(resp)
     if resp.ndim != 2 or resp.shape[0] != np.shape(X)[0]:
@@ -93,9 +87,7 @@ def parameters_from_responsibilities(
     def given(low, high):
         return np.ascontiguousarray(resp[low:high], dtype=np.float64)
 
-    return _from_given(
-        X, given, resp.shape[1], covariance_type, reg_covar, sample_weight, n_threads
-    )
+    return _from_given(X, given, resp.shape[1], covariance_type, reg_covar, sample_weight, n_threads)
 
 
 def parameters_from_labels(
@@ -116,9 +108,7 @@ def parameters_from_labels(
     return _from_given(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads)
 
 
-def parameters_from_centres(
-    X, centres, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None
-):
+def parameters_from_centres(X, centres, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
     """The M-step of k-means' clusters: each sample belongs to its nearest centre. The labels are not stored. Raises as above."""
     X = np.asarray(X)
     centres = np.asarray(centres, dtype=np.float64)

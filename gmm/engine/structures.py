@@ -1,5 +1,8 @@
 """What tells the four covariance structures apart, for the code that treats them alike."""
 
+import functools
+import math
+
 import numpy as np
 
 from gmm.engine import diag, full, spherical, tied
@@ -10,9 +13,7 @@ KERNELS = {"full": full, "tied": tied, "diag": diag, "spherical": spherical}
 
 def check_structure(covariance_type):
     if covariance_type not in STRUCTURES:
-        raise ValueError(
-            f"covariance_type must be one of {', '.join(STRUCTURES)}, got {covariance_type!r}."
-        )
+        raise ValueError(f"covariance_type must be one of {', '.join(STRUCTURES)}, got {covariance_type!r}.")
 
 
 def covariance_shape(covariance_type, n_components, n_features):
@@ -44,3 +45,45 @@ def pass_cost(covariance_type, n_samples, n_features, n_components):
         "spherical": k * (4 * d + 40),
     }[covariance_type]
     return n_samples * per_sample
+
+
+def flat_views(shapes):
+    """A zeroed 1-D array and views of it with the given shapes: one loop in a kernel then copies or adds them all."""
+    sizes = [math.prod(shape) for shape in shapes]
+    values = np.zeros(sum(sizes))
+    ends = np.cumsum(sizes)
+    return values, tuple(
+        values[end - size : end].reshape(shape) for shape, size, end in zip(shapes, sizes, ends, strict=True)
+    )
+
+
+def statistics_shapes(covariance_type, n_components, n_features):
+    """Shapes of a slot's log-likelihood, counts, first and second moments, after the axis of slots."""
+    second = covariance_shape(covariance_type, n_components, n_features)
+    return [(1,), (n_components,), (n_components, n_features), second]
+
+
+def parameter_shapes(covariance_type, n_components, n_features):
+    """Shapes of weights, means, covariances, factors and log coefficients."""
+    covariances = covariance_shape(covariance_type, n_components, n_features)
+    return [(n_components,), (n_components, n_features), covariances, covariances, (n_components,)]
+
+
+def loop_arguments(covariance_type, n_components, n_features, old, history, numbers):
+    """The tuple that makes a kernel's `run` iterate; `old` are (values, views) of the parameters, updated in place.
+
+    `numbers` are total_weight, reg_covar, tol and previous.
+    """
+    shapes = statistics_shapes(covariance_type, n_components, n_features)
+    sum_values, sums = flat_views([(1, *shape) for shape in shapes])
+    new_values, new = flat_views(parameter_shapes(covariance_type, n_components, n_features))
+    return history, sums, sum_values, old[1], old[0], new, new_values, *numbers
+
+
+@functools.cache
+def no_loop(covariance_type):
+    """The same with nothing in it: one pass, no M-step."""
+    old = flat_views(parameter_shapes(covariance_type, 0, 0))
+    loop = loop_arguments(covariance_type, 0, 0, old, np.empty(0), (1.0, 0.0, 0.0, 0.0))
+    loop = (*loop[:2], np.empty(0), *loop[3:])
+    return (*loop, np.empty(0)) if covariance_type == "tied" else loop

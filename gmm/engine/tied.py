@@ -16,13 +16,14 @@ import math
 import numpy as np
 
 from gmm.engine import full
-from gmm.engine.blocks import load_block, load_responsibilities, workspace
+from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import block, entry
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import cholesky, factorise, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import distances_block, first_moments_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
+from gmm.engine.tiles import product_of_1_row, product_of_2_rows, product_of_4_rows
 
 # Between over within scatter. At this ratio the subtraction loses at most four of float64's sixteen digits.
 TOO_FAR = 1e4
@@ -35,29 +36,14 @@ def whiten_block(x, padded, reference, factor, z, y):
     for b in range(0, padded, WIDE):
         for j in range(d):
             store(z, j, 0, sub(load_wide(x, j, b), wide(reference[j])))
-        i = 0
-        while i + 4 <= d:
-            y0 = wide(0.0)
-            y1 = wide(0.0)
-            y2 = wide(0.0)
-            y3 = wide(0.0)
-            for j in range(i + 4):  # W is zero above its diagonal
-                v = load_wide(z, j, 0)
-                y0 = fma(wide(factor[i, j]), v, y0)
-                y1 = fma(wide(factor[i + 1, j]), v, y1)
-                y2 = fma(wide(factor[i + 2, j]), v, y2)
-                y3 = fma(wide(factor[i + 3, j]), v, y3)
-            store(y, i, b, y0)
-            store(y, i + 1, b, y1)
-            store(y, i + 2, b, y2)
-            store(y, i + 3, b, y3)
-            i += 4
-        while i < d:
-            y0 = wide(0.0)
-            for j in range(i + 1):
-                y0 = fma(wide(factor[i, j]), load_wide(z, j, 0), y0)
-            store(y, i, b, y0)
-            i += 1
+        for i in range(0, d - 3, 4):
+            product_of_4_rows(factor, z, i, y, b)
+        i = d // 4 * 4
+        if d & 2:
+            product_of_2_rows(factor, z, i, y, b)
+            i += 2
+        if d & 1:
+            product_of_1_row(factor, z, i, y, b)
 
 
 @block
@@ -65,9 +51,7 @@ def log_joint_block(padded, coefficients, distances, log_joint):
     """log_joint = c_k - distances / 2."""
     for k in range(coefficients.size):
         for b in range(0, padded, WIDE):
-            store(
-                log_joint, k, b, fma(wide(-0.5), load_wide(distances, k, b), wide(coefficients[k]))
-            )
+            store(log_joint, k, b, fma(wide(-0.5), load_wide(distances, k, b), wide(coefficients[k])))
 
 
 @block
@@ -99,64 +83,6 @@ def prepare(weights, means, reference, factor, centres):
     return far_apart(weights, centres)
 
 
-@entry
-def run_pass(
-    X,
-    sample_weight,
-    given,
-    start,
-    stop,
-    chunk,
-    length,
-    shift,
-    scale,
-    coefficients,
-    centres,
-    factor,
-    reference,
-    log_likelihood,
-    counts,
-    first,
-    scatter,
-):
-    """Add the statistics of samples start … stop - 1 to the slots; `centres` and `first` are whitened.
-
-    scatter (slots, d, d) receives the lower triangle of T; a first axis of length 0 leaves it out.
-    """
-    d = X.shape[1]
-    n_components = centres.shape[0]
-    with_scatter = scatter.shape[0] > 0
-    x = workspace(d, length)
-    y = workspace(d, length)
-    strip = workspace(d, WIDE)
-    u = workspace(4, length)
-    scratch = workspace(2, length)
-    r = workspace(n_components, length)
-    distances = workspace(n_components, length)
-    ignored = np.empty(d)
-    for low in range(start, stop, length):
-        slot = (low - start) // chunk
-        size = min(length, stop - low)
-        padded = -(-size // WIDE) * WIDE
-        load_block(X, low, size, padded, shift, scale, x)
-        whiten_block(x, padded, reference, factor, strip, y)
-        distances_block(y, padded, centres, distances)
-        if given.size:
-            load_responsibilities(given, low, size, padded, sample_weight, r)
-        else:
-            log_joint_block(padded, coefficients, distances, r)
-            log_likelihood[slot] += responsibilities(r, size, padded, sample_weight, low, scratch)
-        for k in range(n_components):
-            counts[slot, k] += row_total(r, k, padded)
-            first_moments_block(y, padded, r, k, centres[k], first[slot, k])
-        if with_scatter:
-            for b in range(padded):
-                scratch[0, b] = 0.0
-                for k in range(n_components):
-                    scratch[0, b] += r[k, b]
-            full.moments_block(x, padded, scratch, 0, reference, y, u, ignored, scatter[slot])
-
-
 @block
 def update(counts, first, scatter, reference, reg_covar, old, new):
     """The M-step from the whitened moments and the total scatter T about x₀.
@@ -164,7 +90,7 @@ def update(counts, first, scatter, reference, reg_covar, old, new):
     `old` and `new` are (weights, means, covariance, factor, coefficients). Returns -1, or 0 if the new covariance is
     not positive definite.
     """
-    old_weights, old_means, old_covariance, old_factor, old_coefficients = old
+    old_means, old_covariance = old[1], old[2]
     weights, means, covariance, factor, coefficients = new
     n_components, d = means.shape
     new_weights(counts, weights)
@@ -214,12 +140,13 @@ def step(counts, first, scatter, reference, reg_covar, old, new):
 @block
 def update_pooled(counts, first, second, reg_covar, old, new):
     """The M-step from each component's own moments (of `full.run_pass`): Σ = Σ_k (S2_k - N_k δ_k δ_kᵀ) / N + ε I."""
-    old_weights, old_means, old_covariance, old_factor, old_coefficients = old
+    old_means = old[1]
     weights, means, covariance, factor, coefficients = new
     n_components, d = means.shape
     new_weights(counts, weights)
     lower = np.empty((d, d))
-    covariance[:] = 0.0
+    for i in range(covariance.size):
+        covariance.flat[i] = 0.0
     n_effective = 0.0
     for k in range(n_components):
         n_effective += counts[k]
@@ -248,77 +175,85 @@ def step_pooled(counts, first, second, reg_covar, old, new):
     return update_pooled(counts, first, second, reg_covar, old, new)
 
 
-@entry
-def fit(
-    X, sample_weight, total_weight, chunk, length, shift, scale, reg_covar, tol, parameters, previous, history,
-    reference, scatter, scatter_known,
-):  # fmt: skip
-    """Up to history.size iterations of EM, in place. Returns (iterations, status, component); see `gmm.engine.em`.
+def work_rows(n_features, n_components):
+    """Rows of `run`'s workspace."""
+    return 3 * n_features + 6 + 2 * n_components
 
-    scatter (1, d, d) is filled by the first iteration unless `scatter_known`. FAR_APART ends the bout with
-    the parameters from before the iteration that it stopped.
+
+@entry
+def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots, loop):
+    """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`. `centres` and `first` are whitened.
+
+    The last slots receive T's lower triangle if the last sums or (without a loop) their first axis are not empty.
+    FAR_APART ends the loop with the parameters from before the iteration that it stopped.
     """
-    weights, means, covariance, factor, coefficients = parameters
-    n_components, d = means.shape
-    new = (
-        np.empty_like(weights),
-        np.empty_like(means),
-        np.empty_like(covariance),
-        np.empty_like(factor),
-        np.empty_like(coefficients),
-    )
-    given = np.empty((0, 0))
-    n_samples = X.shape[0]
-    centres = np.empty_like(means)
-    log_likelihood = np.empty(1)
-    counts, first = np.empty((1, n_components)), np.empty((1, n_components, d))
-    sum_counts, sum_first = np.empty_like(counts), np.empty_like(first)
-    chunk_scatter = np.empty((1, d, d))
-    for iteration in range(history.size):
-        whiten_centres(means, reference, factor, centres)
-        if far_apart(weights, centres) > TOO_FAR:
-            return iteration, FAR_APART, -1
-        total = 0.0
-        sum_counts[:] = 0.0
-        sum_first[:] = 0.0
-        if not scatter_known:
-            scatter[:] = 0.0
-        for low in range(0, n_samples, chunk):
-            log_likelihood[0] = 0.0
-            counts[:] = 0.0
-            first[:] = 0.0
-            chunk_scatter[:] = 0.0
-            run_pass(
-                X, sample_weight, given, low, min(low + chunk, n_samples), chunk, length, shift, scale,
-                coefficients, centres, factor, reference, log_likelihood, counts, first,
-                chunk_scatter[: 0 if scatter_known else 1],
-            )  # fmt: skip
-            total += log_likelihood[0]
-            sum_counts += counts
-            sum_first += first
-            if not scatter_known:
-                scatter += chunk_scatter
-        scatter_known = True
-        mean = total / total_weight
+    length, chunk, shift, scale = layout
+    log_likelihood, counts, first, scatter, slot_values = slots
+    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous, known = loop
+    looping = history.size > 0
+    with_scatter = known.size == 0 and scatter.size > 0
+    n_components, d = centres.shape
+    x, y, z = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
+    u, scratch = work[3 * d : 3 * d + 4], work[3 * d + 4 : 3 * d + 6]
+    r = work[3 * d + 6 : 3 * d + 6 + n_components]
+    distances = work[3 * d + 6 + n_components : 3 * d + 6 + 2 * n_components]
+    ignored = np.empty(d)
+    for iteration in range(max(1, history.size)):
+        if looping:
+            whiten_centres(old[1], reference, factor, centres)
+            if far_apart(old[0], centres) > TOO_FAR:
+                return iteration, FAR_APART, -1
+            with_scatter = known[0] == 0.0
+        for p in range(sum_values.size):
+            sum_values[p] = 0.0
+        for chunk_start in range(start, stop, chunk):
+            slot = 0 if looping else (chunk_start - start) // chunk
+            if looping:
+                for p in range(slot_values.size):
+                    slot_values[p] = 0.0
+            chunk_stop = min(chunk_start + chunk, stop)
+            for low in range(chunk_start, chunk_stop, length):
+                size = min(length, chunk_stop - low)
+                padded = -(-size // WIDE) * WIDE
+                load_block(X, low, size, padded, shift, scale, x)
+                whiten_block(x, padded, reference, factor, z, y)
+                distances_block(y, padded, centres, distances)
+                if given.size:
+                    load_responsibilities(given, low, size, padded, sample_weight, r)
+                else:
+                    log_joint_block(padded, coefficients, distances, r)
+                    log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
+                for k in range(n_components):
+                    counts[slot, k] += row_total(r, k, padded)
+                    first_moments_block(y, padded, r, k, centres[k], first[slot, k])
+                if with_scatter:
+                    for b in range(padded):
+                        scratch[0, b] = 0.0
+                        for k in range(n_components):
+                            scratch[0, b] += r[k, b]
+                    full.moments_block(x, padded, scratch, 0, reference, z, u, ignored, scatter[slot])
+            for p in range(sum_values.size):
+                sum_values[p] += slot_values[p]
+        if not looping:
+            break
+        if with_scatter:
+            known[0] = 1.0
+            for i in range(d):
+                for j in range(i + 1):
+                    known[1 + i * d + j] = sums[3][0, i, j]
+        mean = sums[0][0, 0] / total_weight
         history[iteration] = mean
         if not math.isfinite(mean):
             return iteration + 1, BAD_LIKELIHOOD, -1
-        failed = update(
-            sum_counts[0], sum_first[0], scatter[0], reference, reg_covar, parameters, new
-        )
+        for p in range(new_values.size):
+            new_values[p] = old_values[p]
+        failed = update(sums[1][0], sums[2][0], known[1:].reshape(d, d), reference, reg_covar, old, new)
         if failed < 0:
             whiten_centres(new[1], reference, new[3], centres)
         if failed >= 0 or far_apart(new[0], centres) > TOO_FAR:
-            return (
-                iteration,
-                FAR_APART,
-                -1,
-            )  # cancellation, or a singular matrix: the other M-step will tell
-        weights[:] = new[0]
-        means[:] = new[1]
-        covariance[:] = new[2]
-        factor[:] = new[3]
-        coefficients[:] = new[4]
+            return iteration, FAR_APART, -1  # cancellation, or a singular matrix: the other M-step will tell
+        for p in range(new_values.size):
+            old_values[p] = new_values[p]
         if abs(mean - previous) < tol:
             return iteration + 1, CONVERGED, -1
         previous = mean
@@ -326,35 +261,19 @@ def fit(
 
 
 @entry
-def run_scores(
-    X,
-    start,
-    stop,
-    length,
-    shift,
-    scale,
-    coefficients,
-    centres,
-    factor,
-    reference,
-    what,
-    scores,
-    table,
-    labels,
-):
+def run_scores(X, start, stop, layout, coefficients, centres, factor, reference, what, work, outputs):
     """Write what `gmm.engine.softmax.emit` makes of the log joints of samples start … stop - 1."""
+    length, chunk, shift, scale = layout
     n_components, d = centres.shape
-    x = workspace(d, length)
-    y = workspace(d, length)
-    strip = workspace(d, WIDE)
-    distances = workspace(n_components, length)
-    log_joint = workspace(n_components, length)
-    scratch = workspace(2, WIDE)
+    x, y, z = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
+    scratch = work[3 * d + 4 : 3 * d + 6]
+    log_joint = work[3 * d + 6 : 3 * d + 6 + n_components]
+    distances = work[3 * d + 6 + n_components : 3 * d + 6 + 2 * n_components]
     for low in range(start, stop, length):
         size = min(length, stop - low)
         padded = -(-size // WIDE) * WIDE
         load_block(X, low, size, padded, shift, scale, x)
-        whiten_block(x, padded, reference, factor, strip, y)
+        whiten_block(x, padded, reference, factor, z, y)
         distances_block(y, padded, centres, distances)
         log_joint_block(padded, coefficients, distances, log_joint)
-        emit(log_joint, size, padded, low, what, scratch, scores, table, labels)
+        emit(log_joint, size, padded, low, what, scratch, outputs)
