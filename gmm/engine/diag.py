@@ -7,8 +7,6 @@ M-step   δ = S1 / N,  μ + δ,  σ² = S2 / N - δ² + ε
 
 import math
 
-import numpy as np
-
 from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import block, entry
 from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, wide
@@ -151,7 +149,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
 @entry
 def run_scores(X, start, stop, layout, coefficients, centres, factors, what, work, outputs):
     """Write what `gmm.engine.softmax.emit` makes of the log joints of samples start … stop - 1."""
-    length, chunk, shift, scale = layout
+    length, _, shift, scale = layout
     n_components, d = centres.shape
     x, scratch, log_joint = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
     for low in range(start, stop, length):

@@ -159,10 +159,8 @@ def _one_iteration(state, samples, weights, numbers, history, n_threads):
         if state.known[0] == 0.0:
             state.known[1:] = scatter.ravel()
             state.known[0] = 1.0
-        failed_at = (
-            lambda: tied.step(  # noqa: E731
-                counts, first, state.known[1:].reshape(d, d), state.reference, reg_covar, state.arrays, new
-            )
+        failed_at = lambda: tied.step(
+            counts, first, state.known[1:].reshape(d, d), state.reference, reg_covar, state.arrays, new
         )
     mean = total / total_weight
     history[0] = mean

@@ -195,7 +195,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
 @entry
 def run_scores(X, start, stop, layout, coefficients, centres, factors, what, work, outputs):
     """Write what `gmm.engine.softmax.emit` makes of the log joints of samples start … stop - 1."""
-    length, chunk, shift, scale = layout
+    length, _, shift, scale = layout
     n_components, d = centres.shape
     x, z = work[:d], work[d : 2 * d]
     scratch = work[2 * d + 4 : 2 * d + 6]

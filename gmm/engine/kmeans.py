@@ -77,7 +77,7 @@ def run_pass(X, sample_weight, given, start, stop, layout, work, centres, slots)
 @entry
 def run_labels(X, start, stop, layout, work, centres, labels):
     """labels[i] = the nearest centre of sample i."""
-    length, chunk, shift, scale = layout
+    length, _, shift, scale = layout
     n_components, d = centres.shape
     x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
     for low in range(start, stop, length):
@@ -342,16 +342,7 @@ def kmeans_labels(X, centres, n_threads=None):
     def work(start, stop):
         room = workspace(work_rows(samples.n_features, len(centres)), samples.length)
         for rows, row, low, high in samples.slabs(start, stop):
-            run_labels(
-                rows,
-                row,
-                row + high - low,
-                samples.length,
-                samples.shift,
-                samples.scale,
-                centres,
-                labels[low - row :],
-            )
+            run_labels(rows, row, row + high - low, samples.layout, room, centres, labels[low - row :])
 
     starts = range(0, samples.n_samples, samples.chunk)
     tasks = [(start, min(start + samples.chunk, samples.n_samples)) for start in starts]

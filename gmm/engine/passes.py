@@ -4,6 +4,7 @@ Maximum likelihood, MAP, variational Bayes, sample weights, mini-batches and out
 `Statistics`; none of them touches a kernel.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -91,9 +92,7 @@ def run_chunks(
             slot[:n_slots] = 0.0
         n_tasks = min(n_slots, 1 if n_threads == 1 else 4 * n_threads)
         bounds = [n_slots * task // n_tasks for task in range(n_tasks + 1)]
-        tasks = [
-            (low, high, (first_chunk + low) * samples.chunk) for low, high in zip(bounds[:-1], bounds[1:], strict=True)
-        ]
+        tasks = [(low, high, (first_chunk + low) * samples.chunk) for low, high in itertools.pairwise(bounds)]
         threads.run(work, tasks, n_threads)
         for total, slot in zip(sums, slots, strict=True):
             for h in range(n_slots if len(slot) else 0):

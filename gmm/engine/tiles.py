@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from gmm.engine.simd import NARROW, WIDE, _WIDE_TYPE
+from gmm.engine.simd import _WIDE_TYPE, NARROW, WIDE
 
 _DOUBLE = ir.DoubleType()
 _INT = ir.IntType(64)
