@@ -1,0 +1,92 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+import gmm
+from gmm.exercises import EXERCISES, chapter_02
+from gmm.exercises._core import verdict
+
+FUNCTIONS = ["ex-gaussian-log-density", "ex-gaussian-merge"]
+VALUES = ["ex-gaussian-outside", "ex-gaussian-by-hand", "ex-gaussian-units", "ex-gaussian-collapse"]
+MISTAKES = [(label, m) for label in FUNCTIONS + VALUES for m in EXERCISES[label].mistakes]
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_the_reference_is_right(label):
+    assert verdict(EXERCISES[label], EXERCISES[label].reference).startswith("Right")
+
+
+@pytest.mark.parametrize(("label", "mistake"), MISTAKES)
+def test_each_usual_mistake_is_named(label, mistake):
+    assert verdict(EXERCISES[label], mistake.wrong) == f"Not yet: {mistake.message}"
+
+
+def test_another_wrong_function_shows_the_input_that_fails():
+    text = verdict(EXERCISES["ex-gaussian-log-density"], lambda X, m, S: chapter_02._log_density(X, m, S) + 0.25)
+    assert "[[3., 4.]]" in text
+    assert "expected [-4.2242]" in text
+    text = verdict(EXERCISES["ex-gaussian-merge"], lambda *a: (chapter_02._merge(*a)[0], 7.0))
+    assert "expected [3.], [[4.5]]" in text
+
+
+@pytest.mark.parametrize("label", VALUES)
+def test_another_wrong_value_is_refused(label):
+    assert "is not the answer" in verdict(EXERCISES[label], 0.123)
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_the_stub_of_the_notebook_is_not_yet_an_answer(label):
+    stub = (lambda *a: ...) if label in FUNCTIONS else ...
+    assert verdict(EXERCISES[label], stub).startswith("Not yet")
+
+
+@pytest.mark.parametrize("answer", [0.0111, 0.01111, 1 / 90.017])
+def test_four_decimals_are_enough(answer):
+    assert verdict(EXERCISES["ex-gaussian-outside"], answer) == "Right."
+
+
+def test_three_decimals_of_the_log_density_are_enough():
+    assert verdict(EXERCISES["ex-gaussian-by-hand"], (6, -8.242)) == "Right."
+
+
+def test_values_by_other_means():
+    outside = integrate.quad(lambda r: r * math.exp(-r * r / 2), 3, np.inf)[0]
+    assert EXERCISES["ex-gaussian-outside"].reference == pytest.approx(outside, rel=1e-9)
+    covariance = [[4, 2, -2], [2, 10, 5], [-2, 5, 9]]
+    expected = 6.0, stats.multivariate_normal(np.zeros(3), covariance).logpdf([2, 7, 5])
+    assert EXERCISES["ex-gaussian-by-hand"].reference == pytest.approx(expected, rel=1e-12)
+    X = gmm.datasets.load_old_faithful().X
+    shift = gmm.max_gaussian_log_likelihood(X * [1, 60]) - gmm.max_gaussian_log_likelihood(X)
+    assert EXERCISES["ex-gaussian-units"].reference == pytest.approx(shift, rel=1e-9)
+
+
+def test_the_likelihood_of_points_on_a_line_rises_as_the_answer_says():
+    line = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 6.0]])
+    mean, covariance = gmm.sample_mean(line), gmm.sample_covariance(line)
+    low, high = (gmm.gaussian_log_likelihood(line, mean, covariance + e * np.eye(2)) for e in (1e-7, 1e-8))
+    assert EXERCISES["ex-gaussian-collapse"].reference == pytest.approx(high - low, rel=1e-5)
+
+
+@pytest.mark.parametrize("case", EXERCISES["ex-gaussian-log-density"].cases, ids=lambda case: str(case[0].shape))
+def test_log_density_agrees_with_scipy(case):
+    X, mean, covariance = case
+    expected = stats.multivariate_normal(np.zeros(len(mean)), covariance).logpdf(X - mean)
+    np.testing.assert_allclose(chapter_02._log_density(*case), expected, rtol=1e-9)
+
+
+def test_one_case_underflows_and_one_lies_far_away():
+    cases = EXERCISES["ex-gaussian-log-density"].cases
+    assert any(np.linalg.det(covariance) == 0 for _, _, covariance in cases)
+    assert any((mean > 1e7).any() for _, mean, _ in cases)
+
+
+def test_merged_summaries_are_those_of_all_samples():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(9, 3)), 4 + 2 * rng.normal(size=(5, 3))
+    parts = [part for X in (first, second) for part in (len(X), gmm.sample_mean(X), gmm.sample_covariance(X))]
+    mean, covariance = chapter_02._merge(*parts)
+    together = np.vstack([first, second])
+    np.testing.assert_allclose(mean, gmm.sample_mean(together), rtol=1e-12)
+    np.testing.assert_allclose(covariance, gmm.sample_covariance(together), rtol=1e-12)
