@@ -22,6 +22,7 @@ ADVICE = (
 SHOWN = 10  # indices named in a message; the exception holds all of them
 BLOCK = 4096  # samples whose responsibilities are held at one time
 EXAMINED = 10_000  # samples whose rank is determined
+UNUSED = 1e-12  # a component of less weight describes no sample
 REGULARISATION_ALONE = 1.001  # a covariance within this factor of reg_covar in all directions holds nothing else
 
 
@@ -63,25 +64,35 @@ class Collapse(NamedTuple):
     samples: np.ndarray
 
 
-def samples_of(X, parameters, component, sample_weight=None, n_threads=None):
+class Collapsed(Exception):
+    """Passed up from where a collapse is seen to where it is decided what to do; `collapse` says where it was."""
+
+    def __init__(self, collapse):
+        super().__init__(collapse)
+        self.collapse = collapse
+
+
+def samples_of(X, parameters, component, n_threads=None):
     """Indices of the samples that belong to `component` by more than half (if there are none: its closest ones)."""
     resp = np.empty(X.shape[0])
     for low in range(0, X.shape[0], BLOCK):
         rows = X[low : low + BLOCK]
         resp[low : low + BLOCK] = engine.predict_proba(rows, parameters, n_threads=n_threads)[:, component]
-    if sample_weight is not None:
-        resp[sample_weight == 0.0] = 0.0
     largest = resp.max()
     if not largest > 0.0:
         return np.empty(0, dtype=np.intp)
     return np.flatnonzero(resp > 0.5 * min(1.0, largest))
 
 
-def describe(X, samples):
-    """Say what is special about these samples: how many, identical, constant or collinear features."""
+def describe(X, samples, numbers=None):
+    """Say what is special about these samples: how many, identical, constant or collinear features.
+
+    `numbers` are the row numbers to name them by, if X holds only some of the rows.
+    """
     if len(samples) == 0:
         return "no sample has any responsibility in it"
-    listed = ", ".join(map(str, samples[:SHOWN])) + (", …" if len(samples) > SHOWN else "")
+    named = samples[:SHOWN] if numbers is None else numbers[samples[:SHOWN]]
+    listed = ", ".join(map(str, named)) + (", …" if len(samples) > SHOWN else "")
     if len(samples) == 1:
         return f"it sits on one sample, [{listed}]"
     first = np.asarray(X[samples[0]], dtype=np.float64)
@@ -112,13 +123,13 @@ def remedy(X, reg_covar):
     return f"reg_covar is {reg_covar:g} now; {suggestion:.1g} would be a millionth of the features' variance."
 
 
-def collapse_error(X, collapse, initialisation, reg_covar, restartable):
+def collapse_error(X, collapse, initialisation, reg_covar, restartable, numbers=None):
     """Build the error that names the component, the iteration and the samples, and says what to do."""
     when = "at the start" if collapse.iteration == 0 else f"at iteration {collapse.iteration}"
     who = "The tied covariance" if collapse.component < 0 else f"Component {collapse.component}"
     message = (
         f"{ADVICE} {who} collapsed {when} of initialisation {initialisation}: "
-        f"{describe(X, collapse.samples)}. {remedy(X, reg_covar)}"
+        f"{describe(X, collapse.samples, numbers)}. {remedy(X, reg_covar)}"
     )
     if restartable:
         message += " on_collapse='restart' draws another start."
@@ -127,7 +138,7 @@ def collapse_error(X, collapse, initialisation, reg_covar, restartable):
         None if collapse.component < 0 else collapse.component,
         collapse.iteration,
         initialisation,
-        collapse.samples,
+        collapse.samples if numbers is None else numbers[collapse.samples],
     )
 
 
@@ -158,10 +169,10 @@ def on_regularisation_alone(parameters, reg_covar):
         return []
     if covariance_type == "tied":
         return [-1]
-    return [int(k) for k in np.flatnonzero(narrow & (weights > 0.0))]
+    return [int(k) for k in np.flatnonzero(narrow & (weights > UNUSED))]
 
 
-def regularisation_message(X, parameters, components, reg_covar, sample_weight=None, n_threads=None):
+def regularisation_message(X, parameters, components, reg_covar, numbers=None, n_threads=None):
     """Describe components that sit on single locations, for a warning."""
     if components == [-1]:
         return (
@@ -169,10 +180,10 @@ def regularisation_message(X, parameters, components, reg_covar, sample_weight=N
             "Try fewer components."
         )
     component = components[0]
-    samples = samples_of(X, parameters, component, sample_weight, n_threads)
+    samples = samples_of(X, parameters, component, n_threads)
     others = "" if len(components) == 1 else f" (so do components {components[1 : SHOWN + 1]})"
     return (
-        f"Component {component} has collapsed onto a single location{others}: {describe(X, samples)}, and its covariance "
-        f"is reg_covar={reg_covar:g} alone, so that the likelihood depends on reg_covar. Try fewer components, more data "
-        "or on_collapse='restart'."
+        f"Component {component} has collapsed onto a single location{others}: {describe(X, samples, numbers)}, and its "
+        f"covariance is reg_covar={reg_covar:g} alone, so that the likelihood depends on reg_covar. Try fewer "
+        "components, more data or on_collapse='restart'."
     )

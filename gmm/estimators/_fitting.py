@@ -10,6 +10,7 @@ import numpy as np
 from gmm import engine
 from gmm.estimators._collapse import (
     Collapse,
+    Collapsed,
     CollapsedComponentError,
     CollapsedComponentWarning,
     collapse_error,
@@ -17,7 +18,7 @@ from gmm.estimators._collapse import (
     regularisation_message,
     samples_of,
 )
-from gmm.estimators._initialise import StartCollapsed, initial_parameters
+from gmm.estimators._initialise import initial_parameters
 from gmm.estimators._progress import progress
 from gmm.estimators._validation import random_generator
 
@@ -44,14 +45,6 @@ class Run(NamedTuple):
         return not self.narrow, self.lower_bound
 
 
-class RunCollapsed(Exception):
-    """A component's covariance became singular; `collapse` says where."""
-
-    def __init__(self, collapse):
-        super().__init__(collapse)
-        self.collapse = collapse
-
-
 class Search:
     """The initialisations of one fit.
 
@@ -61,16 +54,20 @@ class Search:
         Its constructor parameters are the settings; nothing is written to it.
     X : ndarray of shape (n_samples, n_features)
     sample_weight : ndarray of shape (n_samples,) or None
+        Positive.
+    numbers : ndarray of shape (n_samples,) or None
+        The numbers of these samples among those that were given to `fit`, if they are not the same.
     given : tuple
         Checked weights_init, means_init and precisions_init; None for those not given.
     resume : tuple (gmm.engine.Parameters, float) or None
         Parameters and lower bound of the last fit, to go on from (warm start).
     """
 
-    def __init__(self, model, X, sample_weight, given, resume):
+    def __init__(self, model, X, sample_weight, numbers, given, resume):
         self.model = model
         self.X = X
         self.sample_weight = sample_weight
+        self.numbers = numbers
         self.given = given
         self.resume = resume
         self.rng = random_generator(model.random_state)
@@ -111,7 +108,7 @@ class Search:
         if best.narrow:
             warnings.warn(
                 regularisation_message(
-                    self.X, best.parameters, best.narrow, model.reg_covar, self.sample_weight, model.n_threads
+                    self.X, best.parameters, best.narrow, model.reg_covar, self.numbers, model.n_threads
                 ),
                 CollapsedComponentWarning,
                 stacklevel=5,
@@ -130,8 +127,10 @@ class Search:
             last = attempt + 1 == self.n_attempts
             try:
                 run = self.run(self.start())
-            except (StartCollapsed, RunCollapsed) as failure:
-                error = collapse_error(self.X, failure.collapse, initialisation, self.model.reg_covar, self.restartable)
+            except Collapsed as failure:
+                error = collapse_error(
+                    self.X, failure.collapse, initialisation, self.model.reg_covar, self.restartable, self.numbers
+                )
                 if last and best is None:
                     raise error from None
                 given_up.append(str(error))
@@ -182,7 +181,7 @@ class Search:
             n_threads=model.n_threads,
             callback=self.callback(previous),
             record_parameters=model.record_parameters,
-            previous_log_likelihood=previous,
+            **({} if self.resume is None else {"previous_log_likelihood": previous}),
         )
         self.check(result)
         return Run(
@@ -219,15 +218,14 @@ class Search:
             raise self.range_error("The log-likelihood is not finite", failure.iteration)
         # The last good parameters gave the responsibilities from which the bad covariance was computed.
         if failure.component < 0:
-            weight = self.sample_weight
-            samples = np.arange(self.X.shape[0]) if weight is None else np.flatnonzero(weight)
+            samples = np.arange(self.X.shape[0])
         else:
-            samples = samples_of(self.X, result.parameters, failure.component, self.sample_weight, self.model.n_threads)
-        raise RunCollapsed(Collapse(failure.component, failure.iteration, samples))
+            samples = samples_of(self.X, result.parameters, failure.component, self.model.n_threads)
+        raise Collapsed(Collapse(failure.component, failure.iteration, samples))
 
     def range_error(self, what, iteration):
         low, high = (float(edge) for edge in (self.X.min(), self.X.max()))
         return ValueError(
-            f"{what} at iteration {iteration}: the values of X, from {low:g} to {high:g}, or their squares leave the range "
-            "of float64. Scale the input data."
+            f"{what} at iteration {iteration}: the values of X, from {low:g} to {high:g}, or their squares leave the "
+            "range of float64. Scale the input data."
         )

@@ -8,15 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine
-from gmm.estimators._collapse import Collapse
-
-
-class StartCollapsed(Exception):
-    """The start has a singular covariance; `collapse` says where."""
-
-    def __init__(self, collapse):
-        super().__init__(collapse)
-        self.collapse = collapse
+from gmm.estimators._collapse import Collapse, Collapsed
 
 
 def initial_parameters(X, given, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads):
@@ -35,7 +27,7 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
 
     Raises
     ------
-    StartCollapsed
+    Collapsed
         If a covariance of the start is singular.
     """
     weights, means, precisions = given
@@ -71,35 +63,22 @@ def _from_kmeans(X, n_components, structure, rng, options):
     try:
         return engine.parameters_from_centres(X, found.centres, structure, **options)
     except engine.CovarianceError as error:
-        members = _present(X.shape[0], options["sample_weight"])
+        members = np.arange(X.shape[0])
         if error.component >= 0:
             labels = engine.kmeans_labels(X, found.centres, n_threads=options["n_threads"])
-            members = members[labels[members] == error.component]
-        raise StartCollapsed(Collapse(error.component, 0, members)) from None
-
-
-def _present(n_samples, sample_weight):
-    """Indices of the samples that take part."""
-    return np.arange(n_samples) if sample_weight is None else np.flatnonzero(sample_weight)
+            members = np.flatnonzero(labels == error.component)
+        raise Collapsed(Collapse(error.component, 0, members)) from None
 
 
 def _from_random_responsibilities(X, n_components, structure, rng, options):
     """One M-step from responsibilities drawn uniformly and normalised. Takes n × K numbers of memory."""
-    sample_weight = options["sample_weight"]
-    n_samples = X.shape[0]
-    if sample_weight is None:
-        resp = rng.uniform(size=(n_samples, n_components))
-    else:
-        # Samples of weight zero take no part, not even in the draws.
-        present = sample_weight > 0.0
-        resp = np.ones((n_samples, n_components))
-        resp[present] = rng.uniform(size=(int(present.sum()), n_components))
+    resp = rng.uniform(size=(X.shape[0], n_components))
     resp /= resp.sum(axis=1)[:, None]
     try:
         return engine.parameters_from_responsibilities(X, resp, structure, **options)
     except engine.CovarianceError as error:
         # Every component is spread over all samples.
-        raise StartCollapsed(Collapse(error.component, 0, _present(n_samples, sample_weight))) from None
+        raise Collapsed(Collapse(error.component, 0, np.arange(X.shape[0]))) from None
 
 
 def _points(X, n_components, method, rng, sample_weight, n_threads):
@@ -125,7 +104,7 @@ def _from_points(X, points, structure, options):
         try:
             pooled = engine.parameters_from_centres(X, points, "tied", **options).covariances
         except engine.CovarianceError:
-            raise StartCollapsed(Collapse(-1, 0, _present(X.shape[0], options["sample_weight"]))) from None
+            raise Collapsed(Collapse(-1, 0, np.arange(X.shape[0]))) from None
     if structure == "full":
         covariances = np.repeat(pooled[None], n_components, axis=0)
     elif structure == "tied":

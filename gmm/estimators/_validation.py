@@ -35,21 +35,30 @@ def check_samples(estimator, X, *, reset, min_samples=1):
 
 
 def check_sample_weight(sample_weight, X, n_components):
-    """Check sample weights (None stays None) and scale them by a power of two, which changes no digit of any result."""
+    """Check sample weights and return (X, sample_weight, numbers) of the samples that take part.
+
+    Samples of weight zero are left out (a copy, made only then): a far one would otherwise set the scale of k-means.
+    `numbers` are the row numbers of the others, None where all take part. Weights are scaled by a power of two, which
+    changes no digit of any result.
+    """
     if sample_weight is None:
         _check_enough_samples(X.shape[0], n_components)
-        return None
+        return X, None, None
     sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    n_present = int(np.count_nonzero(sample_weight))
-    if n_present == 0:
+    numbers = np.flatnonzero(sample_weight)
+    if numbers.size == 0:
         raise ValueError("Sample weights must contain at least one non-zero number.")
-    if n_present < 2:
+    if numbers.size < 2:
         raise ValueError(
             "Found 1 sample(s) with non-zero sample_weight while a minimum of 2 is required by GaussianMixture."
         )
-    _check_enough_samples(n_present, n_components)
+    _check_enough_samples(numbers.size, n_components)
+    if numbers.size < X.shape[0]:
+        X, sample_weight = X[numbers], sample_weight[numbers]
+    else:
+        numbers = None
     # Weights near the limits of float64 would overflow or vanish in the sums.
-    return np.ldexp(sample_weight, -int(np.frexp(sample_weight.max())[1]))
+    return X, np.ldexp(sample_weight, -int(np.frexp(sample_weight.max())[1])), numbers
 
 
 def _check_enough_samples(n_samples, n_components):
@@ -127,7 +136,7 @@ def check_matrices(matrices, covariance_type, n_components, n_features, name, no
         except np.linalg.LinAlgError:
             smallest = np.linalg.eigvalsh(matrix)[0]
             raise ValueError(
-                f"'{label}' should be symmetric, positive-definite, but {place} has the smallest eigenvalue {smallest:g}"
+                f"'{label}' should be symmetric, positive-definite, but {place} has an eigenvalue of {smallest:g}"
             ) from None
     return matrices
 

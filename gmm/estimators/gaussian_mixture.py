@@ -72,8 +72,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         component, iteration and samples; or up to ten other starts for that initialisation, with a warning. 'restart'
         also discards starts in which `reg_covar` alone keeps a covariance regular (otherwise a warning tells of them).
     callback : callable, default=None
-        Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and the
-        mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.
+        Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and
+        the mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.
     record_parameters : bool, default=False
         Keep the parameters of each iteration in ``history_``.
     n_threads : int, default=None
@@ -341,10 +341,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Fit and return the checked X. Attributes change only when all is done."""
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
-            sample_weight = check_sample_weight(sample_weight, X, self.n_components)
+            present, sample_weight, numbers = check_sample_weight(sample_weight, X, self.n_components)
             given = check_initial_values(self, X.shape[1])
-            search = Search(self, X, sample_weight, given, self._resume(X.shape[1]))
-            best = search.best()
+            best = Search(self, present, sample_weight, numbers, given, self._resume(X.shape[1])).best()
             self._adopt(best.parameters)
             self._record(best.converged, best.log_likelihoods, best.history)
             # max_iter=0 asks for the start alone, and a callback that stops has its reasons.
