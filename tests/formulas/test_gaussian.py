@@ -262,9 +262,10 @@ def test_principal_axes_of_a_known_ellipse():
 @pytest.mark.equation("eq-ellipse-mass")
 @pytest.mark.parametrize("radius", [0.0, 1e-9, 0.5, 1.0, 2.0, 3.0, 8.0])
 def test_mass_of_an_ellipse_is_the_chi_square_distribution_with_two_degrees(radius):
-    assert gmm.ellipse_mass(radius) == pytest.approx(scipy.stats.chi2.cdf(radius**2, 2), rel=1e-13)
+    # For small radii about r^2 / 2, to all digits: 1 - exp(-r^2 / 2) as written would give 0.
+    assert_allclose(gmm.ellipse_mass(radius), scipy.stats.chi2.cdf(radius**2, 2), rtol=1e-13)
     with mp.workdps(50):
-        assert gmm.ellipse_mass(radius) == pytest.approx(float(1 - mp.exp(-(mp.mpf(radius) ** 2) / 2)), rel=1e-15)
+        assert_allclose(gmm.ellipse_mass(radius), float(1 - mp.exp(-(mp.mpf(radius) ** 2) / 2)), rtol=1e-15)
 
 
 @pytest.mark.equation("eq-ellipse-mass")

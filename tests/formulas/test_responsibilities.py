@@ -75,7 +75,7 @@ def test_softmax_is_the_gradient_of_log_sum_exp(exact, level):
         def lse(t, row=row, k=k):
             return mp.log(mp.fsum(mp.exp(entry + (t if l == k else 0)) for l, entry in enumerate(row)))
 
-        assert weights[i, k] == pytest.approx(float(exact.derivative(lse)), rel=1e-13)
+        assert_allclose(weights[i, k], float(exact.derivative(lse)), rtol=1e-13)
     step = 1e-6  # and of the function of the package itself
     if level == 0:
         for k in range(4):
@@ -164,6 +164,18 @@ def test_rows_sum_to_one_however_far_the_point_lies(far):
     assert np.isfinite(log_resp).all()
     if abs(far) > 1e3:  # far out the widest component takes all
         assert_array_equal(resp, [[0, 0, 1]] * 3)
+
+
+@pytest.mark.equation("eq-responsibility", "eq-log-responsibility")
+@pytest.mark.parametrize("far", [1.0, 1e8, 1e100])
+def test_two_components_share_a_point_far_out_on_their_axis_of_symmetry(far):
+    # The joint log-densities are equal and about -far^2 / 2: a log 2 added to them would be rounded away.
+    arguments = [[0.0, far]], [0.25, 0.75], [[-0.5, 0.0], [0.5, 0.0]], [np.eye(2), np.eye(2)]
+    if far < 1e8:
+        assert_allclose(gmm.responsibilities(*arguments), [[0.25, 0.75]], rtol=1e-14)
+    equal = arguments[0], [0.5, 0.5], *arguments[2:]
+    assert_allclose(gmm.responsibilities(*equal), [[0.5, 0.5]], rtol=1e-15)
+    assert_allclose(gmm.log_responsibilities(*equal), -math.log(2), rtol=1e-15)
 
 
 @pytest.mark.equation("eq-log-responsibility")
