@@ -1,0 +1,173 @@
+"""Exercises of chapter 5: the log-likelihood."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gmm.exercises._core import exercise
+
+# ------------------------------------------------------------------------- predict: units
+
+_IN_MINUTES, _N = -1130.264, 272
+
+
+def _in_seconds(factor):
+    return round(float(_IN_MINUTES + factor * np.log(60.0)), 1)
+
+
+exercise(
+    "ex-loglik-units",
+    _in_seconds(-_N * 2),
+    mistakes=[
+        (_in_seconds(-_N), "both features are rescaled: d is 2."),
+        (_in_seconds(-2), "every one of the 272 eruptions loses d log c."),
+        (_in_seconds(_N * 2), "the sign: numbers 60 times as large are spread thinner, the density falls."),
+        (
+            round(float(_IN_MINUTES - _N * 2 * np.log10(60.0)), 1),
+            "take the natural logarithm, as the log-likelihood does.",
+        ),
+        (_IN_MINUTES, "the responsibilities stay the same in other units; the density does not."),
+    ],
+    rtol=1e-9,
+)
+
+
+# ------------------------------------------------------------------------- compute: log-likelihood on the line
+
+
+def _log_joint(x, weights, means, variances):
+    squared = (x[:, None] - means) ** 2 / variances
+    return np.log(weights) - 0.5 * (np.log(2 * np.pi * variances) + squared)
+
+
+def _per_sample(x, weights, means, variances):
+    a = _log_joint(x, weights, means, variances)
+    top = a.max(axis=1)
+    return top + np.log(np.exp(a - top[:, None]).sum(axis=1))
+
+
+def _total(x, weights, means, variances):
+    return _per_sample(x, weights, means, variances).sum()
+
+
+def _by_product(x, weights, means, variances):
+    return np.log(np.prod(np.exp(_log_joint(x, weights, means, variances)).sum(axis=1)))
+
+
+def _naive_sum(x, weights, means, variances):
+    return np.log(np.exp(_log_joint(x, weights, means, variances)).sum(axis=1)).sum()
+
+
+def _sum_of_logs(x, weights, means, variances):
+    return (weights * _log_joint(x, np.ones(len(weights)), means, variances)).sum()
+
+
+def _joint_summed(x, weights, means, variances):
+    return _log_joint(x, weights, means, variances).sum()
+
+
+def _without_constant(x, weights, means, variances):
+    return _total(x, weights, means, variances) + 0.5 * len(x) * np.log(2 * np.pi)
+
+
+def _line_case(n, n_components, scale):
+    means, variances = 3.0 * _rng.normal(size=n_components), _rng.uniform(0.2, 5.0, size=n_components)
+    return scale * _rng.normal(size=n), _rng.dirichlet(np.full(n_components, 3.0)), means, variances
+
+
+_rng = np.random.default_rng(505)
+
+exercise(
+    "ex-loglik-line",
+    _total,
+    cases=[
+        (np.array([1.0, 2.0, 3.0]), np.array([0.7, 0.3]), np.array([1.0, 3.0]), np.array([1.0, 4.0])),
+        _line_case(6, 3, 3.0),
+        _line_case(5, 1, 2.0),
+        _line_case(900, 2, 4.0),  # the product of 900 densities underflows
+        _line_case(4, 3, 1000.0),  # each density underflows
+    ],
+    mistakes=[
+        (_by_product, "the product of the densities underflows to 0 for many samples: sum the logarithms."),
+        (_naive_sum, "far from all components every density underflows, and log 0 is -inf: use log-sum-exp."),
+        (lambda *a: _per_sample(*a).mean(), "that is the mean per sample; the total is asked for."),
+        (_per_sample, "these are the values per sample, shape (n,); sum them."),
+        (_sum_of_logs, "the logarithm stands outside the sum over components, not inside."),
+        (_joint_summed, "you summed the log joint over the components; first take the log of the sum of exponentials."),
+        (
+            lambda x, w, m, v: _total(x, np.full(len(w), 1 / len(w)), m, v),
+            "the weights are missing: log(weight) belongs to each component.",
+        ),
+        (lambda x, w, m, v: _total(x, w, m, v**2), "the argument is the variance: do not square it."),
+        (_without_constant, "here the constant -log(2 pi)/2 counts; only responsibilities may drop it."),
+    ],
+)
+
+
+# ------------------------------------------------------------------------- compute: the score of the means
+
+
+def _score(x, resp, means, variances):
+    return (resp * (x[:, None] - means)).sum(axis=0) / variances
+
+
+def _score_case(n, n_components):
+    x = 3.0 * _rng.normal(size=n)
+    resp = _rng.dirichlet(np.ones(n_components), size=n)
+    return x, resp, _rng.normal(size=n_components), _rng.uniform(0.2, 5.0, size=n_components)
+
+
+exercise(
+    "ex-loglik-score",
+    _score,
+    cases=[
+        (np.array([1.0, 2.0]), np.array([[0.9, 0.1], [0.25, 0.75]]), np.array([1.0, 4.0]), np.array([2.0, 0.5])),
+        _score_case(6, 3),
+        _score_case(5, 1),
+        _score_case(1, 4),
+    ],
+    mistakes=[
+        (lambda x, r, m, v: -_score(x, r, m, v), "the sign: a sample to the right of the mean pulls it to the right."),
+        (lambda x, r, m, v: _score(x, r, m, np.ones(len(v))), "the division by the variance is missing."),
+        (lambda x, r, m, v: _score(x, r, m, np.sqrt(v)), "divide by the variance, not by the standard deviation."),
+        (lambda x, r, m, v: _score(x, np.ones_like(r), m, v), "each sample counts with its responsibility."),
+        (
+            lambda x, r, m, v: _score(x, r, m, v) / r.sum(axis=0),
+            "you divided by the effective count; the score is a sum, not an average.",
+        ),
+        (lambda x, r, m, v: _score(x, r, m, v) / len(x), "that is the gradient of the mean log-likelihood."),
+        (
+            lambda x, r, m, v: (r * x[:, None]).sum(axis=0) / r.sum(axis=0),
+            "that is the weighted mean, where the score vanishes if r were fixed; the score itself is asked for.",
+        ),
+    ],
+)
+
+
+# ------------------------------------------------------------------------- predict and break
+
+exercise(
+    "ex-loglik-saddle",
+    13.57,
+    mistakes=[
+        (13.59, "here s divides by n, not by n - 1."),
+        (13.6, "nearly: to two decimals, please, and s divides by n, not by n - 1."),
+        (184.14, "that is the variance; the width is its square root."),
+        (6.0, "at 6 minutes it is a saddle: the data are more spread out than that."),
+        (5.87, "that is the width of the fitted components, not where splitting stops to pay."),
+    ],
+    rtol=1e-4,
+)
+
+exercise(
+    "ex-loglik-spike",
+    23.026,
+    mistakes=[
+        (2.303, "right for one sample. How many waits are exactly 79?"),
+        (23.0, "nearly: three decimals."),
+        (1.0, "with the natural logarithm a factor of 10 in width is log 10, and look for ties in the data."),
+        (10.0, "ten samples, yes; each brings log 10 in natural logarithms."),
+        (-23.026, "a narrower spike is a higher one: it rises."),
+    ],
+    rtol=1e-4,
+)
