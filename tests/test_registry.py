@@ -89,6 +89,8 @@ Prose with {eq}`eq-a` and {eq}`see <eq-b>`.
 x^2
 ```
 
+$$ unnumbered $$
+
 $$ y = z $$ (eq-b)
 
 $$ unnumbered $$
@@ -125,8 +127,8 @@ $$ unnumbered $$
 
     def test_page_repeats_the_mathematics_and_names_the_tests(self):
         known = [
-            chapters.Equation("eq-log-likelihood", r"\ell = 1", "05"),
-            chapters.Equation("eq-step-one", "a", "05"),
+            chapters.Equation("eq-log-likelihood", r"\ell = 1", "05_log_likelihood"),
+            chapters.Equation("eq-step-one", "a", "05_log_likelihood"),
         ]
         text = formula_index.page(known, tests={"eq-log-likelihood": [("tests/test_x.py", "test_one")]})
         for piece in (

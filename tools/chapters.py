@@ -16,7 +16,7 @@ BOOK = ROOT / "book"
 # MyST ways to number an equation: the directive, and the dollar form with the label behind it.
 _DIRECTIVE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{math\}[ \t]*\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.M | re.S)
 _DIRECTIVE_LABEL = re.compile(r"^:label:[ \t]*(?P<label>\S+)[ \t]*$", re.M)
-_DOLLARS = re.compile(r"\$\$(?P<body>.+?)\$\$[ \t]*\((?P<label>[^()\s]+)\)", re.S)
+_DOLLARS = re.compile(r"\$\$(?P<body>.+?)\$\$(?:[ \t]*\((?P<label>[^()\s]+)\))?", re.S)
 _EQ_ROLE = re.compile(r"\{eq\}`(?:[^`<]*<)?(?P<label>[^`>]+)>?`")
 _FENCE = re.compile(r"^\s*(?P<fence>`{3,}|:{3,})(?P<name>\{[\w:-]+\})?(?P<rest>.*)$")
 # Directives whose content is shown, not set.
@@ -110,7 +110,8 @@ def equations_of(text, chapter=""):
             tex = re.sub(r"^:[a-z-]+:.*$", "", match["body"], flags=re.M)
             found.append((match.start(), label["label"], tex))
     for match in _DOLLARS.finditer(_DIRECTIVE.sub(lambda m: " " * len(m[0]), text)):
-        found.append((match.start(), match["label"], match["body"]))
+        if match["label"]:
+            found.append((match.start(), match["label"], match["body"]))
     return [Equation(label, tex.strip(), chapter) for _, label, tex in sorted(found)]
 
 

@@ -10,7 +10,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from chapters import BOOK, ROOT, equations
+from chapters import BOOK, ROOT, equations, title
 
 PAGE = BOOK / "formula_index.md"
 HEAD = """\
@@ -77,7 +77,8 @@ def page(known=None, registry=None, tests=None):
     lines = HEAD.splitlines()
     for chapter, group in groupby(equations() if known is None else known, key=lambda equation: equation.chapter):
         group = list(group)
-        lines += ["", f"## {{doc}}`{chapter}`"]
+        number, heading = int(chapter[:2]), title(BOOK / f"{chapter}.ipynb")
+        lines += ["", f"## {number}. {heading}", "", f"Derived in {{doc}}`{chapter}`."]
         for equation in group:
             if not equation.is_step:
                 lines += _entry(equation, registry, tests)
