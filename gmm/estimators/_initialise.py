@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -9,6 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine
 from gmm.estimators._collapse import Collapse, Collapsed
+
+WIDEST = 1e150  # standard deviations whose square float64 can hold
 
 
 def initial_parameters(X, given, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads):
@@ -93,12 +96,14 @@ def _points(X, n_components, method, rng, sample_weight, n_threads):
 def _from_points(X, points, structure, options):
     """Equal weights, the points as means, covariances reg_covar · I, as scikit-learn does.
 
-    The first E-step is then an assignment to the nearest point. With reg_covar = 0 all components get the covariance
-    pooled over those groups instead, which is singular only if the data are.
+    The first E-step is then an assignment to the nearest point. Where reg_covar is 0, or so small that squared
+    distances over it leave the range of float64, all components get the covariance pooled over those groups instead,
+    which is singular only if the data are.
     """
     n_components, n_features = points.shape
     weights = np.full(n_components, 1.0 / n_components)
-    if options["reg_covar"] > 0.0:
+    width = float(np.max(np.asarray(X.max(axis=0), dtype=np.float64) - X.min(axis=0)))
+    if width < WIDEST * math.sqrt(options["reg_covar"]):
         pooled = options["reg_covar"] * np.eye(n_features)
     else:
         try:

@@ -1,0 +1,243 @@
+"""Degenerate data: a sensible fit, or an error that names component, iteration and samples and says what to do."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from estimator_helpers import start_for
+from sklearn.exceptions import ConvergenceWarning
+
+from gmm import GaussianMixture
+from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning
+
+INITS = ("kmeans", "k-means++", "random", "random_from_data")
+SKLEARN_WORDS = (
+    "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
+    "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or scale "
+    "the input data."
+)
+
+
+def groups_and_a_point():
+    """Sixty samples around the origin, and three times the same point far away: [60, 61, 62]."""
+    X = np.random.default_rng(0).normal(size=(63, 2))
+    X[60:] = [40.0, -3.0]
+    return X
+
+
+def assert_sound(model, X):
+    for name in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"):
+        assert np.isfinite(getattr(model, name)).all(), name
+    assert model.weights_.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0, rtol=1e-13)
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+def test_the_error_names_component_iteration_and_samples(covariance_type):
+    if covariance_type == "tied":
+        pytest.skip("a shared covariance does not collapse onto one group")
+    X = groups_and_a_point()
+    with pytest.raises(CollapsedComponentError) as caught:
+        GaussianMixture(2, covariance_type=covariance_type, reg_covar=0.0, random_state=0).fit(X)
+    error = caught.value
+    assert error.samples.tolist() == [60, 61, 62]
+    assert error.iteration <= 1
+    assert error.initialisation == 0
+    message = str(error)
+    assert SKLEARN_WORDS in message
+    when = "at iteration 1" if error.iteration else "at the start"
+    assert f"Component {error.component} collapsed {when} of initialisation 0" in message
+    assert "its 3 samples [60, 61, 62] are identical" in message
+    assert "reg_covar is 0 now" in message
+    assert "on_collapse='restart'" in message
+
+
+def test_a_collapse_on_the_way_is_told_with_its_iteration():
+    # The second component starts wide enough to hold its neighbours and shrinks onto the repeated point.
+    X = np.r_[np.random.default_rng(0).normal(size=50), np.full(5, 6.0)][:, None]
+    start = {"weights_init": [0.5, 0.5], "means_init": [[0.0], [5.0]], "precisions_init": [[[1.0]], [[1.0]]]}
+    with pytest.raises(CollapsedComponentError, match="Component 1 collapsed at iteration") as caught:
+        GaussianMixture(2, reg_covar=0.0, tol=0.0, max_iter=1000, **start).fit(X)
+    assert caught.value.component == 1
+    assert caught.value.iteration > 1
+    assert caught.value.samples.tolist() == [50, 51, 52, 53, 54]
+    assert "on_collapse" not in str(caught.value)  # a given start would collapse again
+
+
+def test_the_error_says_which_features_are_constant():
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    X[:, 1] = 7.0
+    for covariance_type in ("full", "tied", "diag"):
+        with pytest.raises(CollapsedComponentError, match=r"the features \[1\] are constant"):
+            GaussianMixture(2, covariance_type=covariance_type, reg_covar=0.0, random_state=0).fit(X)
+    # One variance for all features has no trouble with that.
+    assert_sound(GaussianMixture(2, covariance_type="spherical", reg_covar=0.0, random_state=0).fit(X), X)
+
+
+def test_the_error_says_that_features_depend_on_each_other():
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    X[:, 2] = X[:, 0] + X[:, 1]
+    for covariance_type in ("full", "tied"):
+        with pytest.raises(CollapsedComponentError, match="span 2 of 3 dimensions"):
+            GaussianMixture(2, covariance_type=covariance_type, reg_covar=0.0, random_state=0).fit(X)
+    for covariance_type in ("diag", "spherical"):
+        assert_sound(GaussianMixture(2, covariance_type=covariance_type, reg_covar=0.0, random_state=0).fit(X), X)
+
+
+def test_the_tied_covariance_has_no_component():
+    X = np.repeat([[0.0, 0.0], [5.0, 5.0]], 5, axis=0)
+    with pytest.raises(CollapsedComponentError, match="The tied covariance collapsed") as caught:
+        GaussianMixture(2, covariance_type="tied", reg_covar=0.0, random_state=0).fit(X)
+    assert caught.value.component is None
+
+
+def test_the_error_crosses_process_boundaries():
+    with pytest.raises(CollapsedComponentError) as caught:
+        GaussianMixture(2, reg_covar=0.0, random_state=0).fit(groups_and_a_point())
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert again.samples.tolist() == [60, 61, 62]
+    assert again.component == caught.value.component
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("init_params", INITS)
+@pytest.mark.parametrize(
+    "X",
+    [
+        pytest.param(np.ones((10, 2)), id="one point repeated"),
+        pytest.param(np.repeat(np.random.default_rng(0).normal(size=(5, 2)), 4, axis=0), id="each point four times"),
+        pytest.param(np.repeat([[0.0, 1.0], [3.0, 4.0]], 5, axis=0), id="two points for three components"),
+        pytest.param(np.c_[np.arange(20.0) % 7, np.zeros(20)], id="constant column"),
+        pytest.param(np.c_[np.arange(20.0) ** 2, 2 * np.arange(20.0) ** 2], id="collinear columns"),
+        pytest.param(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), id="as many points as components"),
+        pytest.param(np.random.default_rng(0).normal(size=(4, 10)), id="fewer points than features"),
+        pytest.param(
+            np.r_[np.zeros((30, 2)), np.random.default_rng(0).normal(size=(30, 2))], id="half of it one point"
+        ),
+    ],
+)
+def test_degenerate_data_with_and_without_regularisation(X, covariance_type, init_params):
+    settings = {"covariance_type": covariance_type, "init_params": init_params, "random_state": 0, "max_iter": 200}
+    assert_sound(GaussianMixture(3, **settings).fit(X), X)
+    model = GaussianMixture(3, reg_covar=0.0, **settings)
+    try:
+        model.fit(X)
+    except CollapsedComponentError as error:
+        assert SKLEARN_WORDS in str(error)  # noqa: PT017
+        assert len(error.samples)  # noqa: PT017
+        assert not hasattr(model, "means_")
+    else:
+        assert_sound(model, X)
+
+
+def test_fewer_samples_than_components():
+    with pytest.raises(ValueError, match="Expected n_samples >= n_components but got n_components = 5, n_samples = 4"):
+        GaussianMixture(5).fit(np.random.default_rng(0).normal(size=(4, 2)))
+
+
+def test_a_component_on_one_location_is_warned_of():
+    X = groups_and_a_point()
+    with pytest.warns(
+        CollapsedComponentWarning, match=r"collapsed onto a single location: its 3 samples \[60, 61, 62\]"
+    ):
+        model = GaussianMixture(2, random_state=0).fit(X)
+    assert_sound(model, X)
+
+
+def test_ordinary_data_are_not_warned_of(blobs, covariance_type):
+    X = np.c_[blobs[0], np.zeros(len(blobs[0]))]  # a constant column is what reg_covar is for
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
+        GaussianMixture(3, covariance_type=covariance_type, random_state=0, reg_covar=1e6).fit(
+            X
+        )  # all is narrow beside it
+
+
+def test_distinct_clusters_fewer_than_components_are_warned_of():
+    with pytest.warns(
+        ConvergenceWarning, match=r"Number of distinct clusters \(2\) found smaller than n_clusters \(3\)"
+    ):
+        GaussianMixture(3, random_state=0).fit(np.repeat([[0.0], [1.0]], 5, axis=0))
+
+
+# ---- on_collapse='restart'
+
+
+def test_restart_draws_other_starts():
+    # So few samples that about every other start ends with a component on two of them.
+    X = np.random.default_rng(3).normal(size=(30, 2))
+    settings = {"reg_covar": 0.0, "init_params": "random_from_data", "max_iter": 1000, "tol": 1e-6}
+    seeds = range(20)
+
+    def collapses(seed, **more):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                model = GaussianMixture(3, random_state=seed, **settings, **more).fit(X)
+            except CollapsedComponentError:
+                return True
+            assert_sound(model, X)
+            return False
+
+    failed = [seed for seed in seeds if collapses(seed)]
+    assert 0 < len(failed) < len(seeds)
+    assert not any(collapses(seed, on_collapse="restart") for seed in failed)
+    with pytest.warns(CollapsedComponentWarning, match=r"start\(s\) given up because a component collapsed"):
+        GaussianMixture(3, random_state=failed[0], on_collapse="restart", **settings).fit(X)
+
+    # One of many initialisations stops the fit, as in scikit-learn, unless the others are allowed to do without it.
+    with pytest.raises(CollapsedComponentError):
+        GaussianMixture(3, n_init=20, random_state=0, **settings).fit(X)
+    assert not collapses(0, n_init=20, on_collapse="restart")
+
+
+def test_restart_gives_up_with_the_error_when_all_starts_collapse():
+    X = np.zeros((20, 2))
+    with pytest.raises(CollapsedComponentError, match="identical"):
+        GaussianMixture(2, reg_covar=0.0, on_collapse="restart", init_params="random", random_state=0).fit(X)
+
+
+def test_restart_also_leaves_components_on_one_location():
+    X = np.random.default_rng(3).normal(size=(20, 1))
+    settings = {"init_params": "random_from_data", "max_iter": 1000, "tol": 1e-6}
+
+    def warned(seed, on_collapse):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            GaussianMixture(3, random_state=seed, on_collapse=on_collapse, **settings).fit(X)
+        return [w for w in caught if "onto a single location" in str(w.message)]
+
+    seeds = [seed for seed in range(20) if warned(seed, "raise")]
+    assert 0 < len(seeds) < 20
+    assert not any(warned(seed, "restart") for seed in seeds)
+
+
+def test_restart_prefers_an_initialisation_without_collapse(monkeypatch):
+    # Collapsed components have the larger likelihood: with restarts allowed it must not win.
+    monkeypatch.setattr("gmm.estimators._fitting.MAX_RESTARTS", 0)
+    X = np.random.default_rng(3).normal(size=(20, 1))
+    settings = {"init_params": "random_from_data", "max_iter": 1000, "tol": 1e-6, "n_init": 20, "random_state": 0}
+    with pytest.warns(CollapsedComponentWarning, match="onto a single location"):
+        highest = GaussianMixture(3, **settings).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sound = GaussianMixture(3, on_collapse="restart", **settings).fit(X)
+    assert sound.lower_bound_ < highest.lower_bound_
+
+
+def test_a_given_start_is_not_drawn_again(blobs):
+    X = groups_and_a_point()
+    start = start_for(np.r_[X[:60], X[60:] + np.eye(3, 2)], np.repeat([0, 1], [60, 3]), "spherical")
+    settings = {"covariance_type": "spherical", "reg_covar": 0.0, "max_iter": 500, "tol": 0.0}
+    with pytest.raises(CollapsedComponentError):
+        GaussianMixture(2, on_collapse="restart", **settings, **start).fit(X)
+
+
+def test_data_out_of_range_say_so():
+    X = np.random.default_rng(0).normal(size=(50, 2)) * 1e300
+    start = {"weights_init": [1.0], "means_init": [[0.0, 0.0]], "precisions_init": [np.eye(2)]}
+    with pytest.raises(ValueError, match="Scale the input data"):
+        GaussianMixture(1, **start).fit(X)
