@@ -11,7 +11,8 @@ rounding error of a sum over n samples near that of a sum over one chunk.
 import numpy as np
 
 from gmm.engine.compilation import block
-from gmm.engine.simd import WIDE
+from gmm.engine.simd import NARROW, WIDE
+from gmm.engine.tiles import transpose_square
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
 SPARE = 8  # doubles added to each row: rows a power of two apart would compete for the same lines of the L1 cache
@@ -23,7 +24,7 @@ SLAB_VALUES = 65536
 
 def block_length(n_samples, n_features):
     """Samples in a block: a multiple of WIDE; long enough to amortise a block's overhead, short enough for the cache."""
-    longest = 512 if n_features <= 32 else 256
+    longest = 512 if n_features <= 4 else 256
     return min(longest, -(-max(n_samples, 1) // WIDE) * WIDE)
 
 
@@ -49,9 +50,19 @@ def load_block(X, start, size, padded, shift, scale, x):
     The block is filled up to `padded` samples (a multiple of WIDE) with copies of its first sample; whoever sums over
     a block gives them weight zero.
     """
-    for j in range(X.shape[1]):
-        for b in range(size):
-            x[j, b] = (X[start + b, j] - shift[j]) * scale
+    d = X.shape[1]
+    if d >= NARROW and size >= NARROW:
+        # Squares are transposed in registers. The last square of a row or column overlaps the one before.
+        for b in range(0, size, NARROW):
+            b = min(b, size - NARROW)
+            for j in range(0, d, NARROW):
+                j = min(j, d - NARROW)
+                transpose_square(X, start + b, j, x, b, shift, scale)
+    else:
+        for j in range(d):
+            for b in range(size):
+                x[j, b] = (X[start + b, j] - shift[j]) * scale
+    for j in range(d):
         for b in range(size, padded):
             x[j, b] = x[j, 0]
 

@@ -12,12 +12,20 @@ import math
 import numpy as np
 
 from gmm.engine.blocks import load_block, load_responsibilities
-from gmm.engine.compilation import block, entry
+from gmm.engine.compilation import block, entry, inlined
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import factorise, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, RUNNING
 from gmm.engine.tiles import (
+    small_moments_1,
+    small_moments_2,
+    small_moments_3,
+    small_moments_4,
+    small_squares_1,
+    small_squares_2,
+    small_squares_3,
+    small_squares_4,
     squares_of_1_row,
     squares_of_2_rows,
     squares_of_4_rows,
@@ -32,7 +40,7 @@ from gmm.engine.tiles import (
 )
 
 
-@block
+@inlined
 def squared_distances(factor, z):
     """|W z|² for one strip z (d, WIDE) of differences: four rows of W at a time, then two, then one."""
     d = factor.shape[0]
@@ -51,40 +59,64 @@ def squared_distances(factor, z):
 @block
 def log_joint_block(x, padded, coefficients, centres, factors, log_joint, z):
     """Fill log_joint (K, padded) for the block x (d, padded). `z` is a (d, WIDE) workspace."""
+    d = x.shape[0]
     for k in range(centres.shape[0]):
+        factor = factors[k]
         for b in range(0, padded, WIDE):
-            for j in range(x.shape[0]):
-                store(z, j, 0, sub(load_wide(x, j, b), wide(centres[k, j])))
-            q = squared_distances(factors[k], z)
+            if d == 1:
+                q = small_squares_1(x, b, centres, k, factor)
+            elif d == 2:
+                q = small_squares_2(x, b, centres, k, factor)
+            elif d == 3:
+                q = small_squares_3(x, b, centres, k, factor)
+            elif d == 4:
+                q = small_squares_4(x, b, centres, k, factor)
+            else:
+                for j in range(d):
+                    store(z, j, 0, sub(load_wide(x, j, b), wide(centres[k, j])))
+                q = squared_distances(factor, z)
             store(log_joint, k, b, fma(wide(-0.5), q, wide(coefficients[k])))
 
 
 @block
-def moments_block(x, padded, r, k, centre, z, u, first, second):
-    """Add Σ_b r_kb (x_b - μ) to `first` and the lower triangle of Σ_b r_kb (x_b - μ)(x_b - μ)ᵀ to `second`.
-
-    z (d, padded) and u (4, padded) are workspaces.
-    """
+def tiled_moments(x, padded, r, k, centres, z, u, first, second):
+    """`moments_block` for d > 4."""
     d = x.shape[0]
-    for j in range(d):
-        for b in range(0, padded, WIDE):
-            store(z, j, b, sub(load_wide(x, j, b), wide(centre[j])))
     for i in range(0, d - 3, 4):
-        weighted_4_rows(r, k, z, i, padded, u, first)
+        weighted_4_rows(x, r, k, centres, i, padded, z, u, first)
         for j in range(0, i, 4):
             tile_4_by_4(u, z, i, j, padded, second)
         triangle_4(u, z, i, i, padded, second)
     i = d // 4 * 4
     if d & 2:
-        weighted_2_rows(r, k, z, i, padded, u, first)
+        weighted_2_rows(x, r, k, centres, i, padded, z, u, first)
         for j in range(0, i, 4):
             tile_2_by_4(u, z, i, j, padded, second)
         triangle_2(u, z, i, i, padded, second)
         i += 2
     if d & 1:
-        weighted_1_row(r, k, z, i, padded, u, first)
+        weighted_1_row(x, r, k, centres, i, padded, z, u, first)
         for j in range(d):
             tile_1_by_1(u, z, i, j, padded, second)
+
+
+@block
+def moments_block(x, padded, r, k, centres, z, u, first, second):
+    """Add Σ_b r_kb (x_b - μ_k) to `first` and the lower triangle of Σ_b r_kb (x_b - μ_k)(x_b - μ_k)ᵀ to `second`.
+
+    z (d, padded) and u (4, padded) are workspaces.
+    """
+    d = x.shape[0]
+    if d == 1:
+        small_moments_1(x, padded, r, k, centres, first, second)
+    elif d == 2:
+        small_moments_2(x, padded, r, k, centres, first, second)
+    elif d == 3:
+        small_moments_3(x, padded, r, k, centres, first, second)
+    elif d == 4:
+        small_moments_4(x, padded, r, k, centres, first, second)
+    else:
+        tiled_moments(x, padded, r, k, centres, z, u, first, second)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -170,7 +202,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
                 for k in range(n_components):
                     counts[slot, k] += row_total(r, k, padded)
-                    moments_block(x, padded, r, k, centres[k], z, u, first[slot, k], second[slot, k])
+                    moments_block(x, padded, r, k, centres, z, u, first[slot, k], second[slot, k])
             for p in range(sum_values.size):
                 sum_values[p] += slot_values[p]
         if not looping:

@@ -197,7 +197,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
     u, scratch = work[3 * d : 3 * d + 4], work[3 * d + 4 : 3 * d + 6]
     r = work[3 * d + 6 : 3 * d + 6 + n_components]
     distances = work[3 * d + 6 + n_components : 3 * d + 6 + 2 * n_components]
-    ignored = np.empty(d)
+    ignored, origin = np.empty(d), reference.reshape(1, d)
     for iteration in range(max(1, history.size)):
         if looping:
             whiten_centres(old[1], reference, factor, centres)
@@ -231,7 +231,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                         scratch[0, b] = 0.0
                         for k in range(n_components):
                             scratch[0, b] += r[k, b]
-                    full.moments_block(x, padded, scratch, 0, reference, z, u, ignored, scatter[slot])
+                    full.moments_block(x, padded, scratch, 0, origin, z, u, ignored, scatter[slot])
             for p in range(sum_values.size):
                 sum_values[p] += slot_values[p]
         if not looping:

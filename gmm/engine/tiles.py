@@ -6,7 +6,7 @@ statements a tile is dozens of near-identical lines that take Numba long to comp
 
 ``squares_of_rows(W, z, i, q)``       q + Σ_{a<rows} (Σ_{j<=i+a} W[i+a, j] z[j])² for one strip z (d, WIDE)
 ``rows_of_product(W, z, i, y, b)``    y[i+a, b:b+WIDE] = Σ_{j<=i+a} W[i+a, j] z[j]
-``weighted_rows(r, k, z, i, padded, u, first)``   u[a] = r[k] z[i+a], and first[i+a] += its sum
+``weighted_rows(x, r, k, μ, i, padded, z, u, first)``  z[i+a] = x[i+a] - μ[k, i+a], u[a] = r[k] z[i+a], first[i+a] += Σ_b u[a, b]
 ``tile(u, z, i, j, padded, second)``  second[i+a, j+c] += Σ_b u[a, b] z[j+c, b]
 
 The number of rows (and columns) is part of each function's name below.
@@ -47,15 +47,22 @@ class _Writer:
         pointer = self.builder.bitcast(self.element(array, row, column), self.vector.as_pointer())
         return self.builder.load(pointer, align=8)
 
+    def load_vector(self, array, index):
+        """Consecutive values of a 1-D array."""
+        pointer = self.builder.bitcast(self.builder.gep(array.data, [index]), self.vector.as_pointer())
+        return self.builder.load(pointer, align=8)
+
     def store(self, value, array, row, column):
         pointer = self.builder.bitcast(self.element(array, row, column), self.vector.as_pointer())
         self.builder.store(value, pointer, align=8)
 
     def spread(self, array, row, column):
         """array[row, column] in every lane."""
+        return self.splat(self.builder.load(self.element(array, row, column)))
+
+    def splat(self, scalar):
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = ir.Constant(ir.IntType(32), 0)
-        scalar = self.builder.load(self.element(array, row, column))
         one = self.builder.insert_element(undefined, scalar, first)
         return self.builder.shuffle_vector(
             one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
@@ -90,7 +97,7 @@ class _Writer:
         builder.position_at_end(after)
         return values
 
-    def halves(self, vector, lanes, start):
+    def piece(self, vector, lanes, start):
         mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(start, start + lanes)))
         return self.builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
 
@@ -99,42 +106,70 @@ class _Writer:
         lanes = self.lanes
         while lanes > 1:
             lanes //= 2
-            vector = self.builder.fadd(self.halves(vector, lanes, 0), self.halves(vector, lanes, lanes))
+            vector = self.builder.fadd(self.piece(vector, lanes, 0), self.piece(vector, lanes, lanes))
         return self.builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
 
     def totals(self, vectors):
-        """Sums of the lanes of several vectors, as one vector of len(vectors): pairs are folded into each other.
+        """Sums of the lanes of several vectors, `lanes` of them to a vector, in order.
 
-        Each step adds two vectors that hold interleaved halves of two others, so that no lane is idle: about half the
-        instructions of as many separate sums.
+        Vectors are folded in pairs: each step adds a shuffle of two vectors to another shuffle of them, so that no lane idles.
+        That takes half the instructions of as many separate sums.
         """
-        lanes = self.lanes
-        builder = self.builder
-        while len(vectors) > 1:
-            folded = []
-            width = vectors[0].type.count
-            for a, b in zip(vectors[0::2], vectors[1::2], strict=True):
-                even = [lane for pair in range(width // 2) for lane in (2 * pair, width + 2 * pair)]
-                odd = [lane + 1 for lane in even]
-                mask = ir.VectorType(ir.IntType(32), width)
-                folded.append(
-                    builder.fadd(
-                        builder.shuffle_vector(a, b, ir.Constant(mask, even)),
-                        builder.shuffle_vector(a, b, ir.Constant(mask, odd)),
-                    )
-                )
-            vectors = folded
-        return vectors[0], lanes
+        vectors = [*vectors, *[self.zero] * (-len(vectors) % self.lanes)]
+        results = []
+        for start in range(0, len(vectors), self.lanes):
+            fold = vectors[start : start + self.lanes]
+            step = 1
+            while step < self.lanes:
+                fold = [
+                    self.builder.fadd(*self.exchange(a, b, step)) for a, b in zip(fold[0::2], fold[1::2], strict=True)
+                ]
+                step *= 2
+            results.append(fold[0])
+        return results
+
+    def exchange(self, a, b, step):
+        """Swap the blocks of `step` lanes on one side of the diagonal of ((a), (b)): one step of a transposition."""
+        mask = ir.VectorType(ir.IntType(32), self.lanes)
+        upper = [lane if not lane & step else self.lanes + lane - step for lane in range(self.lanes)]
+        lower = [lane + step if not lane & step else self.lanes + lane for lane in range(self.lanes)]
+        return (
+            self.builder.shuffle_vector(a, b, ir.Constant(mask, upper)),
+            self.builder.shuffle_vector(a, b, ir.Constant(mask, lower)),
+        )
+
+    def transposed(self, rows):
+        """The columns of a square of lanes × lanes values."""
+        rows = list(rows)
+        step = 1
+        while step < self.lanes:
+            for a in range(self.lanes):
+                if not a & step:
+                    rows[a], rows[a + step] = self.exchange(rows[a], rows[a + step], step)
+            step *= 2
+        return rows
 
     def add_to(self, array, row, column, value):
         """array[row, column] += value."""
         pointer = self.element(array, row, column)
         self.builder.store(self.builder.fadd(self.builder.load(pointer), value), pointer)
 
-    def add_to_vector(self, array, index, value):
-        """array[index] += value for a 1-D array."""
-        pointer = self.builder.gep(array.data, [index])
-        self.builder.store(self.builder.fadd(self.builder.load(pointer), value), pointer)
+    def lane(self, vectors, number):
+        """Value `number` of a list of vectors read as one."""
+        return self.builder.extract_element(
+            vectors[number // self.lanes], ir.Constant(ir.IntType(32), number % self.lanes)
+        )
+
+    def add_lanes(self, pointer, vectors, first, count):
+        """Add values first … first + count - 1 of a list of vectors to as many consecutive numbers in memory."""
+        while count:
+            vector, lane = vectors[first // self.lanes], first % self.lanes
+            piece = min(count, self.lanes - lane)
+            values = self.piece(vector, piece, lane)
+            target = self.builder.bitcast(pointer, values.type.as_pointer())
+            self.builder.store(self.builder.fadd(self.builder.load(target, align=8), values), target, align=8)
+            pointer = self.builder.gep(pointer, [self.number(piece)])
+            first, count = first + piece, count - piece
 
 
 def _views(context, builder, signature, args):
@@ -194,25 +229,28 @@ def _rows_of_product(rows):
 
 def _weighted_rows(rows):
     @intrinsic
-    def weighted_rows(typing_context, r, k, z, i, padded, u, first):
+    def weighted_rows(typing_context, x, r, k, centres, i, padded, z, u, first):
         def codegen(context, builder, signature, args):
-            r, k, z, i, padded, u, first = _views(context, builder, signature, args)
+            x, r, k, centres, i, padded, z, u, first = _views(context, builder, signature, args)
             write = _Writer(builder, NARROW)
+            centre = [write.spread(centres, k, write.plus(i, a)) for a in range(rows)]
 
             def body(b, sums):
                 weight = write.load(r, k, b)
                 results = []
                 for a, s in enumerate(sums):
-                    v = builder.fmul(weight, write.load(z, write.plus(i, a), b))
+                    difference = builder.fsub(write.load(x, write.plus(i, a), b), centre[a])
+                    write.store(difference, z, write.plus(i, a), b)
+                    v = builder.fmul(weight, difference)
                     write.store(v, u, write.number(a), b)
                     results.append(builder.fadd(s, v))
                 return results
 
-            for a, s in enumerate(write.loop(padded, NARROW, [write.zero] * rows, body)):
-                write.add_to_vector(first, write.plus(i, a), write.total(s))
+            totals = write.totals(write.loop(padded, NARROW, [write.zero] * rows, body))
+            write.add_lanes(builder.gep(first.data, [i]), totals, 0, rows)
             return context.get_dummy_value()
 
-        return types.void(r, types.intp, z, types.intp, types.intp, u, first), codegen
+        return types.void(x, r, types.intp, centres, types.intp, types.intp, z, u, first), codegen
 
     return weighted_rows
 
@@ -230,9 +268,11 @@ def _tile(rows, columns, triangle=False):
                 right = [write.load(z, write.plus(j, c), b) for c in range(columns)]
                 return [write.multiply_add(left[a], right[c], s) for (a, c), s in zip(cells, sums, strict=True)]
 
-            sums = write.loop(padded, NARROW, [write.zero] * len(cells), body)
-            for (a, c), s in zip(cells, sums, strict=True):
-                write.add_to(second, write.plus(i, a), write.plus(j, c), write.total(s))
+            sums = dict(zip(cells, write.loop(padded, NARROW, [write.zero] * len(cells), body), strict=True))
+            # Row by row, zeros above a triangle: whole rows of `second` are then added at a time.
+            totals = write.totals([sums.get((a, c), write.zero) for a in range(rows) for c in range(columns)])
+            for a in range(rows):
+                write.add_lanes(write.element(second, write.plus(i, a), j), totals, a * columns, columns)
             return context.get_dummy_value()
 
         return types.void(u, z, types.intp, types.intp, types.intp, second), codegen
@@ -240,6 +280,80 @@ def _tile(rows, columns, triangle=False):
     return tile
 
 
+def _small_squares(d):
+    """The whole |W (x - μ)|² for d <= 4: nothing leaves the registers."""
+
+    @intrinsic
+    def small_squares(typing_context, x, b, centres, k, factor):
+        def codegen(context, builder, signature, args):
+            x, b, centres, k, factor = _views(context, builder, signature, args)
+            write = _Writer(builder, WIDE)
+            rows = [write.number(j) for j in range(d)]
+            z = [builder.fsub(write.load(x, row, b), write.spread(centres, k, row)) for row in rows]
+            q = write.zero
+            for i in range(d):
+                y = write.zero
+                for j in range(i + 1):
+                    y = write.multiply_add(write.spread(factor, rows[i], rows[j]), z[j], y)
+                q = write.multiply_add(y, y, q)
+            return q
+
+        return _WIDE_TYPE(x, types.intp, centres, types.intp, factor), codegen
+
+    return small_squares
+
+
+def _small_moments(d):
+    """All moments of one component for d <= 4 in one walk over the block."""
+
+    @intrinsic
+    def small_moments(typing_context, x, padded, r, k, centres, first, second):
+        def codegen(context, builder, signature, args):
+            x, padded, r, k, centres, first, second = _views(context, builder, signature, args)
+            write = _Writer(builder, NARROW)
+            rows = [write.number(j) for j in range(d)]
+            centre = [write.spread(centres, k, row) for row in rows]
+            cells = [(i, j) for i in range(d) for j in range(i + 1)]
+
+            def body(b, sums):
+                weight = write.load(r, k, b)
+                z = [builder.fsub(write.load(x, row, b), mean) for row, mean in zip(rows, centre, strict=True)]
+                u = [builder.fmul(weight, value) for value in z]
+                return [builder.fadd(s, v) for s, v in zip(sums[:d], u, strict=True)] + [
+                    write.multiply_add(u[i], z[j], s) for (i, j), s in zip(cells, sums[d:], strict=True)
+                ]
+
+            sums = write.totals(write.loop(padded, NARROW, [write.zero] * (d + len(cells)), body))
+            write.add_lanes(first.data, sums, 0, d)
+            for number, (i, j) in enumerate(cells):
+                write.add_to(second, rows[i], rows[j], write.lane(sums, d + number))
+            return context.get_dummy_value()
+
+        return types.void(x, types.intp, r, types.intp, centres, first, second), codegen
+
+    return small_moments
+
+
+@intrinsic
+def transpose_square(typing_context, X, i, j, x, b, shift, scale):
+    """x[j + c, b + a] = (X[i + a, j + c] - shift[j + c]) * scale for a square of NARROW samples and features."""
+
+    def codegen(context, builder, signature, args):
+        X, i, j, x, b, shift, scale = _views(context, builder, signature, args)
+        write = _Writer(builder, NARROW)
+        lanes = range(NARROW)
+        origin = write.load_vector(shift, j)
+        factor = write.splat(scale)
+        rows = [builder.fmul(builder.fsub(write.load(X, write.plus(i, a), j), origin), factor) for a in lanes]
+        for c, column in enumerate(write.transposed(rows)):
+            write.store(column, x, write.plus(j, c), b)
+        return context.get_dummy_value()
+
+    return types.void(X, types.intp, types.intp, x, types.intp, shift, types.float64), codegen
+
+
+small_squares_1, small_squares_2, small_squares_3, small_squares_4 = map(_small_squares, (1, 2, 3, 4))
+small_moments_1, small_moments_2, small_moments_3, small_moments_4 = map(_small_moments, (1, 2, 3, 4))
 squares_of_4_rows, squares_of_2_rows, squares_of_1_row = map(_squares_of_rows, (4, 2, 1))
 product_of_4_rows, product_of_2_rows, product_of_1_row = map(_rows_of_product, (4, 2, 1))
 weighted_4_rows, weighted_2_rows, weighted_1_row = map(_weighted_rows, (4, 2, 1))
