@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+import gmm
+from gmm.exercises import EXERCISES, chapter_06
+from gmm.exercises._core import verdict
+
+FUNCTIONS = ["ex-mstep-code", "ex-mstep-sample-weights"]
+VALUES = ["ex-mstep-equal", "ex-mstep-by-hand", "ex-mstep-points", "ex-mstep-old-mean"]
+MISTAKES = [(label, m) for label in FUNCTIONS + VALUES for m in EXERCISES[label].mistakes]
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_the_reference_is_right(label):
+    assert verdict(EXERCISES[label], EXERCISES[label].reference).startswith("Right")
+
+
+@pytest.mark.parametrize(("label", "mistake"), MISTAKES)
+def test_each_usual_mistake_is_named(label, mistake):
+    assert verdict(EXERCISES[label], mistake.wrong) == f"Not yet: {mistake.message}"
+
+
+@pytest.mark.parametrize("label", FUNCTIONS)
+def test_another_wrong_function_shows_the_input_that_fails(label):
+    def wrong(*arguments):
+        weights, means, covariances = EXERCISES[label].reference(*arguments)
+        return weights, means + 0.25, covariances
+
+    text = verdict(EXERCISES[label], wrong)
+    assert "[[0.], [1.], [4.]]" in text
+    assert "expected [0.5" in text or "expected [0.57" in text
+    assert "got" in text
+
+
+@pytest.mark.parametrize("label", VALUES)
+def test_another_wrong_value_is_refused(label):
+    value = (0.1, 0.2, 0.3) if np.ndim(EXERCISES[label].reference) else 0.123
+    assert "is not the answer" in verdict(EXERCISES[label], value)
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_the_stub_of_the_notebook_is_not_yet_an_answer(label):
+    stub = (lambda *a: ...) if label in FUNCTIONS else ...
+    assert verdict(EXERCISES[label], stub).startswith("Not yet")
+
+
+@pytest.mark.parametrize("case", EXERCISES["ex-mstep-code"].cases, ids=lambda case: str(case[0].shape))
+def test_the_reference_is_the_m_step_of_the_package(case):
+    for ours, theirs in zip(chapter_06._m_step(*case), gmm.m_step(*case), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_a_sample_weight_counts_like_copies_of_the_sample():
+    X, resp, copies = EXERCISES["ex-mstep-sample-weights"].cases[0]
+    times = copies.astype(int)
+    expected = gmm.m_step(np.repeat(X, times, axis=0), np.repeat(resp, times, axis=0))
+    for ours, theirs in zip(chapter_06._weighted(X, resp, copies), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("label", "resp", "k"),
+    [("ex-mstep-equal", [[0.5, 0.5]] * 3, 0), ("ex-mstep-by-hand", [[1, 0], [0.5, 0.5], [0, 1]], 1)],
+)
+def test_values_are_those_of_the_package(label, resp, k):
+    X = [[1.0], [2.0], [3.0]] if label == "ex-mstep-equal" else [[0.0], [1.0], [4.0]]
+    weights, means, covariances = gmm.m_step(X, resp)
+    assert (weights[k], means[k, 0], covariances[k, 0, 0]) == pytest.approx(EXERCISES[label].reference)
+
+
+def test_six_samples_are_the_fewest_in_five_dimensions():
+    X = np.random.default_rng(1).normal(size=(12, 5))
+    for m, fits in [(5, False), (6, True)]:
+        resp = np.zeros((12, 2))
+        resp[:m, 0] = resp[m:, 1] = 1
+        _, _, covariances = gmm.m_step(X, resp)
+        smallest = np.linalg.eigvalsh(covariances[0])[0]
+        assert (smallest > 1e-6) == fits
+    assert EXERCISES["ex-mstep-points"].reference == 6
+
+
+def test_the_old_mean_adds_the_square_of_the_move():
+    X = gmm.datasets.load_old_faithful().X
+    old = np.array([0.5, 0.5]), np.array([[2.5, 62.0], [4.0, 72.0]]), np.array([np.diag([0.5, 60.0])] * 2)
+    resp = gmm.responsibilities(X, *old)
+    about_old = gmm.update_covariances(X, resp, old[1])
+    about_new = gmm.update_covariances(X, resp, gmm.update_means(X, resp))
+    extra = (about_old - about_new)[1, 1, 1]
+    assert EXERCISES["ex-mstep-old-mean"].reference == pytest.approx(extra, rel=1e-9)
