@@ -201,6 +201,7 @@ def fit_em(
     n_threads=None,
     callback=None,
     record_parameters=False,
+    previous_log_likelihood=-math.inf,
 ):
     """Fit a mixture by EM from given parameters.
 
@@ -217,6 +218,7 @@ def fit_em(
     n_threads : int or None (`default_n_threads`); the result is the same to the last bit
     callback : ``callback(iteration, log_likelihood, parameters)`` after each M-step; a true result stops the loop
     record_parameters : keep the parameters of every iteration in ``result.history``
+    previous_log_likelihood : what the first iteration is compared with, when a fit goes on from an earlier one
 
     Returns
     -------
@@ -244,7 +246,8 @@ def fit_em(
     compiled = samples.native and (n_threads == 1 or cost <= passes.WORTH_A_THREAD)
     log_likelihoods = np.empty(max_iter)
     history = [] if record_parameters else None
-    done, previous, status, component, stopped = 0, -math.inf, RUNNING, -1, False
+    previous = float(previous_log_likelihood) - state.log_unit()
+    done, status, component, stopped = 0, RUNNING, -1, False
     while done < max_iter and status in (RUNNING, FAR_APART) and not stopped:
         ahead = log_likelihoods[done : min(done + bout, max_iter)]
         arguments = (state, samples, weights, (total_weight, reg_covar, tol, previous), ahead)

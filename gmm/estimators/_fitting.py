@@ -181,7 +181,7 @@ class Search:
             n_threads=model.n_threads,
             callback=self.callback(previous),
             record_parameters=model.record_parameters,
-            **({} if self.resume is None else {"previous_log_likelihood": previous}),
+            previous_log_likelihood=previous,
         )
         self.check(result)
         return Run(

@@ -68,8 +68,9 @@ def _check_enough_samples(n_samples, n_components):
         )
 
 
-def _array(value, name, allow_nd=False):
-    return check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=allow_nd, input_name=name)
+def _array(value, name):
+    """Return `value` as a finite array; how many axes it must have is for the check of its shape to say."""
+    return check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=True, input_name=name)
 
 
 def _check_shape(array, shape, name):
@@ -116,7 +117,7 @@ def structure_shape(covariance_type, n_components, n_features):
 
 def check_matrices(matrices, covariance_type, n_components, n_features, name, noun):
     """Check covariances or precisions (`noun` says which): shape of the structure, symmetric, positive definite."""
-    matrices = _array(matrices, name, allow_nd=covariance_type == "full").astype(np.float64)
+    matrices = _array(matrices, name).astype(np.float64)
     label = f"{covariance_type} {noun}"
     _check_shape(matrices, structure_shape(covariance_type, n_components, n_features), label)
     if covariance_type in ("diag", "spherical"):
