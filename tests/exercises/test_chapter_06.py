@@ -27,9 +27,9 @@ def test_another_wrong_function_shows_the_input_that_fails(label):
         return weights, means + 0.25, covariances
 
     text = verdict(EXERCISES[label], wrong)
-    assert "[[0.], [1.], [4.]]" in text
-    assert "expected [0.5" in text or "expected [0.57" in text
-    assert "got" in text
+    assert text.startswith("Not yet: for [[0.],")
+    for line in ("expected", "got"):
+        assert line in text
 
 
 @pytest.mark.parametrize("label", VALUES)
