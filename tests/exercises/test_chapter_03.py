@@ -1,0 +1,106 @@
+"""The checks of chapter 3: references against independent answers, each mistake with its own message."""
+
+import itertools
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import norm
+
+import gmm
+from gmm.exercises import EXERCISES, chapter_03  # noqa: F401
+from gmm.exercises._core import verdict
+
+FUNCTIONS = ["ex-mixture-log-density", "ex-mixture-labels", "ex-mixture-draws", "ex-mixture-split"]
+VALUES = ["ex-mixture-variance", "ex-mixture-critical-weight"]
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_reference_passes(label):
+    assert verdict(EXERCISES[label], EXERCISES[label].reference).startswith("Right")
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_each_mistake_gets_its_own_message(label):
+    task = EXERCISES[label]
+    assert len(task.mistakes) >= 3
+    for mistake in task.mistakes:
+        assert verdict(task, mistake.wrong) == f"Not yet: {mistake.message}"
+    assert len({mistake.message for mistake in task.mistakes}) == len(task.mistakes)
+
+
+@pytest.mark.parametrize("label", FUNCTIONS)
+def test_a_wrong_answer_shows_the_failing_input(label):
+    def wrong(*arguments):
+        right = EXERCISES[label].reference(*arguments)
+        return tuple(part + 0.25 for part in right) if isinstance(right, tuple) else right + 0.25
+
+    message = verdict(EXERCISES[label], wrong)
+    assert "expected" in message
+    assert "got" in message
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_an_empty_answer_is_not_right(label):
+    answer = (lambda *arguments: ...) if EXERCISES[label].cases else ...
+    assert verdict(EXERCISES[label], answer).startswith("Not yet")
+
+
+def test_variance_is_that_of_the_density():
+    x = np.linspace(-15, 15, 30001)
+    density = 0.5 * norm.pdf(x, -3) + 0.5 * norm.pdf(x, 3)
+    assert EXERCISES["ex-mixture-variance"].reference == pytest.approx((x**2 * density).sum() * (x[1] - x[0]))
+
+
+@pytest.mark.parametrize("case", EXERCISES["ex-mixture-log-density"].cases)
+def test_log_density_is_that_of_scipy(case):
+    x, weights, means, variances = case
+    terms = np.log(weights) + norm.logpdf(x[:, None], means, np.sqrt(variances))
+    np.testing.assert_allclose(EXERCISES["ex-mixture-log-density"].reference(*case), logsumexp(terms, axis=1))
+
+
+@pytest.mark.parametrize("case", EXERCISES["ex-mixture-labels"].cases)
+def test_labels_are_the_first_interval_that_holds_u(case):
+    u, weights = case
+    for uniform, label in zip(u, EXERCISES["ex-mixture-labels"].reference(u, weights), strict=True):
+        assert weights[label] > 0
+        assert weights[:label].sum() <= uniform + 1e-12
+        assert uniform <= weights[: label + 1].sum() + 1e-12
+
+
+def test_draws_have_the_covariance_asked_for():
+    rng = np.random.default_rng(5)
+    mean, covariance = np.array([1.0, -2.0]), np.array([[4.0, 2.0], [2.0, 5.0]])
+    draws = EXERCISES["ex-mixture-draws"].reference(rng.standard_normal((400_000, 2)), mean, covariance)
+    np.testing.assert_allclose(draws.mean(axis=0), mean, atol=0.02)
+    np.testing.assert_allclose(np.cov(draws.T), covariance, atol=0.06)
+
+
+@pytest.mark.parametrize("case", EXERCISES["ex-mixture-split"].cases)
+def test_splitting_changes_the_parameters_and_not_the_density(case):
+    weights, means, variances = EXERCISES["ex-mixture-split"].reference(*case)
+    assert len(weights) == len(case[0]) + 1
+    x = np.linspace(-6, 6, 50)[:, None]
+
+    def log_density(w, m, v):
+        return gmm.mixture_log_density(x, w, m[:, None], v[:, None, None])
+
+    np.testing.assert_allclose(log_density(weights, means, variances), log_density(*case[:3]), rtol=1e-12)
+
+
+def modes(weight, delta):
+    """The number of zeros of the derivative of the density with a change from plus to minus, on a fine grid."""
+    x = mp.linspace(-delta - 2, delta + 2, 4001)
+    slope = [
+        -weight * (t + delta) * mp.exp(-((t + delta) ** 2) / 2)
+        - (1 - weight) * (t - delta) * mp.exp(-((t - delta) ** 2) / 2)
+        for t in x
+    ]
+    return sum(left > 0 >= right for left, right in itertools.pairwise(slope))
+
+
+@pytest.mark.parametrize(("step", "expected"), [(-2e-3, 2), (2e-3, 1)])
+def test_the_second_mode_vanishes_at_the_critical_weight(step, expected):
+    weight = EXERCISES["ex-mixture-critical-weight"].reference + step
+    assert modes(mp.mpf(weight), mp.mpf("1.5")) == expected
