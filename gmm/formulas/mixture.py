@@ -21,7 +21,8 @@ def joint_log_density_kernel(X, weights, means, covariances):
     K = weights.shape[0]
     log_joint = np.empty((n, K))
     for k in range(K):
-        log_density = gaussian_log_density_kernel(X, means[k], cholesky_kernel(covariances[k]))
+        L = cholesky_kernel(covariances[k])
+        log_density = gaussian_log_density_kernel(X, means[k], L)
         for i in range(n):
             log_joint[i, k] = math.log(weights[k]) + log_density[i]
     return log_joint
@@ -29,7 +30,8 @@ def joint_log_density_kernel(X, weights, means, covariances):
 
 @kernel
 def mixture_log_density_kernel(X, weights, means, covariances):
-    return log_sum_exp_kernel(joint_log_density_kernel(X, weights, means, covariances))
+    log_joint = joint_log_density_kernel(X, weights, means, covariances)
+    return log_sum_exp_kernel(log_joint)
 
 
 @kernel
@@ -80,7 +82,7 @@ def categorical_sample_kernel(u, weights):
     for i in range(n):
         k = 0
         cumulative = weights[0]
-        while u[i] >= cumulative and k < last:  # `last` catches a sum that rounds below one
+        while u[i] >= cumulative and k < last:  # last: sums may round below one
             k += 1
             cumulative += weights[k]
         labels[i] = k
