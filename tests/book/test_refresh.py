@@ -112,6 +112,22 @@ class TestRefresh:
         assert copy.read_bytes() == first
         nbformat.validate(chapters.read(copy))
 
+    def test_new_timings_alone_are_no_change(self, tmp_path):
+        path = tmp_path / "page.ipynb"
+        timing = new_code_cell("import time; print(time.time_ns())")
+        timing.metadata["tags"] = ["nbval-ignore-output"]
+        nb = new_notebook(cells=[timing, new_code_cell("1 + 1")])
+        path.write_text(nbformat.writes(nb), encoding="utf-8")
+        assert refresh.refresh(path) is True
+        first = path.read_bytes()
+        assert refresh.refresh(path) is False
+        assert path.read_bytes() == first
+        nb = chapters.read(path)
+        nb.cells[1].source = "1 + 2"
+        path.write_text(nbformat.writes(nb), encoding="utf-8")
+        assert refresh.refresh(path) is True
+        assert chapters.read(path).cells[0].outputs != nb.cells[0].outputs
+
     def test_only_named_chapters(self):
         assert [path.name for path in chapters.find(["04"])] == ["04_responsibilities.ipynb"]
         assert chapters.find(["book/04_responsibilities.ipynb"]) == chapters.find(["04"])
