@@ -16,7 +16,7 @@ from numba import njit
 
 # Reassociation lets sums vectorise, contraction fuses multiply and add. NaN and infinity keep their meaning
 # (never `nnan`, `ninf`), so that a bad number in the data reaches the log-likelihood and is reported.
-FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
+FASTMATH = {"reassoc", "contract", "nsz"}
 
 _HERE = Path(__file__).parent
 
@@ -38,6 +38,11 @@ def inlined(function):
 def block(function):
     """Compile a building block that stays a function of its own (it is large, or called from several places)."""
     return njit(error_model="numpy", fastmath=FASTMATH, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def exact(function):
+    """Compile a building block as written, operation by operation, so that its bits do not depend on where it is inlined."""
+    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 def entry(function):

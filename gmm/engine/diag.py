@@ -79,12 +79,6 @@ def update(counts, first, second, reg_covar, old, new):
     return -1
 
 
-@entry
-def step(counts, first, second, reg_covar, old, new):
-    """`update` for callers in Python."""
-    return update(counts, first, second, reg_covar, old, new)
-
-
 def work_rows(n_features, n_components):
     """Rows of `run`'s workspace."""
     return n_features + 2 + n_components
@@ -95,7 +89,8 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
     """One pass over samples start … stop - 1, or EM iterations over them; see `gmm.engine.passes` and `gmm.engine.em`.
 
     Without a loop (``history`` empty) the statistics are added to the slots, one slot a chunk. With one, up to
-    history.size iterations run in place, with one slot. Returns (iterations, status, component).
+    history.size iterations run in place, with one slot; where start = stop the sums are given and an M-step is all that
+    is left to do. Returns (iterations, status, component).
     One function does both, because each function that Python can call costs a second of compilation.
     """
     length, chunk, shift, scale = layout
@@ -105,8 +100,9 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
     n_components, d = centres.shape
     x, scratch, r = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
     for iteration in range(max(1, history.size)):
-        for p in range(sum_values.size):
-            sum_values[p] = 0.0
+        if stop > start:
+            for p in range(sum_values.size):
+                sum_values[p] = 0.0
         for chunk_start in range(start, stop, chunk):
             slot = 0 if looping else (chunk_start - start) // chunk
             if looping:

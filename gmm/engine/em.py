@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import passes, threads
+from gmm.engine import passes, threads, tied
 from gmm.engine.blocks import workspace
 from gmm.engine.parameters import Parameters, coefficients_from, make_parameters
 from gmm.engine.samples import NO_TABLE, Samples, as_sample_weight
@@ -105,15 +105,20 @@ class _State:
         return self.means.shape[1] * math.log(self.scale)
 
 
-def _compiled_bout(state, samples, weights, numbers, history):
-    """Up to history.size iterations in compiled code."""
-    n_components, d = state.means.shape
-    kernels = state.kernels
+def _compiled_bout(state, samples, weights, numbers, history, moments=None):
+    """Up to history.size iterations in compiled code; just one M-step where its `moments` are given."""
+    kernels, (n_components, d) = state.kernels, state.means.shape
     shapes = statistics_shapes(state.covariance_type, n_components, d)
     slot_values, slots = flat_views([(1, *shape) for shape in shapes])
     loop = loop_arguments(state.covariance_type, n_components, d, (state.values, state.arrays), history, numbers)
+    stop = samples.n_samples
+    if moments is not None:
+        stop = 0
+        for total, moment in zip(loop[1], moments, strict=True):
+            total[0] = moment
     room = workspace(kernels.work_rows(d, n_components), samples.length)
-    start = (samples.X, weights, NO_TABLE, 0, samples.n_samples, samples.layout, room, state.coefficients)
+    X = samples.X if samples.native else np.empty((0, d))
+    start = (X, weights, NO_TABLE, 0, stop, samples.layout, room, state.coefficients)
     slots = (*slots, slot_values)
     if state.covariance_type == "tied":
         centres = np.empty_like(state.means)
@@ -122,55 +127,38 @@ def _compiled_bout(state, samples, weights, numbers, history):
 
 
 def _one_iteration(state, samples, weights, numbers, history, n_threads):
-    """The same as a compiled bout of one iteration."""
-    total_weight, reg_covar, tol, previous = numbers
-    n_components, d = state.means.shape
-    new_values, new = flat_views(parameter_shapes(state.covariance_type, n_components, d))
-    new_values[:] = state.values
+    """The same as a compiled bout of one iteration, with the pass over the data in threads or in slabs."""
     options = {"sample_weight": weights, "n_threads": n_threads}
-    tied = KERNELS["tied"]
-    if state.covariance_type != "tied":
-        total, *moments = passes.raw_pass(
-            samples,
-            state.covariance_type,
-            state.coefficients,
-            state.means,
-            state.factors,
-            **options,
-        )
-        failed_at = lambda: state.kernels.step(*moments, reg_covar, state.arrays, new)  # noqa: E731
-    elif state.far_apart:
-        factors = passes.shared_factor(state.factors, len(state.means))
-        total, *moments = passes.raw_pass(samples, "full", state.coefficients, state.means, factors, **options)
-        failed_at = lambda: tied.step_pooled(*moments, reg_covar, state.arrays, new)  # noqa: E731
-    else:
+    if state.covariance_type == "tied":
+        if state.far_apart:
+            return _far_apart_iteration(state, samples, numbers, history, options)
         centres = np.empty_like(state.means)
         if tied.prepare(state.weights, state.means, state.reference, state.factors, centres) > tied.TOO_FAR:
             return 0, FAR_APART, -1
-        total, counts, first, scatter = passes.raw_tied_pass(
-            samples,
-            state.coefficients,
-            centres,
-            state.factors,
-            state.reference,
-            state.known[0] == 0.0,
-            **options,
-        )
-        if state.known[0] == 0.0:
-            state.known[1:] = scatter.ravel()
-            state.known[0] = 1.0
-        failed_at = lambda: tied.step(
-            counts, first, state.known[1:].reshape(d, d), state.reference, reg_covar, state.arrays, new
-        )
+        with_scatter = state.known[0] == 0.0
+        geometry = (state.coefficients, centres, state.factors, state.reference)
+        moments = passes.raw_tied_pass(samples, *geometry, with_scatter, **options)
+        if not with_scatter:
+            moments = (*moments[:3], 0.0)
+    else:
+        geometry = (state.coefficients, state.means, state.factors)
+        moments = passes.raw_pass(samples, state.covariance_type, *geometry, **options)
+    return _compiled_bout(state, samples, weights, numbers, history[:1], moments)
+
+
+def _far_apart_iteration(state, samples, numbers, history, options):
+    """An iteration of a tied mixture with every component's moments about its own mean: nothing cancels, at K times the cost."""
+    total_weight, reg_covar, tol, previous = numbers
+    factors = passes.shared_factor(state.factors, len(state.means))
+    total, *moments = passes.raw_pass(samples, "full", state.coefficients, state.means, factors, **options)
     mean = total / total_weight
     history[0] = mean
     if not math.isfinite(mean):
         return 1, BAD_LIKELIHOOD, -1
-    failed = failed_at()
-    if failed >= 0:
-        if state.covariance_type == "tied":
-            return (1, BAD_COVARIANCE, -1) if state.far_apart else (0, FAR_APART, -1)
-        return 1, BAD_COVARIANCE, failed
+    new_values, new = flat_views(parameter_shapes("tied", *state.means.shape))
+    new_values[:] = state.values
+    if tied.step_pooled(*moments, reg_covar, state.arrays, new) >= 0:
+        return 1, BAD_COVARIANCE, -1
     state.values[:] = new_values
     return 1, CONVERGED if abs(mean - previous) < tol else RUNNING, -1
 

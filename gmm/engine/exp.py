@@ -4,7 +4,7 @@ The exponential is the one transcendental function of an E-step (one per sample 
 vector version of it at hand. This one costs 17 vector instructions for `WIDE` values and is right to 1.1 ulp.
 """
 
-from gmm.engine.compilation import block, inlined
+from gmm.engine.compilation import entry, inlined
 from gmm.engine.simd import (
     WIDE,
     fma,
@@ -62,7 +62,7 @@ def exp(x):
     return zero_below(x, wide(SMALLEST), times_power_of_two(p, t))
 
 
-@block
+@entry
 def exp_rows(a):
     """exp of every element of a 2-D array whose row length is a multiple of WIDE, in place (for the tests)."""
     for i in range(a.shape[0]):

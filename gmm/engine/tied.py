@@ -17,7 +17,7 @@ import numpy as np
 
 from gmm.engine import full
 from gmm.engine.blocks import load_block, load_responsibilities
-from gmm.engine.compilation import block, entry
+from gmm.engine.compilation import block, entry, exact
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import cholesky, factorise, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
@@ -54,7 +54,7 @@ def log_joint_block(padded, coefficients, distances, log_joint):
             store(log_joint, k, b, fma(wide(-0.5), load_wide(distances, k, b), wide(coefficients[k])))
 
 
-@block
+@exact
 def whiten_centres(means, reference, factor, centres):
     """ν_k = W (μ_k - x₀)."""
     n_components, d = means.shape
@@ -66,7 +66,7 @@ def whiten_centres(means, reference, factor, centres):
             centres[k, i] = s
 
 
-@block
+@exact
 def far_apart(weights, centres):
     """Σ_k π_k |ν_k|²: the scatter between the components in units of the scatter within them."""
     ratio = 0.0
@@ -123,18 +123,6 @@ def update(counts, first, scatter, reference, reg_covar, old, new):
     for k in range(n_components):
         coefficients[k] = log_coefficient(weights[k], d, log_det)
     return -1
-
-
-@entry
-def step(counts, first, scatter, reference, reg_covar, old, new):
-    """`update` for callers in Python; also 0 where total minus between scatter cancels too much to be trusted."""
-    failed = update(counts, first, scatter, reference, reg_covar, old, new)
-    if failed < 0:
-        centres = np.empty_like(new[1])
-        whiten_centres(new[1], reference, new[3], centres)
-        if far_apart(new[0], centres) > TOO_FAR:
-            return 0
-    return failed
 
 
 @block
@@ -204,8 +192,9 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
             if far_apart(old[0], centres) > TOO_FAR:
                 return iteration, FAR_APART, -1
             with_scatter = known[0] == 0.0
-        for p in range(sum_values.size):
-            sum_values[p] = 0.0
+        if stop > start:
+            for p in range(sum_values.size):
+                sum_values[p] = 0.0
         for chunk_start in range(start, stop, chunk):
             slot = 0 if looping else (chunk_start - start) // chunk
             if looping:

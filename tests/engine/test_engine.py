@@ -1,0 +1,454 @@
+"""The engine against extended precision, mpmath, scikit-learn, and its own contracts."""
+
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+
+import engine_references as references
+import mpmath
+import numpy as np
+import pytest
+from engine_references import problem, relative
+
+from gmm import engine
+
+STRUCTURES = engine.STRUCTURES
+# Around every boundary of the kernels: d below, at and above tiles and registers; n below a block, a block, several chunks.
+SHAPES = [(1, 1, 1), (3, 2, 1), (7, 1, 3), (40, 3, 2), (300, 2, 3), (513, 4, 5), (1000, 5, 1), (257, 6, 3), (600, 7, 4)]
+SHAPES += [(2100, 8, 2), (700, 9, 20), (4500, 10, 3), (900, 17, 5), (1200, 33, 4), (640, 64, 2), (800, 130, 2)]
+
+
+def start(rng, n, d, n_components, covariance_type):
+    X, *parameters = problem(rng, n, d, n_components, covariance_type)
+    return X, engine.make_parameters(*parameters, covariance_type)
+
+
+def regularisation(n, d):
+    return 1e-6 if n > 30 * d else 1.0
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize(("n", "d", "n_components"), SHAPES)
+def test_em_agrees_with_extended_precision(covariance_type, n, d, n_components):
+    rng = np.random.default_rng([n, d, n_components])
+    X, p = start(rng, n, d, n_components, covariance_type)
+    reg_covar = regularisation(n, d)
+    result = engine.fit_em(X, p, tol=0, max_iter=3, reg_covar=reg_covar)
+    weights, means, covariances, values = references.em(X, *p[1:4], covariance_type, reg_covar, 3)
+    assert result.failure is None
+    assert result.n_iter == 3
+    assert relative(result.parameters.weights, weights) < 1e-11
+    assert relative(result.parameters.means, means) < 1e-11
+    assert relative(result.parameters.covariances, covariances) < 1e-10
+    np.testing.assert_allclose(result.log_likelihoods, values.astype(float), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_em_agrees_with_scikit_learn(covariance_type):
+    mixture = pytest.importorskip("sklearn.mixture")
+    X, p = start(np.random.default_rng(3), 3000, 6, 4, covariance_type)
+    peer = mixture.GaussianMixture(
+        4, covariance_type=covariance_type, tol=1e-4, max_iter=200, weights_init=p.weights, means_init=p.means,
+        precisions_init=engine.precisions(p), init_params="random_from_data", random_state=0,
+    ).fit(X)  # fmt: skip
+    result = engine.fit_em(X, p, tol=1e-4, max_iter=200)
+    assert result.converged
+    assert result.n_iter == peer.n_iter_
+    np.testing.assert_allclose(result.log_likelihoods, peer.lower_bounds_, rtol=1e-12)
+    q = result.parameters
+    assert relative(q.covariances, peer.covariances_) < 1e-10
+    assert relative(q.precisions_cholesky, peer.precisions_cholesky_) < 1e-10
+    np.testing.assert_allclose(engine.score_samples(X, q), peer.score_samples(X), rtol=1e-10)
+    np.testing.assert_allclose(engine.predict_proba(X, q), peer.predict_proba(X), atol=1e-10)
+    np.testing.assert_array_equal(engine.predict(X, q), peer.predict(X))
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_log_likelihood_never_falls(covariance_type):
+    X, p = start(np.random.default_rng(11), 400, 3, 3, covariance_type)
+    values = engine.fit_em(X, p, tol=0, max_iter=60, reg_covar=0).log_likelihoods
+    assert np.all(np.diff(values) > -1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_sample_weights_are_repetitions(covariance_type):
+    rng = np.random.default_rng(5)
+    X, p = start(rng, 700, 3, 3, covariance_type)
+    counts = rng.integers(0, 4, size=len(X))
+    repeated = engine.fit_em(np.repeat(X, counts, axis=0), p, tol=0, max_iter=4)
+    weighted = engine.fit_em(X, p, tol=0, max_iter=4, sample_weight=counts)
+    scaled = engine.fit_em(X, p, tol=0, max_iter=4, sample_weight=counts * 0.125)
+    for result in (weighted, scaled):
+        assert relative(result.parameters.covariances, repeated.parameters.covariances) < 1e-11
+        assert relative(result.parameters.weights, repeated.parameters.weights) < 1e-12
+        np.testing.assert_allclose(result.log_likelihoods, repeated.log_likelihoods, rtol=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_threads_layouts_and_types_give_the_same_bits(covariance_type):
+    rng = np.random.default_rng(8)
+    X, p = start(rng, 30_000, 5, 6, covariance_type)  # enough work for threads, and X too large for a whole copy
+    X = X.astype(np.float32)
+    reference = engine.fit_em(X.astype(np.float64), p, tol=0, max_iter=3, n_threads=1)
+    strided = np.zeros((2 * len(X), 10))
+    strided[::2, ::2] = X
+    frozen = X.astype(np.float64)
+    frozen.flags.writeable = False
+    variants = [X, np.asfortranarray(X.astype(np.float64)), strided[::2, ::2], frozen, X.astype(">f8")]
+    weight = np.ones(len(X))
+    for variant in variants:
+        for n_threads in (1, 2, 3):
+            result = engine.fit_em(variant, p, tol=0, max_iter=3, n_threads=n_threads)
+            for a, b in zip(result.parameters[1:], reference.parameters[1:], strict=True):
+                np.testing.assert_array_equal(a, b)
+            np.testing.assert_array_equal(result.log_likelihoods, reference.log_likelihoods)
+        np.testing.assert_array_equal(
+            engine.score_samples(variant, p, n_threads=2), engine.score_samples(X.astype(np.float64), p, n_threads=1)
+        )
+    assert engine.fit_em(X, p, tol=0, max_iter=1, sample_weight=weight).failure is None
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_integers_score_as_floats(covariance_type):
+    X, p = start(np.random.default_rng(4), 50, 2, 2, covariance_type)
+    whole = np.round(X * 3).astype(np.int32)
+    np.testing.assert_array_equal(engine.score_samples(whole, p), engine.score_samples(whole.astype(float), p))
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize(("n", "d", "n_components"), [(1, 1, 1), (333, 3, 2), (900, 12, 7), (2100, 40, 3)])
+def test_one_pass_moments(covariance_type, n, d, n_components):
+    rng = np.random.default_rng(n)
+    X, p = start(rng, n, d, n_components, covariance_type)
+    w = rng.uniform(0, 2, size=n)
+    s = engine.statistics(X, p, sample_weight=w)
+    joint = references.log_joint(X, *p[1:4], covariance_type)
+    evidence = references.log_sum_exp(joint)
+    resp = np.exp(joint - evidence[:, None]) * w[:, None]
+    z = X[:, None, :].astype(np.longdouble) - p.means
+    second = np.einsum("nk,nki,nkj->kij", resp, z, z)
+    second = {
+        "full": second,
+        "tied": second.sum(axis=0),
+        "diag": np.einsum("kjj->kj", second),
+        "spherical": np.einsum("kjj->k", second),
+    }[covariance_type]
+    assert s.total_weight == pytest.approx(w.sum(), rel=1e-14)
+    assert s.log_likelihood == pytest.approx(float(w @ evidence), rel=1e-12)
+    assert relative(s.counts, resp.sum(axis=0)) < 1e-11
+    assert relative(s.first, np.einsum("nk,nki->ki", resp, z)) < 1e-10
+    assert relative(s.second, second) < 1e-10
+    halves = engine.statistics(X[: n // 2 + 1], p, w[: n // 2 + 1])
+    if n > 1:
+        halves = halves + engine.statistics(X[n // 2 + 1 :], p, w[n // 2 + 1 :])
+    assert relative(halves.second, s.second) < 1e-12
+    weights, means, covariances = engine.m_step(s, p.means, covariance_type, 0.5)
+    expected = engine.fit_em(X, p, tol=0, max_iter=1, reg_covar=0.5, sample_weight=w).parameters
+    assert relative(weights, expected.weights) < 1e-12
+    assert relative(means, expected.means) < 1e-11
+    assert relative(covariances, expected.covariances) < 1e-11
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("offset", [0.0, 1e8])
+def test_log_densities_against_mpmath(covariance_type, offset):
+    rng = np.random.default_rng(2)
+    X, weights, means, covariances = problem(rng, 4, 3, 2, covariance_type)
+    X, means = X + offset, means + offset
+    p = engine.make_parameters(weights, means, covariances, covariance_type)
+    matrices = references.dense(covariances, covariance_type, 2, 3)
+    with mpmath.workdps(50):
+        for x, value in zip(X, engine.score_samples(X, p), strict=True):
+            density = mpmath.mpf(0)
+            for weight, mean, matrix in zip(weights, means, matrices, strict=True):
+                a = mpmath.matrix(matrix.tolist())
+                z = mpmath.matrix([mpmath.mpf(float(u)) - mpmath.mpf(float(v)) for u, v in zip(x, mean, strict=True)])
+                q = (z.T * mpmath.lu_solve(a, z))[0]
+                density += (
+                    mpmath.mpf(float(weight)) * mpmath.exp(-q / 2) / mpmath.sqrt((2 * mpmath.pi) ** 3 * mpmath.det(a))
+                )
+            expected = mpmath.log(density)
+            assert abs((mpmath.mpf(float(value)) - expected) / expected) < 1e-12
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_fit_far_from_the_origin(covariance_type):
+    rng = np.random.default_rng(9)
+    X, weights, means, covariances = problem(rng, 900, 3, 3, covariance_type)
+    # Data and means that lose nothing when 1e8 is added.
+    X, means = np.round(X * 2**20) / 2**20, np.round(means * 2**20) / 2**20
+    near = engine.fit_em(X, weights, means, covariances, covariance_type, tol=0, max_iter=10)
+    far = engine.fit_em(X + 1e8, weights, means + 1e8, covariances, covariance_type, tol=0, max_iter=10)
+    assert far.failure is None
+    assert relative(far.parameters.covariances, near.parameters.covariances) < 1e-12
+    np.testing.assert_allclose(far.parameters.means - 1e8, near.parameters.means, atol=3e-8)
+    np.testing.assert_allclose(far.log_likelihoods, near.log_likelihoods, rtol=1e-13)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("exponent", [-498, -300, 300, 498])
+def test_scales(covariance_type, exponent):
+    unit = 2.0**exponent  # 1e-150 to 1e150
+    X, weights, means, covariances = problem(np.random.default_rng(6), 500, 3, 2, covariance_type)
+    one = engine.fit_em(X, weights, means, covariances, covariance_type, tol=0, max_iter=5, reg_covar=0)
+    scaled = engine.fit_em(
+        X * unit, weights, means * unit, covariances * unit * unit, covariance_type, tol=0, max_iter=5, reg_covar=0
+    )
+    assert scaled.failure is None
+    assert relative(scaled.parameters.means / unit, one.parameters.means) < 1e-12
+    assert relative(scaled.parameters.covariances / unit / unit, one.parameters.covariances) < 1e-12
+    np.testing.assert_allclose(
+        scaled.log_likelihoods + 3 * exponent * np.log(2.0), one.log_likelihoods, rtol=1e-12, atol=1e-12 * abs(exponent)
+    )
+    resp = engine.predict_proba(X * unit, scaled.parameters)
+    np.testing.assert_allclose(resp, engine.predict_proba(X, one.parameters), atol=1e-10)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("distance", [1e3, 1e100, 1e160, 1e300])
+def test_rows_sum_to_one_however_far(covariance_type, distance):
+    _, p = start(np.random.default_rng(7), 20, 3, 4, covariance_type)
+    X = np.array([[distance, 0, 0], [-distance, distance, 1], [0, 0, 0]])
+    resp = engine.predict_proba(X, p)
+    np.testing.assert_allclose(resp.sum(axis=1), 1.0, rtol=1e-14)
+    scores, log_resp = engine.log_responsibilities(X, p)
+    assert not np.any(np.isnan(scores))
+    np.testing.assert_allclose(np.exp(log_resp), resp, atol=1e-14)
+    np.testing.assert_array_equal(engine.predict(X, p), resp.argmax(axis=1))
+
+
+@pytest.mark.parametrize("separation", [1e2, 1e4, 1e7])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_tied_scatter_does_not_cancel(separation, n_threads):
+    rng = np.random.default_rng(1)
+    n, d, n_components = 3000, 3, 3
+    centres = rng.normal(size=(n_components, d)) * separation
+    labels = rng.integers(n_components, size=n)
+    X = centres[labels] + rng.normal(size=(n, d))
+    start_at = (np.full(3, 1 / 3), centres + 0.1 * rng.normal(size=centres.shape), np.eye(d), "tied")
+    result = engine.fit_em(X, *start_at, tol=0, max_iter=2, reg_covar=0, n_threads=n_threads)
+    expected = references.em(X, *start_at, 0.0, 2)
+    assert relative(result.parameters.covariances, expected[2]) < 1e-12 * max(1.0, 1e4 / separation)
+    s = engine.one_pass(X, np.zeros(3), centres, np.eye(d), "tied")
+    z = X - centres[labels]
+    assert relative(s.second, z.T @ z) < 1e-10
+
+
+def test_collapse_is_named():
+    X = np.array([[0.0, 0.0], [0.1, 0.2], [0.3, 0.1], [50.0, 50.0]])
+    for covariance_type, shape in (
+        ("full", np.tile(np.eye(2), (2, 1, 1))),
+        ("diag", np.ones((2, 2))),
+        ("spherical", np.ones(2)),
+    ):
+        result = engine.fit_em(X, [0.75, 0.25], [[0.1, 0.1], [50, 50]], shape, covariance_type, reg_covar=0)
+        assert result.failure.kind == "covariance"
+        assert result.failure.component == 1
+        assert result.failure.iteration == result.n_iter == 1
+        assert "component 1" in result.failure.message
+        np.testing.assert_array_equal(result.parameters.means[1], [50, 50])  # the last good parameters
+    line = np.outer(np.arange(20.0), [1.0, 1.0])
+    result = engine.fit_em(line, [1.0], [[0.0, 1.0]], np.eye(2), "tied", reg_covar=0)
+    assert (result.failure.kind, result.failure.component) == ("covariance", -1)
+    X[0, 0] = np.nan
+    result = engine.fit_em(X, [0.5, 0.5], [[0, 0], [50, 50]], np.ones(2), "spherical")
+    assert result.failure.kind == "log_likelihood"
+    assert np.all(np.isfinite(result.parameters.means))
+    with pytest.raises(engine.CovarianceError, match="component 1") as caught:
+        engine.make_parameters([0.5, 0.5], [[0, 0], [1, 1]], [np.eye(2), np.ones((2, 2))], "full")
+    assert caught.value.component == 1
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_component_without_data_keeps_its_shape(covariance_type):
+    X, p = start(np.random.default_rng(0), 100, 2, 2, covariance_type)
+    means = np.array([[0.0, 0.0], [1e6, 1e6]])
+    result = engine.fit_em(X, p.weights, means, p.covariances, covariance_type, tol=0, max_iter=3)
+    assert result.failure is None
+    np.testing.assert_array_equal(result.parameters.weights, [1.0, 0.0])
+    np.testing.assert_array_equal(result.parameters.means[1], means[1])
+    assert np.all(np.isfinite(result.parameters.covariances))
+    assert np.all(engine.predict_proba(X, result.parameters)[:, 1] == 0.0)
+
+
+def test_callback_history_and_stop():
+    X, p = start(np.random.default_rng(1), 300, 2, 3, "full")
+    seen = []
+    result = engine.fit_em(
+        X, p, tol=0, max_iter=20, record_parameters=True, callback=lambda *a: seen.append(a) or a[0] == 5
+    )
+    assert result.stopped
+    assert result.n_iter == len(result.history) == 5
+    assert [s[0] for s in seen] == [1, 2, 3, 4, 5]
+    np.testing.assert_array_equal([s[1] for s in seen], result.log_likelihoods)
+    whole = engine.fit_em(X, p, tol=0, max_iter=5)
+    np.testing.assert_array_equal(whole.parameters.covariances, result.history[-1].covariances)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_starts(covariance_type):
+    rng = np.random.default_rng(12)
+    X, *_ = problem(rng, 900, 4, 3, covariance_type)
+    resp = rng.dirichlet(np.ones(3), size=len(X))
+    p = engine.parameters_from_responsibilities(X + 1e6, resp, covariance_type)
+    weights, means, covariances = references.m_step(X, resp.astype(np.longdouble), covariance_type, 1e-6)
+    assert relative(p.weights, weights) < 1e-13
+    assert relative(p.means - 1e6, means) < 1e-8
+    assert relative(p.covariances, covariances) < 1e-9
+    centres = X[:3]
+    labels = engine.kmeans_labels(X, centres)
+    np.testing.assert_array_equal(labels, np.argmin(((X[:, None] - centres) ** 2).sum(axis=2), axis=1))
+    a = engine.parameters_from_labels(X, labels, 3, covariance_type)
+    b = engine.parameters_from_centres(X, centres, covariance_type)
+    np.testing.assert_array_equal(a.covariances, b.covariances)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_precisions_round_trip(covariance_type):
+    _, p = start(np.random.default_rng(12), 10, 4, 3, covariance_type)
+    q = engine.parameters_from_precisions(p.weights, p.means, engine.precisions(p), covariance_type)
+    assert relative(q.covariances, p.covariances) < 1e-12
+    assert relative(q.precisions_cholesky, p.precisions_cholesky) < 1e-12
+
+
+def test_kmeans_agrees_with_scikit_learn():
+    cluster = pytest.importorskip("sklearn.cluster")
+    rng = np.random.default_rng(3)
+    X, *_ = problem(rng, 3000, 5, 6, "full")
+    first = X[:6]
+    w = rng.uniform(0.5, 2, size=len(X))
+    peer = cluster.KMeans(6, init=first, n_init=1, tol=1e-10, max_iter=500).fit(X, sample_weight=w)
+    for n_threads in (1, 2):
+        ours = engine.kmeans(X, 6, rng, init=first, tol=1e-10, sample_weight=w, n_threads=n_threads)
+        np.testing.assert_allclose(ours.centres, peer.cluster_centers_, rtol=1e-9)
+        assert ours.inertia == pytest.approx(peer.inertia_, rel=1e-9)
+    np.testing.assert_array_equal(engine.kmeans_labels(X, ours.centres), peer.labels_)
+
+
+def test_kmeans_is_reproducible_and_leaves_global_state_alone():
+    X, *_ = problem(np.random.default_rng(3), 50_000, 4, 5, "full")  # large enough for the subsample
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    a = engine.kmeans(X, 5, np.random.default_rng(1), n_threads=1)
+    b = engine.kmeans(np.asfortranarray(X), 5, np.random.default_rng(1), n_threads=2)
+    np.testing.assert_array_equal(a.centres, b.centres)
+    engine.kmeans(X, 5, np.random.RandomState(0))
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_kmeans_of_few_distinct_points_and_extreme_scales():
+    rng = np.random.default_rng(0)
+    X = np.repeat([[0.0, 0.0], [1.0, 1.0]], 10, axis=0)
+    result = engine.kmeans(X, 4, rng)
+    assert np.all(np.isfinite(result.centres))
+    assert result.inertia == 0.0
+    X, *_ = problem(rng, 400, 3, 3, "full", spread=20.0)
+    one = engine.kmeans(X, 3, np.random.default_rng(5))
+    for unit in (2.0**-498, 2.0**498):
+        scaled = engine.kmeans(X * unit, 3, np.random.default_rng(5))
+        np.testing.assert_allclose(scaled.centres / unit, one.centres, rtol=1e-12)
+    centres, rows = engine.kmeans_plusplus(X, 3, np.random.default_rng(5))
+    np.testing.assert_array_equal(centres, X[rows])
+    with pytest.raises(ValueError, match="n_clusters"):
+        engine.kmeans(X, 401, rng)
+
+
+def test_seeding_probabilities():
+    """With two points of weight 1 and 3 left, D² weighting draws them 1 : 3 (one trial each for K = 2: no greedy choice)."""
+    X = np.array([[0.0], [1.0], [np.sqrt(3.0)]])
+    rng = np.random.default_rng(0)
+    weight = np.array([1.0, 1e-12, 1e-12])  # the first seed is point 0
+    drawn = [engine.kmeans_plusplus(X, 2, rng, sample_weight=weight)[1][1] for _ in range(3000)]
+    assert np.mean(np.array(drawn) == 2) == pytest.approx(0.75, abs=4 * np.sqrt(0.75 * 0.25 / 3000))
+
+
+def test_exp():
+    from gmm.engine.exp import exp_rows
+    from gmm.engine.simd import WIDE
+
+    x = np.concatenate([-np.geomspace(1e-300, 707.9, 60 * WIDE - 2), [0.0, -np.inf]]).reshape(-1, WIDE)
+    y = x.copy()
+    exp_rows(y)
+    expected = np.exp(x.astype(np.longdouble))
+    normal = x > -708
+    error = np.abs(y - expected)[normal] / np.spacing(expected[normal].astype(float))
+    assert error.max() < 1.2
+    assert y[-1, -2] == 1.0
+    assert y[-1, -1] == 0.0
+
+
+def test_bad_arguments_are_named():
+    X, p = start(np.random.default_rng(0), 20, 2, 2, "diag")
+    cases = [
+        (lambda: engine.fit_em(X[:, :1], p), "features"),
+        (lambda: engine.fit_em(X[0], p), "two dimensions"),
+        (lambda: engine.fit_em(X[:0], p), "at least one sample"),
+        (lambda: engine.fit_em(X, p, sample_weight=np.ones(3)), "sample_weight"),
+        (lambda: engine.fit_em(X, p, sample_weight=-np.ones(20)), "sample_weight"),
+        (lambda: engine.fit_em(X, p, n_threads=0), "n_threads"),
+        (lambda: engine.make_parameters([1.0], p.means, p.covariances, "diag"), "weights"),
+        (lambda: engine.make_parameters(p.weights, p.means, p.covariances, "full"), "covariances"),
+        (lambda: engine.make_parameters(p.weights, p.means, p.covariances, "round"), "covariance_type"),
+        (lambda: engine.parameters_from_labels(X, np.full(20, 7), 2, "diag"), "labels"),
+    ]
+    for call, match in cases:
+        with pytest.raises(ValueError, match=match):
+            call()
+    with pytest.raises(TypeError, match="numeric"):
+        engine.fit_em(X.astype(str), p)
+
+
+@pytest.mark.parametrize(("n", "d", "n_components"), [(60, 2, 3), (300, 5, 4)])
+def test_em_agrees_with_the_books_kernels(n, d, n_components):
+    from gmm.formulas import em
+
+    X, p = start(np.random.default_rng(n), n, d, n_components, "full")
+    weights, means, covariances = p[1:4]
+    result = engine.fit_em(X, p, tol=0, max_iter=4, reg_covar=1e-3)
+    for value in result.log_likelihoods:
+        log_resp, log_likelihood = em.e_step(X, weights, means, covariances)
+        assert value * n == pytest.approx(log_likelihood, rel=1e-12)
+        weights, means, covariances = em.m_step(X, np.exp(log_resp), 1e-3)
+    assert relative(result.parameters.weights, weights) < 1e-11
+    assert relative(result.parameters.means, means) < 1e-11
+    assert relative(result.parameters.covariances, covariances) < 1e-10
+
+
+CACHE_PROGRAM = """
+import json, numpy as np
+from gmm import engine
+X = np.random.default_rng(0).normal(size=(100, 2))
+p = engine.make_parameters([0.5, 0.5], X[:2], np.ones(2), "spherical")
+engine.fit_em(X, p)
+from gmm.engine import spherical
+import sys
+stats = spherical.run.stats
+print(json.dumps([len(stats.cache_hits), len(stats.cache_misses), "sklearn" in sys.modules, "scipy.linalg" in sys.modules]))
+"""
+
+
+def test_second_process_hits_the_disk_cache(tmp_path):
+    environment = dict(os.environ, NUMBA_CACHE_DIR=str(tmp_path))
+    answers = []
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", CACHE_PROGRAM], env=environment, capture_output=True, text=True, check=True
+        )
+        answers.append(json.loads(run.stdout))
+    assert answers[0] == [0, 1, False, False]
+    assert answers[1] == [1, 0, False, False]
+
+
+def test_memory_does_not_grow_with_the_data():
+    """Python's and NumPy's allocations beside X during a fit of float32 data, which are converted slab by slab."""
+    X = np.random.default_rng(0).normal(size=(200_000, 8)).astype(np.float32)
+    p = engine.make_parameters(np.full(4, 0.25), X[:4].astype(float), np.tile(np.eye(8), (4, 1, 1)), "full")
+    engine.fit_em(X[:20_000], p, max_iter=1)
+    tracemalloc.start()
+    engine.fit_em(X, p, tol=0, max_iter=2, n_threads=1)
+    engine.kmeans(X, 4, np.random.default_rng(0), n_threads=1, max_iter=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e6  # a copy in float64 would be 13 MB, the responsibilities 6 MB
