@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from gmm.estimators._collapse import (
 from gmm.estimators._initialise import initial_parameters
 from gmm.estimators._progress import progress
 from gmm.estimators._validation import random_generator
+from gmm.estimators._warn import warn
 
 MAX_RESTARTS = 10  # further starts for one initialisation with on_collapse='restart'
 
@@ -106,12 +106,11 @@ class Search:
         if best is None:
             raise failure
         if best.narrow:
-            warnings.warn(
+            warn(
                 regularisation_message(
                     self.X, best.parameters, best.narrow, model.reg_covar, self.numbers, model.n_threads
                 ),
                 CollapsedComponentWarning,
-                stacklevel=5,
             )
         return best
 
@@ -141,11 +140,10 @@ class Search:
                 break
             given_up.append(f"Components {run.narrow} were left with reg_covar alone.")
         if given_up and not best.narrow:
-            warnings.warn(
+            warn(
                 f"Initialisation {initialisation}: {len(given_up)} start(s) given up because a component collapsed. "
                 f"The last one: {given_up[-1]}",
                 CollapsedComponentWarning,
-                stacklevel=6,
             )
         return best
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine
 from gmm.estimators._collapse import Collapse, Collapsed
+from gmm.estimators._warn import warn
 
 WIDEST = 1e150  # standard deviations whose square float64 can hold
 
@@ -57,11 +57,10 @@ def _from_kmeans(X, n_components, structure, rng, options):
     found = engine.kmeans(X, n_components, rng, sample_weight=options["sample_weight"], n_threads=options["n_threads"])
     n_distinct = len(np.unique(found.centres, axis=0))
     if n_distinct < n_components:
-        warnings.warn(
+        warn(
             f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({n_components}). "
             "Possibly due to duplicate points in X. Components without samples keep weight 0.",
             ConvergenceWarning,
-            stacklevel=2,
         )
     try:
         return engine.parameters_from_centres(X, found.centres, structure, **options)

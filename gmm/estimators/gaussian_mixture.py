@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -25,6 +24,7 @@ from gmm.estimators._validation import (
     random_generator,
     structure_shape,
 )
+from gmm.estimators._warn import warn
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -343,16 +343,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             X = check_samples(self, X, reset=True, min_samples=2)
             present, sample_weight, numbers = check_sample_weight(sample_weight, X, self.n_components)
             given = check_initial_values(self, X.shape[1])
-            best = Search(self, present, sample_weight, numbers, given, self._resume(X.shape[1])).best()
+            search = Search(self, present, sample_weight, numbers, given, self._resume(X.shape[1]))
+            # Values near the ends of float64's range: the search itself looks at what comes out.
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                best = search.best()
             self._adopt(best.parameters)
             self._record(best.converged, best.log_likelihoods, best.history)
             # max_iter=0 asks for the start alone, and a callback that stops has its reasons.
             if not best.converged and not best.stopped and self.max_iter > 0:
-                warnings.warn(
+                warn(
                     "Best performing initialization did not converge. Try different init parameters, or increase "
                     "max_iter, tol, or check for degenerate data.",
                     ConvergenceWarning,
-                    stacklevel=4,
                 )
         return X
 

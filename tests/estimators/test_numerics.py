@@ -101,6 +101,7 @@ def test_scales_with_the_default_regularisation(overlapping, covariance_type, st
 
 
 @pytest.mark.parametrize("scale", [1e-170, 1e200, 1e307])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_beyond_the_contract_there_is_an_answer_or_a_clear_error(overlapping, covariance_type, scale):
     X = overlapping[0] * scale
     try:
@@ -124,6 +125,7 @@ def test_responsibilities_of_far_points_sum_to_one(covariance_type, distance):
         assert np.isfinite(model.score_samples(X)).all()
 
 
+@pytest.mark.filterwarnings("ignore:Component . has collapsed")
 def test_a_far_outlier_does_not_spoil_a_fit(overlapping, covariance_type):
     X = np.vstack([overlapping[0], [[1e100, -1e100]]])
     model = GaussianMixture(3, covariance_type=covariance_type, random_state=0)
@@ -205,6 +207,7 @@ def test_the_tied_covariance_of_groups_far_apart_does_not_cancel(separation):
     np.testing.assert_allclose(model.covariances_, (within[0] + within[1]) / 2, rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Best performing initialization")
 def test_em_never_lowers_the_likelihood(overlapping, covariance_type):
     X, _ = overlapping
     for init_params in INITS:

@@ -17,6 +17,8 @@ from sklearn.mixture import GaussianMixture as TheirGaussianMixture
 from gmm import GaussianMixture
 from gmm.estimators import CollapsedComponentError
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
 PRIVATE = "tests a private function of scikit-learn's module, not the estimator"
 ARRAY_API = "other array libraries through array-API dispatch are not offered"
 EXCLUDED = {
