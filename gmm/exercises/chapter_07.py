@@ -274,7 +274,7 @@ exercise(
     mistakes=[
         (
             lambda *a: _iteration(*a, scale=lambda variances: variances),
-            "the bug is still there. It cannot show where every variance is 1; look at what `scale` means.",
+            "the bug is still there; with variances of 1 it cannot show. What is `scale`?",
         ),
         (
             lambda *a: _iteration(*a, scale=np.square),
