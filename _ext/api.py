@@ -65,6 +65,13 @@ class BookApi(Directive):
         return node.children
 
 
+def skip_foreign_members(app, what, name, obj, skip, options):
+    """Leave out of a class's reference what other packages put into it."""
+    home = getattr(obj, "__module__", None) or ""
+    return True if home.startswith("sklearn") else None
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", skip_foreign_members)
     app.add_directive("book-api", BookApi)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

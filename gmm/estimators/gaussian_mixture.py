@@ -104,7 +104,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         `log_likelihoods` as an array, and `parameters` if they were recorded.
     n_features_in_ : int
         Number of features seen by `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had them.
 
     Notes
