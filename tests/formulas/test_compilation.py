@@ -49,29 +49,30 @@ def test_second_process_finds_the_machine_code_of_the_first_in_a_folder_of_the_u
 
 
 def test_second_process_finds_the_machine_code_of_the_first_unless_a_kernel_of_any_file_changed(run_python, tmp_path):
-    # Kernels of three files that call one another: the mixture needs the Gaussian and log-sum-exp.
+    # A kernel of likelihood.py that calls one of gaussian.py.
     copy_package(tmp_path)
-    code = USE.format(call="gmm.mixture_log_density(X, [0.5, 0.5], X[:2], [np.eye(2)] * 2)[0]")
+    code = USE.format(call="formulas.likelihood.cholesky_solve_kernel(2 * np.eye(2), np.ones(2))[0]")
 
     def run():
         return ast.literal_eval(run_python(code, cwd=tmp_path, NUMBA_CACHE_DIR=""))
 
     where, value, hits, misses = run()
     assert where.startswith(str(tmp_path))
+    assert value == 0.25
     assert not hits
-    assert {"mixture_log_density_kernel", "joint_log_density_kernel", "log_sum_exp_kernel"} <= set(misses)
-    _, again, hits, misses = run()
-    assert again == value
-    assert "mixture_log_density_kernel" in hits
+    assert {"cholesky_solve_kernel", "forward_substitution_kernel"} <= set(misses)
+    _, value, hits, misses = run()
+    assert value == 0.25
+    assert "cholesky_solve_kernel" in hits
     assert not misses
-    # mixture.py stays as it is, but what its kernel calls does not.
-    file = tmp_path / "gmm" / "formulas" / "responsibilities.py"
+    # likelihood.py stays as it is, but what its kernel calls does not.
+    file = tmp_path / "gmm" / "formulas" / "gaussian.py"
     text = file.read_text(encoding="utf-8")
-    assert text.count("result[i] = top + math.log(total)") == 1
-    file.write_text(text.replace("top + math.log(total)", "top + math.log(total) + 128.0"), encoding="utf-8")
-    _, changed, hits, misses = run()
-    assert changed == pytest.approx(value + 128.0, rel=1e-15)
-    assert "mixture_log_density_kernel" in misses
+    assert text.count("y[j] = rest / L[j, j]") == 1
+    file.write_text(text.replace("y[j] = rest / L[j, j]", "y[j] = 8.0 * rest / L[j, j]"), encoding="utf-8")
+    _, value, hits, misses = run()
+    assert value == 2.0
+    assert "cholesky_solve_kernel" in misses
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import gmm
 
-SHAPES = [(1, 1), (1, 3), (2, 3), (5, 2), (20, 4)]  # (d, K)
+SHAPES = [(1, 1), (1, 3), (2, 3), (5, 2), (20, 2)]  # (d, K)
 WEIGHTS, MEANS = np.array([0.2, 0.5, 0.3]), np.array([[-2.0, 0.0], [1.0, 1.0], [3.0, -2.0]])
 COVARIANCES = np.array([[[1.0, 0.6], [0.6, 0.8]], [[0.5, 0.0], [0.0, 2.0]], [[1.5, -0.9], [-0.9, 1.0]]])
 
