@@ -22,23 +22,32 @@ def kernel(function):
     return numba.njit(cache=True, error_model="numpy")(function)
 
 
+def _cache_folder(folder: Path) -> Path:
+    """Where Numba keeps the machine code of the modules in `folder`."""
+    if not numba.config.CACHE_DIR:
+        return folder / "__pycache__"
+    # NUMBA_CACHE_DIR names one place for all packages; Numba makes a folder there for each folder of sources.
+    path = str(folder.absolute())
+    return Path(numba.config.CACHE_DIR) / f"{folder.name}_{hashlib.sha1(path.encode()).hexdigest()}"
+
+
 def drop_stale_caches(folder: Path) -> None:
     """Delete the cached machine code of the modules in `folder` if one of its source files has changed.
 
-    The state of the sources (names, sizes, modification times) is kept in `__pycache__`. Where that folder cannot be
-    written the package was installed, not edited, and every file has a new date after an upgrade: nothing to do.
+    The state of the sources (names, sizes, modification times) is kept beside the machine code. Where that folder
+    cannot be written the package was installed, not edited, and an upgrade gives every file a new date: nothing to do.
     """
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(folder.glob("*.py")):
+    for path in [Path(__file__), *sorted(folder.glob("*.py"))]:
         status = path.stat()
         digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
     state = digest.hexdigest()
-    cache = folder / "__pycache__"
+    cache = _cache_folder(folder)
     stamp = cache / STAMP
     with contextlib.suppress(OSError):
         if stamp.is_file() and stamp.read_text() == state:
             return
-        cache.mkdir(exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         for old in [*cache.glob("*.nbi"), *cache.glob("*.nbc")]:
             old.unlink(missing_ok=True)
         stamp.write_text(state)

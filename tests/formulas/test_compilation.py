@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numba
 import pytest
 
 import gmm
@@ -36,34 +37,30 @@ def copy_package(folder):
     shutil.copytree(source, folder / "gmm", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def test_second_process_finds_the_machine_code_of_the_first_in_a_folder_of_the_users_choice(run_python, tmp_path):
-    code = USE.format(call="gmm.mahalanobis_squared(X, X[0], np.eye(2))[1]")
-    _, value, hits, misses = ast.literal_eval(run_python(code, NUMBA_CACHE_DIR=str(tmp_path)))
-    assert not hits
-    assert {"cholesky_kernel", "mahalanobis_squared_kernel", "forward_substitution_kernel"} <= set(misses)
-    _, again, hits, misses = ast.literal_eval(run_python(code, NUMBA_CACHE_DIR=str(tmp_path)))
-    assert again == value == 4.25
-    # What runs inside a kernel came along with it; these two are called from Python.
-    assert set(hits) >= {"cholesky_kernel", "mahalanobis_squared_kernel"}
-    assert not misses
-
-
-def test_second_process_finds_the_machine_code_of_the_first_unless_a_kernel_of_any_file_changed(run_python, tmp_path):
+@pytest.mark.parametrize("place", ["__pycache__", "NUMBA_CACHE_DIR"])
+def test_second_process_finds_the_machine_code_unless_a_kernel_of_any_file_changed(run_python, tmp_path, place):
     # A kernel of likelihood.py that calls one of gaussian.py.
     copy_package(tmp_path)
+    elsewhere = str(tmp_path / "cache") if place == "NUMBA_CACHE_DIR" else ""
     code = USE.format(call="formulas.likelihood.cholesky_solve_kernel(2 * np.eye(2), np.ones(2))[0]")
 
     def run():
-        return ast.literal_eval(run_python(code, cwd=tmp_path, NUMBA_CACHE_DIR=""))
+        return ast.literal_eval(run_python(code, cwd=tmp_path, NUMBA_CACHE_DIR=elsewhere))
 
     where, value, hits, misses = run()
     assert where.startswith(str(tmp_path))
     assert value == 0.25
     assert not hits
     assert {"cholesky_solve_kernel", "forward_substitution_kernel"} <= set(misses)
+    kept = {path.parent for path in tmp_path.rglob("*.nbi")}
+    assert kept == (
+        {path.parent for path in (tmp_path / "cache").glob("*/*.nbi")}
+        if elsewhere
+        else {tmp_path / "gmm" / "formulas" / "__pycache__"}
+    )
     _, value, hits, misses = run()
     assert value == 0.25
-    assert "cholesky_solve_kernel" in hits
+    assert "cholesky_solve_kernel" in hits  # what runs inside came along with it
     assert not misses
     # likelihood.py stays as it is, but what its kernel calls does not.
     file = tmp_path / "gmm" / "formulas" / "gaussian.py"
@@ -73,6 +70,11 @@ def test_second_process_finds_the_machine_code_of_the_first_unless_a_kernel_of_a
     _, value, hits, misses = run()
     assert value == 2.0
     assert "cholesky_solve_kernel" in misses
+
+
+@pytest.fixture(autouse=True)
+def _machine_code_beside_the_sources(monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
 
 
 @pytest.fixture
