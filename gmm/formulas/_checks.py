@@ -110,12 +110,16 @@ def covariance_matrix(covariance, n_features=None, name="covariance"):
     return covariance
 
 
-def _check_positive_definite(covariance, name):
+def _check_symmetric(covariance, name):
     # As correlations, so that features of very different scales are judged alike.
     scale = np.sqrt(np.abs(np.diag(covariance)))
     asymmetry = np.abs(covariance - covariance.T)
     if (asymmetry > SYMMETRY_TOLERANCE * np.outer(scale, scale)).any():
         raise ValueError(f"{name} must be symmetric; it differs from its transpose by {asymmetry.max():.3g}")
+
+
+def _check_positive_definite(covariance, name):
+    _check_symmetric(covariance, name)
     # The kernel that will be used decides, not another routine that may round differently.
     from gmm.formulas.gaussian import cholesky_kernel
 
@@ -209,3 +213,56 @@ def reachable(log_joint):
             f"the log-density of sample {int(lost.argmax())} is below the range of float64 under every "
             "component: rescale the data or look for an outlier"
         )
+
+
+def labels(value, n_labels, n_samples=None):
+    """Check hard labels: integers from 0 to `n_labels` - 1, one for each sample."""
+    array = _as_array(value, "labels", "(n_samples,)")
+    if array.ndim != 1 or array.shape[0] == 0:
+        raise ValueError(f"labels must have shape (n_samples,); got shape {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers; got dtype {array.dtype}")
+    if n_samples is not None and array.shape[0] != n_samples:
+        raise ValueError(f"labels must have {n_samples} entries, one for each sample; got {array.shape[0]}")
+    outside = (array < 0) | (array >= n_labels)
+    if outside.any():
+        i = int(outside.argmax())
+        raise ValueError(f"labels must lie between 0 and {n_labels - 1}; labels[{i}] is {array[i]}")
+    return np.require(array, np.int64, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE"])
+
+
+def centres(value, n_features, name="centres"):
+    """Check centres, shape (n_centres, n_features)."""
+    array = real_array(value, name, 2, "(n_centres, n_features)")
+    if array.shape[1] != n_features:
+        raise ValueError(f"{name} must have {n_features} features, as X has; got {array.shape[1]}")
+    return array
+
+
+def data_resp_means(X, resp, means, may_be_empty=False):
+    """Check data, responsibilities and updated means together."""
+    X = data(X)
+    resp = responsibilities(resp, n_samples=X.shape[0])
+    if not may_be_empty:
+        nonempty_components(resp)
+    means = real_array(means, "means", 2, "(n_components, n_features)")
+    if means.shape != (resp.shape[1], X.shape[1]):
+        raise ValueError(f"means must have shape {(resp.shape[1], X.shape[1])}; got {means.shape}")
+    return X, resp, means
+
+
+def symmetric_matrix(value, name="covariance"):
+    """Check a symmetric matrix, which may be singular."""
+    array = real_array(value, name, 2, "(n_features, n_features)")
+    if array.shape[0] != array.shape[1]:
+        raise ValueError(f"{name} must be square; got shape {array.shape}")
+    _check_symmetric(array, name)
+    return array
+
+
+def prior(scale, dof, n_features):
+    """Check the scale matrix and the degrees of freedom of an inverse-Wishart prior."""
+    scale = covariance_matrix(scale, name="scale")
+    if scale.shape[0] != n_features:
+        raise ValueError(f"scale must have shape {(n_features, n_features)}; got {scale.shape}")
+    return scale, number(dof, "dof", minimum=n_features - 1.0, strict=True)

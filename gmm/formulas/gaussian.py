@@ -296,6 +296,8 @@ def gaussian_log_density(X, mean, covariance):
 
     .. math:: \log\mathcal N(x_i\mid\mu,\Sigma) = -\tfrac12\bigl(d\log 2\pi + \log\lvert\Sigma\rvert + \Delta_i^2\bigr)
 
+    Its exponential is the density :eq:`eq-gaussian-density`.
+
     Parameters
     ----------
     X : array_like, shape (n_samples, n_features)
