@@ -55,7 +55,7 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
 def _from_kmeans(X, n_components, structure, rng, options):
     """Weights, means and covariances of the clusters that k-means finds."""
     found = engine.kmeans(X, n_components, rng, sample_weight=options["sample_weight"], n_threads=options["n_threads"])
-    n_distinct = len(np.unique(found.centres, axis=0))
+    n_distinct = len({centre.tobytes() for centre in found.centres})
     if n_distinct < n_components:
         warn(
             f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({n_components}). "
