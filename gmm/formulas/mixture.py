@@ -146,7 +146,8 @@ def mixture_log_density(X, weights, means, covariances):
 
     .. math:: \log p(x_i) = \log\sum_k \pi_k\,\mathcal N(x_i\mid\mu_k,\Sigma_k)
 
-    Its exponential is the density :eq:`eq-mixture-density`. The sum is taken by log-sum-exp, so densities far below the smallest float64 are right too.
+    Its exponential is the density :eq:`eq-mixture-density`. The sum is taken by log-sum-exp, so densities far
+    below the smallest float64 are right too.
 
     Parameters
     ----------
