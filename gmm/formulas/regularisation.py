@@ -1,4 +1,4 @@
-"""Singularities and regularisation (chapter 11): ridge, inverse-Wishart prior, penalised log-likelihood, conditioning."""
+"""Singularities and regularisation (chapter 11): ridge, prior, penalised log-likelihood, conditioning."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def penalised_log_likelihood_kernel(X, weights, means, covariances, scale, dof):
 def collapse_log_likelihood(x, centre, sigma, *, weight=0.5, mean=None, variance=None):
     r"""Log-likelihood of a broad component and a spike of standard deviation sigma on one point, :eq:`eq-collapse`.
 
-    .. math:: \ell(\sigma) = \sum_i\log\bigl(\pi\,\mathcal N(x_i\mid c,\sigma^2) + (1-\pi)\,\mathcal N(x_i\mid m, v)\bigr)
+    .. math::
+
+        \ell(\sigma) = \sum_i\log\bigl(\pi\,\mathcal N(x_i\mid c,\sigma^2) + (1-\pi)\,\mathcal N(x_i\mid m, v)\bigr)
 
     Parameters
     ----------
@@ -185,7 +187,9 @@ def condition_number(covariance):
 def inverse_wishart_log_density(covariance, scale, dof):
     r"""Log-density of the inverse-Wishart distribution, :eq:`eq-inverse-wishart`.
 
-    .. math:: \log p(\Sigma\mid\Psi,\nu) = \tfrac\nu2\log\lvert\Psi\rvert - \tfrac{\nu d}2\log 2 - \log\Gamma_d(\tfrac\nu2)
+    .. math::
+
+        \log p(\Sigma\mid\Psi,\nu) = \tfrac\nu2\log\lvert\Psi\rvert - \tfrac{\nu d}2\log 2 - \log\Gamma_d(\tfrac\nu2)
         - \tfrac{\nu+d+1}2\log\lvert\Sigma\rvert - \tfrac12\operatorname{tr}(\Psi\Sigma^{-1})
 
     Parameters

@@ -82,7 +82,7 @@ def whiten_kernel(X, mean, L):
 
 @equation("eq-random-responsibilities", kernel=normalise_rows_kernel)
 def random_responsibilities(n_samples, n_components, rng=None):
-    r"""Random responsibilities to start from: uniform numbers with rows scaled to one, :eq:`eq-random-responsibilities`.
+    r"""Random responsibilities: uniform numbers, rows scaled to one, :eq:`eq-random-responsibilities`.
 
     .. math:: r_{ik} = \frac{u_{ik}}{\sum_l u_{il}},\qquad u_{ik}\sim\mathcal U(0, 1)
 

@@ -205,7 +205,9 @@ def n_parameters(n_components, n_features, covariance_type="full"):
 def volume_shape_orientation(covariance):
     r"""Split a covariance into volume, shape and orientation, :eq:`eq-volume-shape-orientation`.
 
-    .. math:: \Sigma = \lambda\,D A D^\top,\qquad \lambda = \lvert\Sigma\rvert^{1/d},\quad \lvert A\rvert = 1,\quad D^\top D = I
+    .. math::
+
+        \Sigma = \lambda\,D A D^\top,\qquad \lambda = \lvert\Sigma\rvert^{1/d},\quad \lvert A\rvert = 1,\quad D^\top D = I
 
     Parameters
     ----------
