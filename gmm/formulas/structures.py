@@ -207,7 +207,7 @@ def volume_shape_orientation(covariance):
 
     .. math::
 
-        \Sigma = \lambda\,D A D^\top,\qquad \lambda = \lvert\Sigma\rvert^{1/d},\quad \lvert A\rvert = 1,\quad D^\top D = I
+        \Sigma = \lambda\,D A D^\top,\qquad \lambda = \lvert\Sigma\rvert^{1/d},\ \lvert A\rvert = 1,\ D^\top D = I
 
     Parameters
     ----------
