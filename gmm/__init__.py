@@ -64,8 +64,15 @@ _HOME = {
     "EMResult": "gmm.formulas.em",
     "EMStep": "gmm.formulas.em",
     "SingularCovarianceError": "gmm.formulas.em",
+    # chapter 12
+    "aic": "gmm.formulas.criteria",
+    "bic": "gmm.formulas.criteria",
+    "bic_maximised": "gmm.formulas.criteria",
+    "icl": "gmm.formulas.criteria",
+    "laplace_log_integral": "gmm.formulas.criteria",
     # the estimator
     "GaussianMixture": "gmm.estimators",
+    "select": "gmm.estimators",
     # everywhere
     "show_source": "gmm.source",
 }

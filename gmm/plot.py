@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Ellipse
+from matplotlib.patches import Ellipse, Rectangle
 
 from gmm.formulas import _checks as check
 from gmm.formulas.gaussian import principal_axes
@@ -276,4 +276,123 @@ def convergence(log_likelihoods, *, ax=None, label=None):
     ax_.plot(np.arange(values.shape[0]), values, marker="o", markersize=4, label=label)
     ax_.set(xlabel="iteration", ylabel="log-likelihood (total)")
     ax_.xaxis.get_major_locator().set_params(integer=True)
+    return ax_
+
+
+def bic_curves(n_components, curves, *, label="BIC", largest=False, ax=None):
+    """Curves of a criterion over the number of components; replicates become a band.
+
+    Parameters
+    ----------
+    n_components : sequence of int
+    curves : mapping of str to array_like
+        Name -> values, shape (len(n_components),), nan where there is none; or shape (n_replicates,
+        len(n_components)), of which the median is drawn in a band from the 10th to the 90th percentile.
+    label : str
+        Of the vertical axis.
+    largest : bool
+        The best value is the largest, not the smallest. A ring marks the best of each curve.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If a curve does not have one value for each number of components, or has none that is finite.
+    """
+    sizes = _sizes(n_components)
+    ax_ = _axes(ax)
+    checked = {name: _curve(values, name, sizes.shape[0]) for name, values in dict(curves).items()}
+    if not checked:
+        raise ValueError("curves must not be empty")
+    for k, (name, values) in enumerate(checked.items()):
+        middle = values[0]
+        if values.shape[0] > 1:
+            low, middle, high = np.nanquantile(values, [0.1, 0.5, 0.9], axis=0)
+            ax_.fill_between(sizes, low, high, color=colour(k), alpha=0.2, linewidth=0)
+        ax_.plot(sizes, middle, color=colour(k), marker=marker(k), linestyle=linestyle(k), markersize=5, label=name)
+        best = np.nanargmax(middle) if largest else np.nanargmin(middle)
+        ax_.plot(
+            sizes[best], middle[best], "o", markersize=13, markerfacecolor="none", markeredgecolor=colour(k), zorder=5
+        )
+    ax_.set(xlabel="number of components", ylabel=label, xticks=sizes)
+    ax_.legend()
+    return ax_
+
+
+def _sizes(n_components):
+    sizes = np.asarray(n_components)
+    if sizes.ndim != 1 or sizes.shape[0] == 0 or sizes.dtype.kind not in "iu":
+        raise ValueError(f"n_components must be a sequence of integers; got {n_components!r}")
+    return sizes
+
+
+def _curve(values, name, n_sizes):
+    values = np.atleast_2d(np.asarray(values, dtype=float))
+    if values.ndim != 2 or values.shape[1] != n_sizes:
+        raise ValueError(f"curve {name!r} must have {n_sizes} values, one for each n_components; got {values.shape}")
+    if not np.isfinite(values).any():
+        raise ValueError(f"curve {name!r} has no finite value")
+    return values
+
+
+def selection_heatmap(values, n_components, covariance_types, *, label="BIC", largest=False, ax=None):
+    """Heat map of a criterion over the number of components and the covariance structure.
+
+    Each cell shows its value; its shade tells the rank, dark for the best. The best cell is framed; a cross stands
+    where there is no value.
+
+    Parameters
+    ----------
+    values : array_like, shape (n_structures, n_sizes)
+        One row per structure; nan where a model collapsed.
+    n_components : sequence of int
+    covariance_types : sequence of str
+    label : str
+        What the values are; the title of the map.
+    largest : bool
+        The best value is the largest, not the smallest.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or no value is finite.
+    """
+    sizes = _sizes(n_components)
+    values = np.asarray(values, dtype=float)
+    expected = (len(covariance_types), sizes.shape[0])
+    if values.shape != expected:
+        raise ValueError(f"values must have shape {expected}; got {values.shape}")
+    if not np.isfinite(values).any():
+        raise ValueError("values must have a finite entry")
+    ax_ = _axes(ax)
+    loss = -values if largest else values
+    # Differences to the best span orders of magnitude; ranks keep the good models apart.
+    rank = np.full(values.shape, np.nan)
+    present = np.isfinite(loss)
+    rank[present] = np.searchsorted(np.unique(loss[present]), loss[present])
+    rank /= max(1.0, np.nanmax(rank))
+    ax_.imshow(0.05 + 0.9 * rank, cmap="cividis", vmin=0.0, vmax=1.0, aspect="auto")
+    digits = 0 if np.nanmax(np.abs(values)) >= 100 else 3
+    for row, column in np.ndindex(*values.shape):
+        if not present[row, column]:
+            ax_.text(column, row, "×", ha="center", va="center", color=GREY, fontsize=14)
+            continue
+        ink = "#f5f5f5" if rank[row, column] < 0.6 else "#111111"
+        ax_.text(column, row, f"{values[row, column]:.{digits}f}", ha="center", va="center", color=ink, fontsize=9)
+    row, column = np.unravel_index(np.nanargmin(loss), loss.shape)
+    frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=3.5)
+    ax_.add_patch(frame)
+    ax_.set_xticks(range(sizes.shape[0]), sizes)
+    ax_.set_yticks(range(len(covariance_types)), covariance_types)
+    ax_.set(xlabel="number of components", title=label.replace("\n", " "))
+    ax_.grid(False)
     return ax_

@@ -23,6 +23,8 @@ DRAW = {
     "density 1": lambda **options: plot.density(*ONE, resolution=20, **options),
     "density 2": lambda **options: plot.density(WEIGHTS, MEANS, COVARIANCES, resolution=20, **options),
     "convergence": lambda **options: plot.convergence([-9.0, -4.0, -3.5], **options),
+    "bic curves": lambda **options: plot.bic_curves([1, 2, 3], {"a": [3.0, 1.0, np.nan]}, **options),
+    "heat map": lambda **options: plot.selection_heatmap([[3.0, 1.0], [np.nan, 2.0]], [1, 2], "ab", **options),
 }
 
 
@@ -165,3 +167,42 @@ def test_style_is_transparent_and_installed_with_the_package():
         plot.use_style()
         for part in ("figure.facecolor", "axes.facecolor", "savefig.facecolor"):
             assert mpl.rcParams[part] == "none"
+
+
+def test_bic_curves_draw_the_median_of_replicates_in_a_band_and_ring_the_best(ax):
+    replicates = np.array([[5.0, 1.0, 2.0], [7.0, 3.0, 2.5], [6.0, 2.0, 9.0]])
+    plot.bic_curves([1, 2, 3], {"many": replicates, "one": [4.0, 5.0, 6.0]}, ax=ax)
+    assert_allclose(ax.lines[0].get_ydata(), [6.0, 2.0, 2.5])
+    rings = [line.get_xydata()[0].tolist() for line in ax.lines if line.get_markersize() == 13]
+    assert rings == [[2.0, 2.0], [1.0, 4.0]]
+    assert len(ax.collections) == 1
+    corners = ax.collections[0].get_paths()[0].vertices
+    assert {tuple(corner) for corner in corners} >= {(1.0, 5.2), (1.0, 6.8)}  # 10th and 90th percentile
+    plot.bic_curves([1, 2], {"larger is better": [1.0, 2.0]}, largest=True, ax=ax)
+    assert ax.lines[-1].get_xydata()[0].tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(("largest", "best"), [(False, (0.5, -0.5)), (True, (-0.5, -0.5))])
+def test_the_heat_map_frames_the_best_and_crosses_out_what_is_missing(ax, largest, best):
+    plot.selection_heatmap([[3.0, 1.0], [np.nan, 2.0]], [1, 2], ["a", "b"], largest=largest, ax=ax)
+    assert ax.patches[-1].get_xy() == best
+    assert [text.get_text() for text in ax.texts] == ["3.000", "1.000", "×", "2.000"]
+    shades = ax.images[0].get_array()
+    assert np.isnan(shades.filled(np.nan)[1, 0])
+    assert (shades[0, 1] < shades[0, 0]) != largest
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plot.bic_curves([1, 2], {"a": [1.0]}), "curve 'a' must have 2 values"),
+        (lambda: plot.bic_curves([1, 2], {"a": [np.nan, np.nan]}), "curve 'a' has no finite value"),
+        (lambda: plot.bic_curves([1.5], {"a": [1.0]}), "n_components must be a sequence of integers"),
+        (lambda: plot.bic_curves([1], {}), "curves must not be empty"),
+        (lambda: plot.selection_heatmap([[1.0]], [1, 2], ["a"]), r"values must have shape \(1, 2\)"),
+        (lambda: plot.selection_heatmap([[np.nan]], [1], ["a"]), "must have a finite entry"),
+    ],
+)
+def test_figures_of_a_selection_refuse_what_does_not_fit(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

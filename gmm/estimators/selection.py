@@ -1,0 +1,602 @@
+"""`select`: fit mixtures over a grid of sizes and covariance structures, and compare them by a criterion."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import entr
+from sklearn.exceptions import ConvergenceWarning
+
+from gmm import engine
+from gmm.estimators._collapse import (
+    CollapsedComponentError,
+    on_regularisation_alone,
+    regularisation_message,
+)
+from gmm.estimators._validation import check_samples, random_generator
+from gmm.estimators._warn import warn
+from gmm.estimators.gaussian_mixture import GaussianMixture
+
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+#: Criterion -> +1 if the smallest value is the best, -1 if the largest is.
+CRITERIA = {"bic": 1, "aic": 1, "icl": 1, "cv": -1}
+LABELS = {
+    "bic": "BIC (smaller is better)",
+    "aic": "AIC (smaller is better)",
+    "icl": "ICL (smaller is better)",
+    "cv": "held-out log-likelihood\nper sample (larger is better)",
+}
+FOLDS = 5
+BLOCK = 65536  # samples whose responsibilities are held at one time
+# Set by the grid, or of a shape that depends on the number of components.
+NOT_SETTINGS = ("weights_init", "means_init", "precisions_init", "warm_start")
+
+
+class Table(Sequence):
+    """Rows of equal columns: a sequence of dicts that pandas takes as it is.
+
+    ``table[0]`` is a row (a dict), ``table["bic"]`` a column (an array); ``table.to_frame()``, or
+    ``pandas.DataFrame(table)``, is a data frame.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        All with the same keys, in the same order.
+    """
+
+    def __init__(self, rows):
+        self._rows = [dict(row) for row in rows]
+        self.columns = tuple(self._rows[0]) if self._rows else ()
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            if key not in self.columns:
+                raise KeyError(f"there is no column {key!r}; there are: {', '.join(self.columns)}")
+            return np.array([row[key] for row in self._rows])
+        if isinstance(key, slice):
+            return Table(self._rows[key])
+        return dict(self._rows[key])
+
+    def sort_values(self, by, ascending=True):
+        """Return the table sorted by a column; rows without a value come last.
+
+        Parameters
+        ----------
+        by : str
+            A column.
+        ascending : bool
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        KeyError
+            If there is no such column.
+        """
+        values = self[by]
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+        present = np.flatnonzero(~missing)
+        order = present[np.argsort(values[present], kind="stable")]
+        order = order if ascending else order[::-1]
+        return Table([self._rows[i] for i in [*order, *np.flatnonzero(missing)]])
+
+    def to_frame(self):
+        """Return the table as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("to_frame needs pandas; without it, table['bic'] is a column as an array") from None
+        return pandas.DataFrame(self._rows, columns=list(self.columns))
+
+    def _cells(self):
+        # Reasons are long; a reader finds them in the row.
+        columns = [name for name in self.columns if name != "reason"]
+        return columns, [[_cell(row[name]) for name in columns] for row in self._rows]
+
+    def __repr__(self):
+        columns, cells = self._cells()
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        lines = [[*columns], *cells]
+        return "\n".join("  ".join(text.rjust(w) for text, w in zip(line, widths, strict=True)) for line in lines)
+
+    def _repr_html_(self):
+        columns, cells = self._cells()
+        head = "".join(f"<th>{name}</th>" for name in columns)
+        body = "".join("<tr>" + "".join(f"<td>{text}</td>" for text in line) + "</tr>" for line in cells)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value):
+    if isinstance(value, float):
+        return "—" if np.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+class Selection:
+    """What `select` found.
+
+    Attributes
+    ----------
+    table : Table
+        One row for each model of the grid: ``n_components``, ``covariance_type``, ``n_parameters``,
+        ``log_likelihood`` (total), ``aic``, ``bic``, ``icl``, ``cv`` (if asked for), ``converged``, ``n_iter``,
+        ``status`` ('ok' or 'collapsed') and ``reason``. A collapsed model has no values (nan).
+    models_ : list of GaussianMixture
+        The fitted mixtures, in the order of the rows; None where one collapsed.
+    criterion : str
+        What `best_` was chosen by.
+    random_state : int
+        The seed of every fit: ``GaussianMixture(…, random_state=random_state)`` finds the same model again.
+    n_components, covariance_types : tuple
+        The axes of the grid.
+    """
+
+    def __init__(self, table, models, criterion, random_state, n_components, covariance_types):
+        self.table = table
+        self.models_ = models
+        self.criterion = criterion
+        self.random_state = random_state
+        self.n_components = n_components
+        self.covariance_types = covariance_types
+
+    def index(self, criterion=None):
+        """Return the row of the best model by `criterion` (default: that of the call); the first of equals.
+
+        Raises
+        ------
+        ValueError
+            If the criterion is unknown or was not computed, or if no model has a value.
+        """
+        criterion = self.criterion if criterion is None else criterion
+        values = CRITERIA[_known(criterion, self.table)] * self.table[criterion]
+        if np.isnan(values).all():
+            raise ValueError(f"no model of the grid has a {criterion}; the first reason: {self.table[0]['reason']}")
+        return int(np.nanargmin(values))
+
+    @property
+    def best_index_(self):
+        """Row of the best model."""
+        return self.index()
+
+    @property
+    def best_(self):
+        """The best model, fitted to all samples: a GaussianMixture."""
+        return self.models_[self.best_index_]
+
+    @property
+    def best_row_(self):
+        """The best model's row of the table."""
+        return self.table[self.best_index_]
+
+    def model(self, n_components, covariance_type="full"):
+        """Return the fitted model of one cell of the grid.
+
+        Raises
+        ------
+        ValueError
+            If the grid has no such cell, or its model collapsed (with the reason).
+        """
+        for row, model in zip(self.table, self.models_, strict=True):
+            if (row["n_components"], row["covariance_type"]) == (n_components, covariance_type):
+                if model is None:
+                    raise ValueError(f"that model collapsed: {row['reason']}")
+                return model
+        raise ValueError(f"the grid has no model with n_components={n_components!r} and {covariance_type!r}")
+
+    def grid(self, criterion=None):
+        """Return a column of the table as an array, one row per covariance type and one column per n_components.
+
+        Parameters
+        ----------
+        criterion : str, optional
+            A numeric column. Default: the criterion of the call.
+
+        Returns
+        -------
+        ndarray, shape (len(covariance_types), len(n_components))
+        """
+        values = self.table[self.criterion if criterion is None else criterion]
+        return values.reshape(len(self.covariance_types), len(self.n_components))
+
+    def plot(self, kind="curves", *, criterion=None, ax=None):
+        """Draw the criterion over the grid.
+
+        Parameters
+        ----------
+        kind : {'curves', 'heatmap'}
+        criterion : str, optional
+            'bic', 'aic', 'icl' or 'cv'. Default: the criterion of the call.
+        ax : matplotlib.axes.Axes, optional
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If the kind or the criterion is unknown.
+        """
+        if kind not in ("curves", "heatmap"):
+            raise ValueError(f"kind must be 'curves' or 'heatmap'; got {kind!r}")
+        criterion = _known(self.criterion if criterion is None else criterion, self.table)
+        from gmm import plot  # here, because it loads matplotlib
+
+        values, largest = self.grid(criterion), CRITERIA[criterion] < 0
+        if kind == "heatmap":
+            return plot.selection_heatmap(
+                values, self.n_components, self.covariance_types, label=LABELS[criterion], largest=largest, ax=ax
+            )
+        curves = dict(zip(self.covariance_types, values, strict=True))
+        return plot.bic_curves(self.n_components, curves, label=LABELS[criterion], largest=largest, ax=ax)
+
+    def __repr__(self):
+        n_collapsed = sum(model is None for model in self.models_)
+        row = None if n_collapsed == len(self.models_) else self.best_row_
+        best = (
+            "none could be fitted"
+            if row is None
+            else f"best by {self.criterion}: n_components={row['n_components']}, covariance_type="
+            f"{row['covariance_type']!r}, {self.criterion}={row[self.criterion]:.6g}"
+        )
+        return f"Selection({len(self.models_)} models, {n_collapsed} collapsed; {best})"
+
+
+def _known(criterion, table):
+    if criterion not in CRITERIA:
+        raise ValueError(f"criterion must be one of {', '.join(map(repr, CRITERIA))}; got {criterion!r}")
+    if criterion not in table.columns:
+        raise ValueError("criterion 'cv' was not computed; call select with criterion='cv' or cv=5")
+    return criterion
+
+
+def select(
+    X,
+    n_components=range(1, 7),
+    covariance_types=COVARIANCE_TYPES,
+    criterion="bic",
+    *,
+    cv=None,
+    n_init=5,
+    random_state=None,
+    n_jobs=None,
+    verbose=0,
+    tol=1e-6,
+    max_iter=1000,
+    on_collapse="restart",
+    **settings,
+):
+    r"""Fit mixtures over a grid of sizes and covariance structures and choose one by a criterion.
+
+    With :math:`\ell` the log-likelihood at the maximum that was found, p free parameters, n samples and the
+    responsibilities :math:`r_{ik}`,
+
+    .. math::
+
+        \text{AIC} = -2\ell + 2p, \qquad \text{BIC} = -2\ell + p\log n, \qquad
+        \text{ICL} = \text{BIC} - 2\sum_{i,k} r_{ik}\log r_{ik},
+
+    of which the smallest value is the best; 'cv' is the mean log-likelihood per sample of data left out of the fit, of
+    which the largest is.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    n_components : int or iterable of int, default=range(1, 7)
+    covariance_types : str or iterable of str, default=('full', 'tied', 'diag', 'spherical')
+        With one feature, 'full', 'diag' and 'spherical' are the same model.
+    criterion : {'bic', 'aic', 'icl', 'cv'}, default='bic'
+    cv : int, default=None
+        Number of folds of the cross-validation, 5 for ``criterion='cv'``. With another criterion it is left out unless
+        a number is given here, since it costs `cv` further fits for each model.
+    n_init : int, default=5
+        Starts for each fit.
+    random_state : int, RandomState, Generator or None, default=None
+        An integer is the seed of every fit and of the folds; otherwise one is drawn. The result does not depend on
+        `n_jobs`.
+    n_jobs : int, default=None
+        Models fitted at the same time, in threads (the compiled loops run in parallel). None or -1: as many as the
+        engine has threads.
+    verbose : int, default=0
+        1 shows the progress: a tqdm bar if tqdm is installed, else a counter.
+    tol, max_iter, on_collapse
+        As in `GaussianMixture`; the defaults suit a comparison, which must not depend on where EM was stopped.
+    **settings
+        Further parameters of `GaussianMixture`, such as `reg_covar` or `init_params`.
+
+    Returns
+    -------
+    Selection
+        With the `table` of all models, the best one `best_`, and `plot`.
+
+    Raises
+    ------
+    ValueError
+        For input that cannot be fitted or settings that are not known, before any work. A model that collapses is no
+        error: its row says why it has no values.
+    TypeError
+        For a setting that `GaussianMixture` does not have.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If the best model did not reach `tol` within `max_iter` iterations.
+
+    Notes
+    -----
+    The cost is that of ``len(n_components) * len(covariance_types) * n_init * (1 + cv)`` fits. All models see the same
+    seed, so that structures of one size start from the same partitions, as in mclust.
+
+    Examples
+    --------
+    >>> import gmm
+    >>> faithful = gmm.datasets.load_old_faithful()
+    >>> found = gmm.select(faithful.X, range(1, 5), random_state=0)
+    >>> found.best_row_["n_components"], found.best_row_["covariance_type"], round(found.best_row_["bic"], 1)
+    (3, 'tied', 2314.3)
+    """
+    sizes = _sizes(n_components)
+    types = _types(covariance_types)
+    if criterion not in CRITERIA:
+        raise ValueError(f"criterion must be one of {', '.join(map(repr, CRITERIA))}; got {criterion!r}")
+    n_jobs = _n_jobs(n_jobs)
+    for name in NOT_SETTINGS:
+        if name in settings:
+            raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
+    data = check_samples(GaussianMixture(), X, reset=True, min_samples=2)
+    folds = _n_folds(cv, criterion, data.shape[0])
+    seed = _seed(random_state)
+    settings = {"n_threads": max(1, engine.default_n_threads() // n_jobs)} | settings
+    settings |= {"tol": tol, "max_iter": max_iter, "n_init": n_init, "on_collapse": on_collapse, "random_state": seed}
+    models = [GaussianMixture(size, covariance_type=kind, **settings) for kind in types for size in sizes]
+    for model in models:
+        model._validate_params()
+    smallest = data.shape[0] - -(-data.shape[0] // folds) if folds else data.shape[0]
+    if max(sizes) > smallest:
+        what = f"a fit of the cross-validation has {smallest}" if folds else f"X has {smallest}"
+        raise ValueError(f"n_components must not exceed the number of samples; {max(sizes)} was asked for, {what}")
+
+    parts = _folds(data.shape[0], folds, seed) if folds else []
+    with warnings.catch_warnings():
+        # Every fit's convergence and collapse is in the table; of the best one we warn below.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        outcomes = _run([(model, X, data, parts) for model in models], n_jobs, _Progress(verbose, len(models)))
+    rows = [outcome.row for outcome in outcomes]
+    if not folds:
+        for row in rows:
+            del row["cv"]
+    found = Selection(Table(rows), [outcome.model for outcome in outcomes], criterion, seed, sizes, types)
+    if not np.isnan(found.table[criterion]).all() and not found.best_row_["converged"]:
+        warn(
+            f"The best model by {criterion} did not converge within max_iter={max_iter} iterations; the order of the "
+            "models may change with more.",
+            ConvergenceWarning,
+        )
+    return found
+
+
+# ------------------------------------------------------------------------------------- input
+
+
+def _sizes(n_components):
+    sizes = (n_components,) if isinstance(n_components, Integral) else n_components
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(f"n_components must be an integer or a sequence of integers; got {n_components!r}")
+    sizes = tuple(sizes)
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, Integral):
+            raise TypeError(f"n_components must hold integers; got {size!r}")
+        if size < 1:
+            raise ValueError(f"n_components must be >= 1; got {size}")
+    _check_distinct(sizes, "n_components")
+    return tuple(int(size) for size in sizes)
+
+
+def _types(covariance_types):
+    types = (covariance_types,) if isinstance(covariance_types, str) else covariance_types
+    if not isinstance(types, Iterable):
+        raise TypeError(f"covariance_types must be a string or a sequence of strings; got {covariance_types!r}")
+    types = tuple(types)
+    for kind in types:
+        if kind not in COVARIANCE_TYPES:
+            raise ValueError(f"covariance_types must be among {', '.join(map(repr, COVARIANCE_TYPES))}; got {kind!r}")
+    _check_distinct(types, "covariance_types")
+    return types
+
+
+def _check_distinct(values, name):
+    if not values:
+        raise ValueError(f"{name} must not be empty")
+    if len(set(values)) < len(values):
+        raise ValueError(f"{name} must be distinct; got {values}")
+
+
+def _n_jobs(n_jobs):
+    if n_jobs is None or (n_jobs == -1 and isinstance(n_jobs, Integral)):
+        return engine.default_n_threads()
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+        raise TypeError(f"n_jobs must be an integer or None; got {n_jobs!r}")
+    if n_jobs < 1:
+        raise ValueError(f"n_jobs must be >= 1, -1 or None; got {n_jobs}")
+    return int(n_jobs)
+
+
+def _n_folds(cv, criterion, n_samples):
+    if cv is None:
+        if criterion != "cv":
+            return 0
+        cv = min(FOLDS, n_samples)
+    if isinstance(cv, bool) or not isinstance(cv, Integral):
+        raise TypeError(f"cv must be an integer or None; got {cv!r}")
+    if not 2 <= cv <= n_samples:
+        raise ValueError(f"cv must be between 2 and the number of samples, {n_samples}; got {cv}")
+    return int(cv)
+
+
+def _seed(random_state):
+    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
+        random_generator(random_state)  # refuses what is no seed
+        return int(random_state)
+    rng = random_generator(random_state)
+    draw = rng.randint if isinstance(rng, np.random.RandomState) else rng.integers
+    return int(draw(2**31 - 1))
+
+
+# ------------------------------------------------------------------------------------- work
+
+
+class _Outcome(NamedTuple):
+    row: dict
+    model: GaussianMixture | None
+
+
+def _folds(n_samples, n_folds, seed):
+    """Row numbers of each fold: a random partition whose parts differ in size by one at most."""
+    shuffled = np.random.default_rng(seed).permutation(n_samples)
+    return [np.sort(part) for part in np.array_split(shuffled, n_folds)]
+
+
+def _run(tasks, n_jobs, progress):
+    outcomes = [None] * len(tasks)
+    try:
+        if n_jobs == 1 or len(tasks) == 1:
+            for number, task in enumerate(tasks):
+                outcomes[number] = _one(*task)
+                progress.step()
+            return outcomes
+        pool = ThreadPoolExecutor(min(n_jobs, len(tasks)))
+        try:
+            futures = {pool.submit(_one, *task): number for number, task in enumerate(tasks)}
+            for future in as_completed(futures):
+                outcomes[futures[future]] = future.result()
+                progress.step()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return outcomes
+    finally:
+        progress.close()
+
+
+def _one(model, X, data, folds):
+    """Fit one model of the grid, to all samples and without each fold."""
+    row = {
+        "n_components": model.n_components,
+        "covariance_type": model.covariance_type,
+        "n_parameters": _n_parameters(model, data.shape[1]),
+        **dict.fromkeys(("log_likelihood", "aic", "bic", "icl", "cv"), np.nan),
+        "converged": False,
+        "n_iter": 0,
+        "status": "collapsed",
+        "reason": "",
+    }
+    reason = _fit(model, X, data)
+    if reason:
+        return _Outcome(row | {"reason": reason}, None)
+    log_likelihood, entropy = _likelihood_and_entropy(data, model._parameters(), model.n_threads)
+    p = model._n_parameters()
+    bic = -2.0 * log_likelihood + p * np.log(data.shape[0])
+    held_out, reason = _cross_validate(model, data, folds)
+    row |= {
+        "log_likelihood": log_likelihood,
+        "aic": -2.0 * log_likelihood + 2.0 * p,
+        "bic": float(bic),
+        "icl": float(bic + 2.0 * entropy),
+        "cv": held_out,
+        "converged": model.converged_,
+        "n_iter": model.n_iter_,
+        "status": "ok",
+        "reason": reason,
+    }
+    return _Outcome(row, model)
+
+
+def _n_parameters(model, n_features):
+    """Free parameters of a model that need not be fitted."""
+    shape = GaussianMixture(covariance_type=model.covariance_type)
+    shape.means_ = np.empty((model.n_components, n_features))
+    return shape._n_parameters()
+
+
+def _fit(model, X, data):
+    """Fit `model` and return why it cannot be used, or ''."""
+    try:
+        model.fit(X)
+    except CollapsedComponentError as error:
+        return str(error)
+    parameters = model._parameters()
+    narrow = on_regularisation_alone(parameters, model.reg_covar)
+    if narrow:
+        return regularisation_message(data, parameters, narrow, model.reg_covar, n_threads=model.n_threads)
+    return ""
+
+
+def _likelihood_and_entropy(data, parameters, n_threads):
+    log_likelihood = engine.log_likelihood(data, parameters, n_threads=n_threads)
+    entropy = 0.0
+    for low in range(0, data.shape[0], BLOCK):
+        resp = engine.predict_proba(data[low : low + BLOCK], parameters, n_threads=n_threads)
+        entropy += float(entr(resp).sum())
+    return log_likelihood, entropy
+
+
+def _cross_validate(model, data, folds):
+    """Mean held-out log-likelihood per sample, and why there is none."""
+    if not folds:
+        return np.nan, ""
+    total = 0.0
+    for number, held_out in enumerate(folds):
+        kept = np.delete(data, held_out, axis=0)
+        partial = GaussianMixture(**model.get_params())
+        reason = _fit(partial, kept, kept)
+        if reason:
+            return np.nan, f"without fold {number}: {reason}"
+        total += partial.score_samples(data[held_out]).sum()
+    return float(total / data.shape[0]), ""
+
+
+class _Progress:
+    """A tqdm bar, a counter on standard error, or nothing."""
+
+    def __init__(self, verbose, total):
+        self.done, self.total, self.bar = 0, total, None
+        self.counter = bool(verbose)
+        if verbose:
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                return
+            self.bar = tqdm(total=total, desc="select", unit="model")
+
+    def step(self):
+        self.done += 1
+        if self.bar is not None:
+            self.bar.update()
+        elif self.counter:
+            print(f"\rselect: {self.done} of {self.total} models", end="", file=sys.stderr, flush=True)
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()
+        elif self.counter:
+            print(file=sys.stderr)
