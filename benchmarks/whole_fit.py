@@ -97,7 +97,8 @@ def main():
             fits = f"{n_seeds - len(gaps)} of {n_seeds} the same"
             fits += f", others {min(gaps):+.1e} to {max(gaps):+.1e}" if gaps else ""
             print(
-                f"{n:7d} {d:3d} {n_components:3d} {structure:10} {1e3 * one:8.2f} {1e3 * other:8.2f} {other / one:6.1f}   "
+                f"{n:7d} {d:3d} {n_components:3d} {structure:10} "
+                f"{1e3 * one:8.2f} {1e3 * other:8.2f} {other / one:6.1f}   "
                 f"{1e3 * two:9.2f} {one / two:5.2f}   {counts:>10}   {fits}",
                 flush=True,
             )

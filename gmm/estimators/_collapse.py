@@ -81,7 +81,7 @@ def samples_of(X, parameters, component, n_threads=None):
     largest = resp.max()
     if not largest > 0.0:
         return np.empty(0, dtype=np.intp)
-    return np.flatnonzero(resp > 0.5 * min(1.0, largest))
+    return np.flatnonzero(resp > (0.5 if largest > 0.5 else 0.5 * largest))
 
 
 def describe(X, samples, numbers=None):

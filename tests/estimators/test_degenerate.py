@@ -8,8 +8,9 @@ import pytest
 from estimator_helpers import start_for
 from sklearn.exceptions import ConvergenceWarning
 
-from gmm import GaussianMixture
+from gmm import GaussianMixture, engine
 from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning
+from gmm.estimators._collapse import BLOCK, samples_of
 
 INITS = ("kmeans", "k-means++", "random", "random_from_data")
 SKLEARN_WORDS = (
@@ -51,6 +52,19 @@ def test_the_error_names_component_iteration_and_samples(covariance_type):
     assert "its 3 samples [60, 61, 62] are identical" in message
     assert "reg_covar is 0 now" in message
     assert "on_collapse='restart'" in message
+
+
+def test_the_samples_of_a_component_are_those_it_has_most_of():
+    # More samples than are looked at in one go, and a component that has no majority anywhere.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3 * BLOCK + 5, 1)) * 3.0
+    means, covariances = [[-1.0], [1.0], [0.5]], [[[1.0]], [[2.0]], [[0.5]]]
+    parameters = GaussianMixture.from_parameters([0.5, 0.48, 0.02], means, covariances)._parameters()
+    resp = engine.predict_proba(X, parameters)
+    for k in (0, 1):
+        np.testing.assert_array_equal(samples_of(X, parameters, k), np.flatnonzero(resp[:, k] > 0.5))
+    assert resp[:, 2].max() < 0.5
+    np.testing.assert_array_equal(samples_of(X, parameters, 2), np.flatnonzero(resp[:, 2] > resp[:, 2].max() / 2))
 
 
 def test_a_collapse_on_the_way_is_told_with_its_iteration():
