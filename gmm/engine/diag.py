@@ -13,6 +13,7 @@ from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, w
 from gmm.engine.small_algebra import EPS, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, RUNNING
+from gmm.engine.tiles import moments_of_4_features
 
 
 @block
@@ -28,22 +29,22 @@ def log_joint_block(x, padded, coefficients, centres, factors, log_joint):
 
 
 @block
-def moments_block(x, padded, r, k, centre, first, second):
-    """Add Σ_b r_kb (x_b - μ) to `first` and Σ_b r_kb (x_b - μ)² to `second`."""
-    for j in range(x.shape[0]):
-        s1 = wide(0.0)
-        s2 = wide(0.0)
-        for b in range(0, padded, WIDE):
-            z = sub(load_wide(x, j, b), wide(centre[j]))
-            u = mul(load_wide(r, k, b), z)
-            s1 = add(s1, u)
-            s2 = fma(u, z, s2)
-        first[j] += total(s1)
-        second[j] += total(s2)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The pass over the data, the M-step and the loop
+def moments_block(x, padded, r, centres, first, second):
+    """Add Σ_b r_kb (x_b - μ_k) to first[k] and Σ_b r_kb (x_b - μ_k)² to second[k]; four features at a time share r."""
+    d = x.shape[0]
+    for k in range(centres.shape[0]):
+        for j in range(0, d - 3, 4):
+            moments_of_4_features(x, r, k, centres, j, padded, first[k], second[k])
+        for j in range(d // 4 * 4, d):
+            s1 = wide(0.0)
+            s2 = wide(0.0)
+            for b in range(0, padded, WIDE):
+                z = sub(load_wide(x, j, b), wide(centres[k, j]))
+                u = mul(load_wide(r, k, b), z)
+                s1 = add(s1, u)
+                s2 = fma(u, z, s2)
+            first[k, j] += total(s1)
+            second[k, j] += total(s2)
 
 
 @block
@@ -120,7 +121,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
                 for k in range(n_components):
                     counts[slot, k] += row_total(r, k, padded)
-                    moments_block(x, padded, r, k, centres[k], first[slot, k], second[slot, k])
+                moments_block(x, padded, r, centres, first[slot], second[slot])
             for p in range(sum_values.size):
                 sum_values[p] += slot_values[p]
         if not looping:

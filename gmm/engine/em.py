@@ -219,7 +219,7 @@ def fit_em(
     if not isinstance(parameters, Parameters):
         parameters = make_parameters(parameters, means, covariances, covariance_type)
     state = _State(parameters)
-    samples = Samples(X, state.shift, state.scale)
+    samples = Samples(X, state.shift, state.scale, tiled=state.covariance_type == "full")
     if samples.n_features != parameters.n_features:
         raise ValueError(f"X has {samples.n_features} features, but the parameters have {parameters.n_features}.")
     weights = as_sample_weight(sample_weight, samples.n_samples)

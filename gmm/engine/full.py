@@ -29,14 +29,12 @@ from gmm.engine.tiles import (
     squares_of_1_row,
     squares_of_2_rows,
     squares_of_4_rows,
+    strip_1,
+    strip_2,
+    strip_4,
     tile_1_by_1,
     tile_2_by_4,
     tile_4_by_4,
-    triangle_2,
-    triangle_4,
-    weighted_1_row,
-    weighted_2_rows,
-    weighted_4_rows,
 )
 
 
@@ -78,49 +76,44 @@ def log_joint_block(x, padded, coefficients, centres, factors, log_joint, z):
             store(log_joint, k, b, fma(wide(-0.5), q, wide(coefficients[k])))
 
 
-@block
+@inlined
 def tiled_moments(x, padded, r, k, centres, z, u, first, second):
-    """`moments_block` for d > 4."""
+    """`moments_block` of one component for d > 4."""
     d = x.shape[0]
     for i in range(0, d - 3, 4):
-        weighted_4_rows(x, r, k, centres, i, padded, z, u, first)
+        strip_4(x, r, k, centres, i, padded, z, u, first, second)
         for j in range(0, i, 4):
             tile_4_by_4(u, z, i, j, padded, second)
-        triangle_4(u, z, i, i, padded, second)
     i = d // 4 * 4
     if d & 2:
-        weighted_2_rows(x, r, k, centres, i, padded, z, u, first)
+        strip_2(x, r, k, centres, i, padded, z, u, first, second)
         for j in range(0, i, 4):
             tile_2_by_4(u, z, i, j, padded, second)
-        triangle_2(u, z, i, i, padded, second)
         i += 2
     if d & 1:
-        weighted_1_row(x, r, k, centres, i, padded, z, u, first)
-        for j in range(d):
+        strip_1(x, r, k, centres, i, padded, z, u, first, second)
+        for j in range(i):
             tile_1_by_1(u, z, i, j, padded, second)
 
 
 @block
-def moments_block(x, padded, r, k, centres, z, u, first, second):
-    """Add Σ_b r_kb (x_b - μ_k) to `first` and the lower triangle of Σ_b r_kb (x_b - μ_k)(x_b - μ_k)ᵀ to `second`.
+def moments_block(x, padded, r, centres, z, u, first, second):
+    """Add Σ_b r_kb (x_b - μ_k) to first[k] and the lower triangle of Σ_b r_kb (x_b - μ_k)(x_b - μ_k)ᵀ to second[k].
 
     z (d, padded) and u (4, padded) are workspaces.
     """
     d = x.shape[0]
-    if d == 1:
-        small_moments_1(x, padded, r, k, centres, first, second)
-    elif d == 2:
-        small_moments_2(x, padded, r, k, centres, first, second)
-    elif d == 3:
-        small_moments_3(x, padded, r, k, centres, first, second)
-    elif d == 4:
-        small_moments_4(x, padded, r, k, centres, first, second)
-    else:
-        tiled_moments(x, padded, r, k, centres, z, u, first, second)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The pass over the data, the M-step and the loop
+    for k in range(centres.shape[0]):
+        if d == 1:
+            small_moments_1(x, padded, r, k, centres, first[k], second[k])
+        elif d == 2:
+            small_moments_2(x, padded, r, k, centres, first[k], second[k])
+        elif d == 3:
+            small_moments_3(x, padded, r, k, centres, first[k], second[k])
+        elif d == 4:
+            small_moments_4(x, padded, r, k, centres, first[k], second[k])
+        else:
+            tiled_moments(x, padded, r, k, centres, z, u, first[k], second[k])
 
 
 @block
@@ -198,7 +191,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
                 for k in range(n_components):
                     counts[slot, k] += row_total(r, k, padded)
-                    moments_block(x, padded, r, k, centres, z, u, first[slot, k], second[slot, k])
+                moments_block(x, padded, r, centres, z, u, first[slot], second[slot])
             for p in range(sum_values.size):
                 sum_values[p] += slot_values[p]
         if not looping:

@@ -210,7 +210,7 @@ def one_pass(
     their own centres would cancel.
     """
     check_structure(covariance_type)
-    samples = Samples(X)
+    samples = Samples(X, tiled=covariance_type == "full")
     weights = as_sample_weight(sample_weight, samples.n_samples)
     n_threads = threads.resolve_n_threads(n_threads)
     centres = check_centres(samples, centres)

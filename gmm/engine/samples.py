@@ -22,7 +22,7 @@ class _Borrowed:
 class Samples:
     """X (n, d) as the kernels see it, with the shift and scale they apply: (x - shift) * scale."""
 
-    def __init__(self, X, shift=None, scale=1.0):
+    def __init__(self, X, shift=None, scale=1.0, tiled=False):
         X = np.asarray(X)
         if X.ndim != 2:
             raise ValueError(f"X must have two dimensions, got shape {X.shape}.")
@@ -40,8 +40,8 @@ class Samples:
         self.n_samples, self.n_features = X.shape
         self.shift = np.zeros(self.n_features) if shift is None else shift
         self.scale = scale
-        self.length = block_length(self.n_samples, self.n_features)
-        self.chunk = chunk_length(self.n_samples, self.n_features)
+        self.length = block_length(self.n_samples, self.n_features, tiled)
+        self.chunk = chunk_length(self.n_samples, self.length)
 
     @property
     def layout(self):

@@ -13,6 +13,7 @@ from gmm.engine.simd import WIDE, fma, load_wide, mul, store, sub, total, wide
 from gmm.engine.small_algebra import EPS, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, RUNNING
+from gmm.engine.tiles import sums_of_8_features
 
 
 @block
@@ -57,25 +58,28 @@ def log_joint_block(padded, coefficients, factors, distances, log_joint):
 
 
 @block
-def first_moments_block(x, padded, r, k, centre, first):
-    """Add Σ_b r_kb (x_b - μ) to `first`, two features at a time, so that a responsibility is loaded once for both."""
+def first_moments_block(x, padded, r, centres, first):
+    """Add Σ_b r_kb (x_b - μ_k) to first[k]; eight features at a time share r and keep the processor's units busy."""
     d = x.shape[0]
-    j = 0
-    while j + 2 <= d:
-        s0 = wide(0.0)
-        s1 = wide(0.0)
-        for b in range(0, padded, WIDE):
-            weight = load_wide(r, k, b)
-            s0 = fma(weight, sub(load_wide(x, j, b), wide(centre[j])), s0)
-            s1 = fma(weight, sub(load_wide(x, j + 1, b), wide(centre[j + 1])), s1)
-        first[j] += total(s0)
-        first[j + 1] += total(s1)
-        j += 2
-    if j < d:
-        s0 = wide(0.0)
-        for b in range(0, padded, WIDE):
-            s0 = fma(load_wide(r, k, b), sub(load_wide(x, j, b), wide(centre[j])), s0)
-        first[j] += total(s0)
+    for k in range(centres.shape[0]):
+        for j in range(0, d - 7, 8):
+            sums_of_8_features(x, r, k, centres, j, padded, first[k], first[k])
+        j = d // 8 * 8
+        while j + 2 <= d:
+            s0 = wide(0.0)
+            s1 = wide(0.0)
+            for b in range(0, padded, WIDE):
+                weight = load_wide(r, k, b)
+                s0 = fma(weight, sub(load_wide(x, j, b), wide(centres[k, j])), s0)
+                s1 = fma(weight, sub(load_wide(x, j + 1, b), wide(centres[k, j + 1])), s1)
+            first[k, j] += total(s0)
+            first[k, j + 1] += total(s1)
+            j += 2
+        if j < d:
+            s0 = wide(0.0)
+            for b in range(0, padded, WIDE):
+                s0 = fma(load_wide(r, k, b), sub(load_wide(x, j, b), wide(centres[k, j])), s0)
+            first[k, j] += total(s0)
 
 
 @block
@@ -168,7 +172,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 for k in range(n_components):
                     counts[slot, k] += row_total(r, k, padded)
                     second[slot, k] += row_product(r, distances, k, padded)
-                    first_moments_block(x, padded, r, k, centres[k], first[slot, k])
+                first_moments_block(x, padded, r, centres, first[slot])
             for p in range(sum_values.size):
                 sum_values[p] += slot_values[p]
         if not looping:

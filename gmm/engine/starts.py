@@ -24,7 +24,7 @@ def statistics(X, parameters, sample_weight=None, n_threads=None):
 def _from_given(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads):
     """The M-step in two passes: means first, then moments about them, so that no scatter cancels."""
     check_structure(covariance_type)
-    samples = Samples(X)
+    samples = Samples(X, tiled=covariance_type == "full")
     weights = as_sample_weight(sample_weight, samples.n_samples)
     d = samples.n_features
     options = {

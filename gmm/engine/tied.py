@@ -185,7 +185,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
     u, scratch = work[3 * d : 3 * d + 4], work[3 * d + 4 : 3 * d + 6]
     r = work[3 * d + 6 : 3 * d + 6 + n_components]
     distances = work[3 * d + 6 + n_components : 3 * d + 6 + 2 * n_components]
-    ignored, origin = np.empty(d), reference.reshape(1, d)
+    ignored, origin = np.empty((1, d)), reference.reshape(1, d)
     for iteration in range(max(1, history.size)):
         if looping:
             whiten_centres(old[1], reference, factor, centres)
@@ -214,13 +214,13 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
                 for k in range(n_components):
                     counts[slot, k] += row_total(r, k, padded)
-                    first_moments_block(y, padded, r, k, centres[k], first[slot, k])
+                first_moments_block(y, padded, r, centres, first[slot])
                 if with_scatter:
                     for b in range(padded):
                         scratch[0, b] = 0.0
                         for k in range(n_components):
                             scratch[0, b] += r[k, b]
-                    full.moments_block(x, padded, scratch, 0, origin, z, u, ignored, scatter[slot])
+                    full.moments_block(x, padded, scratch, origin, z, u, ignored, scatter[slot : slot + 1])
             for p in range(sum_values.size):
                 sum_values[p] += slot_values[p]
         if not looping:

@@ -6,8 +6,12 @@ statements a tile is dozens of near-identical lines that take Numba long to comp
 
 ``squares_of_rows(W, z, i, q)``       q + Σ_{a<rows} (Σ_{j<=i+a} W[i+a, j] z[j])² for one strip z (d, WIDE)
 ``rows_of_product(W, z, i, y, b)``    y[i+a, b:b+WIDE] = Σ_{j<=i+a} W[i+a, j] z[j]
-``weighted_rows(x, r, k, μ, i, padded, z, u, first)``  z[i+a] = x[i+a] - μ[k, i+a], u[a] = r[k] z[i+a], first[i+a] += Σ_b u[a, b]
-``tile(u, z, i, j, padded, second)``  second[i+a, j+c] += Σ_b u[a, b] z[j+c, b]
+``strip(x, r, k, μ, i, padded, z, u, first, second)``  rows i, i+1, … of one component's moments as far as they lie on the
+    diagonal: z[i+a] = x[i+a] - μ[k, i+a], u[a] = r[k] z[i+a], first[i+a] += Σ_b u[a, b],
+    second[i+a, i+c] += Σ_b u[a, b] z[i+c, b] for c <= a
+``tile(u, z, i, j, padded, second)``  second[i+a, j+c] += Σ_b u[a, b] z[j+c, b]: the rest of such a row, after `strip`
+``sums(x, r, k, μ, i, padded, first, second)``  first[i+a] += Σ_b r[k, b] z, z = x[i+a, b] - μ[k, i+a]; `moments` also adds
+    Σ_b r[k, b] z² to second[i+a]
 
 The number of rows (and columns) is part of each function's name below.
 """
@@ -227,41 +231,83 @@ def _rows_of_product(rows):
     return rows_of_product
 
 
-def _weighted_rows(rows):
+def _strip(rows):
     @intrinsic
-    def weighted_rows(typing_context, x, r, k, centres, i, padded, z, u, first):
+    def strip(typing_context, x, r, k, centres, i, padded, z, u, first, second):
         def codegen(context, builder, signature, args):
-            x, r, k, centres, i, padded, z, u, first = _views(context, builder, signature, args)
+            x, r, k, centres, i, padded, z, u, first, second = _views(context, builder, signature, args)
             write = _Writer(builder, NARROW)
-            centre = [write.spread(centres, k, write.plus(i, a)) for a in range(rows)]
+            numbers = [write.plus(i, a) for a in range(rows)]
+            centre = [write.spread(centres, k, row) for row in numbers]
+            cells = [(a, c) for a in range(rows) for c in range(a + 1)]
 
             def body(b, sums):
                 weight = write.load(r, k, b)
-                results = []
-                for a, s in enumerate(sums):
-                    difference = builder.fsub(write.load(x, write.plus(i, a), b), centre[a])
-                    write.store(difference, z, write.plus(i, a), b)
-                    v = builder.fmul(weight, difference)
-                    write.store(v, u, write.number(a), b)
-                    results.append(builder.fadd(s, v))
-                return results
+                differences = [
+                    builder.fsub(write.load(x, row, b), mean) for row, mean in zip(numbers, centre, strict=True)
+                ]
+                weighted = [builder.fmul(weight, difference) for difference in differences]
+                for a in range(rows):
+                    write.store(differences[a], z, numbers[a], b)
+                    write.store(weighted[a], u, write.number(a), b)
+                return [builder.fadd(s, v) for s, v in zip(sums[:rows], weighted, strict=True)] + [
+                    write.multiply_add(weighted[a], differences[c], s)
+                    for (a, c), s in zip(cells, sums[rows:], strict=True)
+                ]
 
-            totals = write.totals(write.loop(padded, NARROW, [write.zero] * rows, body))
-            write.add_lanes(builder.gep(first.data, [i]), totals, 0, rows)
+            sums = write.loop(padded, NARROW, [write.zero] * (rows + len(cells)), body)
+            triangle = dict(zip(cells, sums[rows:], strict=True))
+            # Zeros above the diagonal: whole rows of `second` are then added at a time.
+            square = [triangle.get((a, c), write.zero) for a in range(rows) for c in range(rows)]
+            totals = write.totals(square + sums[:rows])
+            for a in range(rows):
+                write.add_lanes(write.element(second, numbers[a], i), totals, a * rows, rows)
+            write.add_lanes(builder.gep(first.data, [i]), totals, rows * rows, rows)
             return context.get_dummy_value()
 
-        return types.void(x, r, types.intp, centres, types.intp, types.intp, z, u, first), codegen
+        return types.void(x, r, types.intp, centres, types.intp, types.intp, z, u, first, second), codegen
 
-    return weighted_rows
+    return strip
 
 
-def _tile(rows, columns, triangle=False):
+def _weighted_sums(rows, squares):
+    @intrinsic
+    def weighted_sums(typing_context, x, r, k, centres, i, padded, first, second):
+        def codegen(context, builder, signature, args):
+            x, r, k, centres, i, padded, first, second = _views(context, builder, signature, args)
+            write = _Writer(builder, NARROW)
+            numbers = [write.plus(i, a) for a in range(rows)]
+            centre = [write.spread(centres, k, row) for row in numbers]
+
+            def body(b, sums):
+                weight = write.load(r, k, b)
+                z = [builder.fsub(write.load(x, row, b), mean) for row, mean in zip(numbers, centre, strict=True)]
+                if not squares:
+                    return [write.multiply_add(weight, value, s) for value, s in zip(z, sums, strict=True)]
+                u = [builder.fmul(weight, value) for value in z]
+                return [builder.fadd(s, v) for s, v in zip(sums[:rows], u, strict=True)] + [
+                    write.multiply_add(v, value, s) for v, value, s in zip(u, z, sums[rows:], strict=True)
+                ]
+
+            n_sums = 2 * rows if squares else rows
+            totals = write.totals(write.loop(padded, NARROW, [write.zero] * n_sums, body))
+            write.add_lanes(builder.gep(first.data, [i]), totals, 0, rows)
+            if squares:
+                write.add_lanes(builder.gep(second.data, [i]), totals, rows, rows)
+            return context.get_dummy_value()
+
+        return types.void(x, r, types.intp, centres, types.intp, types.intp, first, second), codegen
+
+    return weighted_sums
+
+
+def _tile(rows, columns):
     @intrinsic
     def tile(typing_context, u, z, i, j, padded, second):
         def codegen(context, builder, signature, args):
             u, z, i, j, padded, second = _views(context, builder, signature, args)
             write = _Writer(builder, NARROW)
-            cells = [(a, c) for c in range(columns) for a in range(c if triangle else 0, rows)]
+            cells = [(a, c) for c in range(columns) for a in range(rows)]
 
             def body(b, sums):
                 left = [write.load(u, write.number(a), b) for a in range(rows)]
@@ -269,8 +315,8 @@ def _tile(rows, columns, triangle=False):
                 return [write.multiply_add(left[a], right[c], s) for (a, c), s in zip(cells, sums, strict=True)]
 
             sums = dict(zip(cells, write.loop(padded, NARROW, [write.zero] * len(cells), body), strict=True))
-            # Row by row, zeros above a triangle: whole rows of `second` are then added at a time.
-            totals = write.totals([sums.get((a, c), write.zero) for a in range(rows) for c in range(columns)])
+            # Row by row: whole rows of `second` are then added at a time.
+            totals = write.totals([sums[a, c] for a in range(rows) for c in range(columns)])
             for a in range(rows):
                 write.add_lanes(write.element(second, write.plus(i, a), j), totals, a * columns, columns)
             return context.get_dummy_value()
@@ -356,6 +402,7 @@ small_squares_1, small_squares_2, small_squares_3, small_squares_4 = map(_small_
 small_moments_1, small_moments_2, small_moments_3, small_moments_4 = map(_small_moments, (1, 2, 3, 4))
 squares_of_4_rows, squares_of_2_rows, squares_of_1_row = map(_squares_of_rows, (4, 2, 1))
 product_of_4_rows, product_of_2_rows, product_of_1_row = map(_rows_of_product, (4, 2, 1))
-weighted_4_rows, weighted_2_rows, weighted_1_row = map(_weighted_rows, (4, 2, 1))
+strip_4, strip_2, strip_1 = map(_strip, (4, 2, 1))
+moments_of_4_features = _weighted_sums(4, squares=True)
+sums_of_8_features = _weighted_sums(8, squares=False)
 tile_4_by_4, tile_2_by_4, tile_1_by_1 = _tile(4, 4), _tile(2, 4), _tile(1, 1)
-triangle_4, triangle_2 = _tile(4, 4, triangle=True), _tile(2, 2, triangle=True)
