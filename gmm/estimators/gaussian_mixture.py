@@ -50,8 +50,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     n_init : int, default=1
         The number of starts; the fit with the largest log-likelihood is kept.
     init_params : {'kmeans', 'k-means++', 'random_from_data', 'random'}, default='kmeans'
-        How a start is drawn: the clusters of k-means; well-spread samples as means; random samples as means;
-        random responsibilities (this one takes n_samples × n_components numbers of memory).
+        How a start is drawn: the clusters of k-means; well-spread samples as means; random samples as means (which
+        takes one integer of memory per sample); random responsibilities (n_samples × n_components numbers).
     weights_init : array-like of shape (n_components,), default=None
     means_init : array-like of shape (n_components, n_features), default=None
     precisions_init : array-like, default=None
@@ -110,7 +110,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     Notes
     -----
     One EM iteration costs O(n K d²) for 'full', O(n d (d + K)) for 'tied' and O(n K d) for 'diag' and 'spherical';
-    beside X, the memory needed does not grow with n.
+    beside X and the start, the memory needed does not grow with n.
 
     The starts 'k-means++' and 'random_from_data' have the weights 1/K, where scikit-learn's sum to K/n; the
     responsibilities are the same. With ``reg_covar=0`` they take a covariance from the data, where scikit-learn stops.
