@@ -94,7 +94,9 @@ def _problem(rng, n, d, offset=0.0, scale=1.0):
 def _terms(X, mean, covariance):
     """Constant, log-determinant and squared distances."""
     L = np.linalg.cholesky(covariance)
-    Y = np.linalg.solve(L, (X - mean).T)
+    Y = np.zeros_like((X - mean).T)
+    for j, b in enumerate((X - mean).T):
+        Y[j] = (b - L[j, :j] @ Y[:j]) / L[j, j]
     return len(mean) * math.log(2 * math.pi), 2 * np.log(np.diag(L)).sum(), (Y**2).sum(axis=0)
 
 
