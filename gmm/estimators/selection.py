@@ -33,6 +33,7 @@ LABELS = {
     "cv": "held-out log-likelihood\nper sample (larger is better)",
 }
 FOLDS = 5
+FLAT = 2.0  # a variance below this many reg_covar is made of reg_covar
 BLOCK = 65536  # samples whose responsibilities are held at one time
 # Set by the grid, or of a shape that depends on the number of components.
 NOT_SETTINGS = ("weights_init", "means_init", "precisions_init", "warm_start")
@@ -548,7 +549,31 @@ def _fit(model, X, data):
     narrow = on_regularisation_alone(parameters, model.reg_covar)
     if narrow:
         return regularisation_message(data, parameters, narrow, model.reg_covar, n_threads=model.n_threads)
+    flat = _flat(parameters, model.reg_covar, data)
+    if flat is not None:
+        who = "The tied covariance" if model.covariance_type == "tied" else f"Component {flat}"
+        return (
+            f"{who} is flat: in one direction its variance is reg_covar={model.reg_covar:g} and little else, so that "
+            "the likelihood depends on reg_covar. Try fewer components, other starts or a larger reg_covar."
+        )
     return ""
+
+
+def _flat(parameters, reg_covar, data):
+    """Index of a component with a variance of mostly reg_covar where the data are wide, or None."""
+    covariances, kind = parameters.covariances, parameters.covariance_type
+    if reg_covar == 0.0:
+        return None
+    if kind in ("full", "tied"):
+        smallest = np.linalg.eigvalsh(np.atleast_3d(covariances.T).T)[:, 0]
+    else:
+        smallest = covariances.reshape(len(covariances), -1).min(axis=1)
+    flat = np.flatnonzero(smallest <= FLAT * reg_covar)
+    if flat.size == 0:
+        return None
+    # Where the data are as flat (a constant feature, or one that depends on others), no component is to blame.
+    of_data = np.linalg.eigvalsh(np.atleast_2d(np.cov(data, rowvar=False, dtype=np.float64)))[0]
+    return int(flat[0]) if of_data > 10.0 * reg_covar else None
 
 
 def _likelihood_and_entropy(data, parameters, n_threads):

@@ -173,6 +173,19 @@ def test_a_component_of_reg_covar_alone_is_a_collapse():
     assert "reg_covar=1e-06 alone" in found.table[1]["reason"]
 
 
+def test_a_component_that_is_flat_in_one_direction_is_a_collapse():
+    # The petals of many setosa flowers have the same width, 0.2 cm: a flat component has a huge likelihood.
+    X = datasets.load_iris().X
+    wild = {"init_params": "random_from_data", "n_init": 20, "random_state": 0}
+    found = select(X, [2, 3], ["full"], **wild)
+    assert found.table["status"].tolist() == ["ok", "collapsed"]
+    assert "is flat: in one direction its variance is reg_covar=1e-06" in found.table[1]["reason"]
+    assert GaussianMixture(3, tol=1e-6, max_iter=1000, on_collapse="restart", **wild).fit(X).bic(X) < 450
+    # A constant feature is the fault of no component.
+    constant = np.c_[X[:, :2], np.ones(150)]
+    assert select(constant, [1, 2], random_state=0).table["status"].tolist() == ["ok"] * 8
+
+
 def test_a_grid_without_a_single_fit_is_told_on_demand():
     found = select(np.ones((20, 2)), [1, 2], ["full"], reg_covar=0.0, random_state=0)
     assert found.table["status"].tolist() == ["collapsed"] * 2
