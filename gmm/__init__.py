@@ -64,6 +64,13 @@ _HOME = {
     "EMResult": "gmm.formulas.em",
     "EMStep": "gmm.formulas.em",
     "SingularCovarianceError": "gmm.formulas.em",
+    # chapter 8
+    "random_responsibilities": "gmm.formulas.starts",
+    "one_hot": "gmm.formulas.starts",
+    "kmeans_plusplus_probabilities": "gmm.formulas.starts",
+    "kmeans_plusplus": "gmm.formulas.starts",
+    "standardise": "gmm.formulas.starts",
+    "whiten": "gmm.formulas.starts",
     # chapter 12
     "aic": "gmm.formulas.criteria",
     "bic": "gmm.formulas.criteria",
