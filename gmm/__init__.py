@@ -71,6 +71,12 @@ _HOME = {
     "kmeans_plusplus": "gmm.formulas.starts",
     "standardise": "gmm.formulas.starts",
     "whiten": "gmm.formulas.starts",
+    # chapter 10
+    "update_tied_covariance": "gmm.formulas.structures",
+    "update_diagonal_covariances": "gmm.formulas.structures",
+    "update_spherical_covariances": "gmm.formulas.structures",
+    "n_parameters": "gmm.formulas.structures",
+    "volume_shape_orientation": "gmm.formulas.structures",
     # chapter 12
     "aic": "gmm.formulas.criteria",
     "bic": "gmm.formulas.criteria",
