@@ -77,6 +77,13 @@ _HOME = {
     "update_spherical_covariances": "gmm.formulas.structures",
     "n_parameters": "gmm.formulas.structures",
     "volume_shape_orientation": "gmm.formulas.structures",
+    # chapter 11
+    "collapse_log_likelihood": "gmm.formulas.regularisation",
+    "ridge": "gmm.formulas.regularisation",
+    "condition_number": "gmm.formulas.regularisation",
+    "inverse_wishart_log_density": "gmm.formulas.regularisation",
+    "map_covariances": "gmm.formulas.regularisation",
+    "penalised_log_likelihood": "gmm.formulas.regularisation",
     # chapter 12
     "aic": "gmm.formulas.criteria",
     "bic": "gmm.formulas.criteria",
