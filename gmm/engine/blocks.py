@@ -79,13 +79,10 @@ def load_block(X, start, size, padded, shift, scale, x):
 
 
 @block
-def load_responsibilities(given, start, size, padded, sample_weight, r):
-    """r[k, b] = w_b given[start + b, k]; zero in the padding."""
+def load_responsibilities(given, start, size, padded, r):
+    """r[k, b] = given[start + b, k]; zero in the padding."""
     for k in range(r.shape[0]):
         for b in range(size):
             r[k, b] = given[start + b, k]
-        if sample_weight.size > 0:
-            for b in range(size):
-                r[k, b] *= sample_weight[start + b]
         for b in range(size, padded):
             r[k, b] = 0.0

@@ -115,7 +115,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 padded = -(-size // WIDE) * WIDE
                 load_block(X, low, size, padded, shift, scale, x)
                 if given.size:
-                    load_responsibilities(given, low, size, padded, sample_weight, r)
+                    load_responsibilities(given, low, size, padded, r)
                 else:
                     log_joint_block(x, padded, coefficients, centres, factors, r)
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)

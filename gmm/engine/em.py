@@ -87,8 +87,7 @@ class _State:
         self.coefficients[...] = coefficients_from(p.weights, self.factors, p.covariance_type, p.n_features)
         if p.covariance_type == "tied":
             self.reference = np.ascontiguousarray((centre - self.shift) * self.scale)
-            # Whether T is known, then T's lower triangle.
-            self.known = np.zeros(1 + p.covariances.size)
+            self.scatter = None  # T, once it is known
             self.far_apart = False
 
     def parameters(self):
@@ -122,7 +121,7 @@ def _compiled_bout(state, samples, weights, numbers, history, moments=None):
     slots = (*slots, slot_values)
     if state.covariance_type == "tied":
         centres = np.empty_like(state.means)
-        return kernels.run(*start, centres, state.factors, state.reference, slots, (*loop, state.known))
+        return kernels.run(*start, centres, state.factors, state.reference, slots, (*loop, state.scatter))
     return kernels.run(*start, state.means, state.factors, slots, loop)
 
 
@@ -135,11 +134,8 @@ def _one_iteration(state, samples, weights, numbers, history, n_threads):
         centres = np.empty_like(state.means)
         if tied.prepare(state.weights, state.means, state.reference, state.factors, centres) > tied.TOO_FAR:
             return 0, FAR_APART, -1
-        with_scatter = state.known[0] == 0.0
         geometry = (state.coefficients, centres, state.factors, state.reference)
-        moments = passes.raw_tied_pass(samples, *geometry, with_scatter, **options)
-        if not with_scatter:
-            moments = (*moments[:3], 0.0)
+        moments = passes.raw_tied_pass(samples, *geometry, **options)
     else:
         geometry = (state.coefficients, state.means, state.factors)
         moments = passes.raw_pass(samples, state.covariance_type, *geometry, **options)
@@ -236,6 +232,8 @@ def fit_em(
     history = [] if record_parameters else None
     previous = float(previous_log_likelihood) - state.log_unit()
     done, status, component, stopped = 0, RUNNING, -1, False
+    if state.covariance_type == "tied":
+        state.scatter = passes.total_scatter(samples, state.reference, weights)
     while done < max_iter and status in (RUNNING, FAR_APART) and not stopped:
         ahead = log_likelihoods[done : min(done + bout, max_iter)]
         arguments = (state, samples, weights, (total_weight, reg_covar, tol, previous), ahead)

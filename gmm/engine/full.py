@@ -80,27 +80,38 @@ def log_joint_block(x, padded, coefficients, centres, factors, log_joint, z):
 def tiled_moments(x, padded, r, k, centres, z, u, first, second):
     """`moments_block` of one component for d > 4."""
     d = x.shape[0]
-    for i in range(0, d - 3, 4):
-        strip_4(x, r, k, centres, i, padded, z, u, first, second)
+    # While z fits the first-level cache, rows are taken four at a time. Beyond, sixteen rows of u stay there while the rows
+    # of z come past.
+    group = 4 if d <= 40 else 16
+    for i in range(0, d - group + 1, group):
+        for a in range(0, group, 4):
+            strip_4(x, r, k, centres, i + a, padded, z, u, a, first, second)
+            for j in range(i, i + a, 4):
+                tile_4_by_4(u, a, z, i + a, j, padded, second)
         for j in range(0, i, 4):
-            tile_4_by_4(u, z, i, j, padded, second)
+            for a in range(0, group, 4):
+                tile_4_by_4(u, a, z, i + a, j, padded, second)
+    for i in range(d // group * group, d - 3, 4):
+        strip_4(x, r, k, centres, i, padded, z, u, 0, first, second)
+        for j in range(0, i, 4):
+            tile_4_by_4(u, 0, z, i, j, padded, second)
     i = d // 4 * 4
     if d & 2:
-        strip_2(x, r, k, centres, i, padded, z, u, first, second)
+        strip_2(x, r, k, centres, i, padded, z, u, 0, first, second)
         for j in range(0, i, 4):
-            tile_2_by_4(u, z, i, j, padded, second)
+            tile_2_by_4(u, 0, z, i, j, padded, second)
         i += 2
     if d & 1:
-        strip_1(x, r, k, centres, i, padded, z, u, first, second)
+        strip_1(x, r, k, centres, i, padded, z, u, 0, first, second)
         for j in range(i):
-            tile_1_by_1(u, z, i, j, padded, second)
+            tile_1_by_1(u, 0, z, i, j, padded, second)
 
 
 @block
 def moments_block(x, padded, r, centres, z, u, first, second):
     """Add Σ_b r_kb (x_b - μ_k) to first[k] and the lower triangle of Σ_b r_kb (x_b - μ_k)(x_b - μ_k)ᵀ to second[k].
 
-    z (d, padded) and u (4, padded) are workspaces.
+    z (d, padded) and u (16, padded) are workspaces.
     """
     d = x.shape[0]
     for k in range(centres.shape[0]):
@@ -150,7 +161,7 @@ def update(counts, first, second, reg_covar, old, new):
 
 def work_rows(n_features, n_components):
     """Rows of `run`'s workspace."""
-    return 2 * n_features + 6 + n_components
+    return 2 * n_features + 18 + n_components
 
 
 @entry
@@ -168,8 +179,8 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
     looping = history.size > 0
     n_components, d = centres.shape
     x, z = work[:d], work[d : 2 * d]
-    u, scratch = work[2 * d : 2 * d + 4], work[2 * d + 4 : 2 * d + 6]
-    r = work[2 * d + 6 : 2 * d + 6 + n_components]
+    u, scratch = work[2 * d : 2 * d + 16], work[2 * d + 16 : 2 * d + 18]
+    r = work[2 * d + 18 : 2 * d + 18 + n_components]
     for iteration in range(max(1, history.size)):
         if stop > start:
             for p in range(sum_values.size):
@@ -185,7 +196,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 padded = -(-size // WIDE) * WIDE
                 load_block(X, low, size, padded, shift, scale, x)
                 if given.size:
-                    load_responsibilities(given, low, size, padded, sample_weight, r)
+                    load_responsibilities(given, low, size, padded, r)
                 else:
                     log_joint_block(x, padded, coefficients, centres, factors, r, z)
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
@@ -219,8 +230,8 @@ def run_scores(X, start, stop, layout, coefficients, centres, factors, what, wor
     length, _, shift, scale = layout
     n_components, d = centres.shape
     x, z = work[:d], work[d : 2 * d]
-    scratch = work[2 * d + 4 : 2 * d + 6]
-    log_joint = work[2 * d + 6 : 2 * d + 6 + n_components]
+    scratch = work[2 * d + 16 : 2 * d + 18]
+    log_joint = work[2 * d + 18 : 2 * d + 18 + n_components]
     for low in range(start, stop, length):
         size = min(length, stop - low)
         padded = -(-size // WIDE) * WIDE

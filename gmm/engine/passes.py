@@ -60,7 +60,8 @@ def run_chunks(
     """Run a structure's `run` (or k-means' `run_pass`) over all chunks and add their slots in order.
 
     `arguments` stand between the workspace and the slots in the kernel's signature; `shapes` are those of one slot's arrays;
-    ``given(low, high)`` makes responsibilities (high - low, n_columns) where they are not to be computed.
+    ``given(low, high)`` makes responsibilities (high - low, n_columns) where they are not to be computed
+    (a fresh array: it is multiplied by the weights).
     `tail` ends the kernel's arguments. Chunks run in waves, as many at a time as there are slots. Returns the list of sums.
     """
     n_chunks = -(-samples.n_samples // samples.chunk)
@@ -83,6 +84,8 @@ def run_chunks(
             mine = (*(slot[low_slot:high_slot] for slot in slots), no_values)
             for rows, row, low, high in samples.slabs(start, stop, given, n_columns):
                 table = NO_TABLE if given is None else given(low, high)
+                if given is not None and sample_weight.size:
+                    table *= sample_weight[low:high, None]
                 weights = sample_weight if rows is samples.X else sample_weight[low:high]
                 kernel(rows, weights, table, row, row + high - low, samples.layout, room, *arguments, mine, *tail)
 
@@ -143,27 +146,41 @@ def raw_pass(
     return log_likelihood[0], counts, first, second
 
 
-def raw_tied_pass(
-    samples, coefficients, centres, factor, reference, with_scatter, *,
-    sample_weight=NO_WEIGHTS, given=None, n_threads=1,
-):  # fmt: skip
-    """(log_likelihood, counts, first, scatter); centres and first are whitened, scatter is T's lower triangle or empty."""
+def raw_tied_pass(samples, coefficients, centres, factor, reference, *, sample_weight=NO_WEIGHTS, n_threads=1):
+    """(log_likelihood, counts, first); centres and first are whitened, and relative to `reference`."""
     n_components, d = centres.shape
-    cost = pass_cost("tied", samples.n_samples, d, n_components) * (2 if with_scatter else 1)
-    log_likelihood, counts, first, scatter = run_chunks(
+    log_likelihood, counts, first = run_chunks(
         samples,
         KERNELS["tied"].run,
         KERNELS["tied"].work_rows(d, n_components),
         (coefficients, centres, factor, reference),
-        [(1,), (n_components,), (n_components, d), (d if with_scatter else 0, d)],
-        cost,
+        [(1,), (n_components,), (n_components, d)],
+        pass_cost("tied", samples.n_samples, d, n_components),
         sample_weight=sample_weight,
-        given=given,
-        n_columns=n_components,
         n_threads=n_threads,
         tail=(no_loop("tied"),),
     )
-    return log_likelihood[0], counts, first, scatter
+    return log_likelihood[0], counts, first
+
+
+def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None):
+    """T = Σ_i w_i (x_i - x₀)(x_i - x₀)ᵀ (d, d), x in the samples' units; w_i times Σ_k of the `given` responsibilities if any.
+
+    A fit needs it once, so this is NumPy, slab by slab, rather than one more kernel to compile.
+    """
+    d = samples.n_features
+    scatter = np.zeros((d, d))
+    step = samples.slab_samples(d)
+    for low in range(0, samples.n_samples, step):
+        high = min(low + step, samples.n_samples)
+        z = (samples.X[low:high].astype(np.float64) - samples.shift) * samples.scale - reference
+        weights = sample_weight[low:high] if sample_weight.size else None
+        if given is not None:
+            mass = given(low, high).sum(axis=1)
+            weights = mass if weights is None else mass * weights
+        with np.errstate(over="ignore", invalid="ignore"):  # the log-likelihood reports what is not finite
+            scatter += z.T @ (z if weights is None else z * weights[:, None])
+    return scatter
 
 
 def shared_factor(factor, n_components):
@@ -231,14 +248,14 @@ def _tied_statistics(samples, coefficients, centres, factor, total_weight, optio
     whitened = (centres - reference) @ factor.T
     # Between over within scatter, as `tied.far_apart`: the largest component rather than the average, the counts being unknown.
     if np.max(np.einsum("kj,kj->k", whitened, whitened)) <= KERNELS["tied"].TOO_FAR:
-        value, counts, first, scatter = raw_tied_pass(
-            samples, coefficients, whitened, factor, reference, True, **options
-        )
+        whitened = np.ascontiguousarray(whitened)
+        value, counts, first = raw_tied_pass(samples, coefficients, whitened, factor, reference, **options)
+        scatter = total_scatter(samples, reference, options["sample_weight"])
         first = np.linalg.solve(factor, first.T).T
         # About the centres instead of the reference: x - c = (x - x0) - (c - x0).
         offsets = centres - reference
         cross = first.T @ offsets
-        second = symmetric(scatter) - cross - cross.T - (offsets.T * counts) @ offsets
+        second = scatter - cross - cross.T - (offsets.T * counts) @ offsets
         return Statistics(float(value), total_weight, counts, first, second)
     value, counts, first, second = raw_pass(
         samples, "full", coefficients, centres, shared_factor(factor, len(centres)), **options

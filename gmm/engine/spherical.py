@@ -165,7 +165,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 load_block(X, low, size, padded, shift, scale, x)
                 distances_block(x, padded, centres, distances)
                 if given.size:
-                    load_responsibilities(given, low, size, padded, sample_weight, r)
+                    load_responsibilities(given, low, size, padded, r)
                 else:
                     log_joint_block(padded, coefficients, factors, distances, r)
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)

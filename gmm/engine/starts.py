@@ -64,12 +64,9 @@ def _pooled(samples, means, counts, options):
     """Σ_k Σ_i r_ik (x_i - μ_k)(x_i - μ_k)ᵀ: total minus between scatter unless they cancel."""
     n_components, d = means.shape
     reference = counts @ means / counts.sum()
-    centres = np.ascontiguousarray(means - reference)
-    _, _, _, scatter = passes.raw_tied_pass(
-        samples, np.zeros(n_components), centres, np.eye(d), reference, True, **options
-    )
+    centres = means - reference
     between = (centres.T * counts) @ centres
-    within = passes.symmetric(scatter) - between
+    within = passes.total_scatter(samples, reference, options["sample_weight"], options["given"]) - between
     diagonal = np.diagonal(within)
     if np.all(np.diagonal(between) <= KERNELS["tied"].TOO_FAR * diagonal):
         return within
@@ -85,7 +82,7 @@ def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, s
         raise ValueError(f"resp must have shape ({np.shape(X)[0]}, K), got {resp.shape}.")
 
     def given(low, high):
-        return np.ascontiguousarray(resp[low:high], dtype=np.float64)
+        return np.array(resp[low:high], dtype=np.float64, order="C")
 
     return _from_given(X, given, resp.shape[1], covariance_type, reg_covar, sample_weight, n_threads)
 

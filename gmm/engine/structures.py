@@ -58,9 +58,11 @@ def flat_views(shapes):
 
 
 def statistics_shapes(covariance_type, n_components, n_features):
-    """Shapes of a slot's log-likelihood, counts, first and second moments, after the axis of slots."""
-    second = covariance_shape(covariance_type, n_components, n_features)
-    return [(1,), (n_components,), (n_components, n_features), second]
+    """Shapes of a slot's log-likelihood, counts, first and (but for tied) second moments, after the axis of slots."""
+    shapes = [(1,), (n_components,), (n_components, n_features)]
+    return (
+        shapes if covariance_type == "tied" else [*shapes, covariance_shape(covariance_type, n_components, n_features)]
+    )
 
 
 def parameter_shapes(covariance_type, n_components, n_features):
@@ -86,4 +88,4 @@ def no_loop(covariance_type):
     old = flat_views(parameter_shapes(covariance_type, 0, 0))
     loop = loop_arguments(covariance_type, 0, 0, old, np.empty(0), (1.0, 0.0, 0.0, 0.0))
     loop = (*loop[:2], np.empty(0), *loop[3:])
-    return (*loop, np.empty(0)) if covariance_type == "tied" else loop
+    return (*loop, np.empty((0, 0))) if covariance_type == "tied" else loop

@@ -2,7 +2,7 @@
 
 E-step   y = W (x - x₀) once per sample, with W the inverse of the Cholesky factor of Σ and x₀ the mean of the centres;
          then log_joint[k, b] = c_k - |y_b - ν_k|² / 2 with ν_k = W (μ_k - x₀): a spherical model of the whitened data
-Moments  S1_k = Σ_b r_bk (y_b - ν_k), and T = Σ_b w_b (x_b - x₀)(x_b - x₀)ᵀ, which does not depend on the parameters
+Moments  S1_k = Σ_b r_bk (y_b - ν_k); and once for all iterations T = Σ_i w_i (x_i - x₀)(x_i - x₀)ᵀ (`passes.total_scatter`)
 M-step   δ_k = L S1_k / N_k,  μ_k + δ_k,  Σ = (T - Σ_k N_k (μ_k - x₀)(μ_k - x₀)ᵀ) / N + ε I  with the new means
 
 The last line subtracts the scatter between the components from the total. Where they lie far apart (against Σ) the two
@@ -15,7 +15,6 @@ import math
 
 import numpy as np
 
-from gmm.engine import full
 from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import block, entry, exact
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
@@ -165,33 +164,30 @@ def step_pooled(counts, first, second, reg_covar, old, new):
 
 def work_rows(n_features, n_components):
     """Rows of `run`'s workspace."""
-    return 3 * n_features + 6 + 2 * n_components
+    return 3 * n_features + 2 + 2 * n_components
 
 
 @entry
 def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots, loop):
     """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`. `centres` and `first` are whitened.
 
-    The last slots receive T's lower triangle if the last sums or (without a loop) their first axis are not empty.
+    The last element of `loop` is T (d, d), which only the M-step needs.
     FAR_APART ends the loop with the parameters from before the iteration that it stopped.
     """
     length, chunk, shift, scale = layout
-    log_likelihood, counts, first, scatter, slot_values = slots
-    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous, known = loop
+    log_likelihood, counts, first, slot_values = slots
+    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous, scatter = loop
     looping = history.size > 0
-    with_scatter = known.size == 0 and scatter.size > 0
     n_components, d = centres.shape
     x, y, z = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
-    u, scratch = work[3 * d : 3 * d + 4], work[3 * d + 4 : 3 * d + 6]
-    r = work[3 * d + 6 : 3 * d + 6 + n_components]
-    distances = work[3 * d + 6 + n_components : 3 * d + 6 + 2 * n_components]
-    ignored, origin = np.empty((1, d)), reference.reshape(1, d)
+    scratch = work[3 * d : 3 * d + 2]
+    r = work[3 * d + 2 : 3 * d + 2 + n_components]
+    distances = work[3 * d + 2 + n_components : 3 * d + 2 + 2 * n_components]
     for iteration in range(max(1, history.size)):
         if looping:
             whiten_centres(old[1], reference, factor, centres)
             if far_apart(old[0], centres) > TOO_FAR:
                 return iteration, FAR_APART, -1
-            with_scatter = known[0] == 0.0
         if stop > start:
             for p in range(sum_values.size):
                 sum_values[p] = 0.0
@@ -208,35 +204,24 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 whiten_block(x, padded, reference, factor, z, y)
                 distances_block(y, padded, centres, distances)
                 if given.size:
-                    load_responsibilities(given, low, size, padded, sample_weight, r)
+                    load_responsibilities(given, low, size, padded, r)
                 else:
                     log_joint_block(padded, coefficients, distances, r)
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
                 for k in range(n_components):
                     counts[slot, k] += row_total(r, k, padded)
                 first_moments_block(y, padded, r, centres, first[slot])
-                if with_scatter:
-                    for b in range(padded):
-                        scratch[0, b] = 0.0
-                        for k in range(n_components):
-                            scratch[0, b] += r[k, b]
-                    full.moments_block(x, padded, scratch, origin, z, u, ignored, scatter[slot : slot + 1])
             for p in range(sum_values.size):
                 sum_values[p] += slot_values[p]
         if not looping:
             break
-        if with_scatter:
-            known[0] = 1.0
-            for i in range(d):
-                for j in range(i + 1):
-                    known[1 + i * d + j] = sums[3][0, i, j]
         mean = sums[0][0, 0] / total_weight
         history[iteration] = mean
         if not math.isfinite(mean):
             return iteration + 1, BAD_LIKELIHOOD, -1
         for p in range(new_values.size):
             new_values[p] = old_values[p]
-        failed = update(sums[1][0], sums[2][0], known[1:].reshape(d, d), reference, reg_covar, old, new)
+        failed = update(sums[1][0], sums[2][0], scatter, reference, reg_covar, old, new)
         if failed < 0:
             whiten_centres(new[1], reference, new[3], centres)
         if failed >= 0 or far_apart(new[0], centres) > TOO_FAR:
@@ -255,9 +240,9 @@ def run_scores(X, start, stop, layout, coefficients, centres, factor, reference,
     length, _, shift, scale = layout
     n_components, d = centres.shape
     x, y, z = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
-    scratch = work[3 * d + 4 : 3 * d + 6]
-    log_joint = work[3 * d + 6 : 3 * d + 6 + n_components]
-    distances = work[3 * d + 6 + n_components : 3 * d + 6 + 2 * n_components]
+    scratch = work[3 * d : 3 * d + 2]
+    log_joint = work[3 * d + 2 : 3 * d + 2 + n_components]
+    distances = work[3 * d + 2 + n_components : 3 * d + 2 + 2 * n_components]
     for low in range(start, stop, length):
         size = min(length, stop - low)
         padded = -(-size // WIDE) * WIDE

@@ -233,9 +233,9 @@ def _rows_of_product(rows):
 
 def _strip(rows):
     @intrinsic
-    def strip(typing_context, x, r, k, centres, i, padded, z, u, first, second):
+    def strip(typing_context, x, r, k, centres, i, padded, z, u, a0, first, second):
         def codegen(context, builder, signature, args):
-            x, r, k, centres, i, padded, z, u, first, second = _views(context, builder, signature, args)
+            x, r, k, centres, i, padded, z, u, a0, first, second = _views(context, builder, signature, args)
             write = _Writer(builder, NARROW)
             numbers = [write.plus(i, a) for a in range(rows)]
             centre = [write.spread(centres, k, row) for row in numbers]
@@ -249,7 +249,7 @@ def _strip(rows):
                 weighted = [builder.fmul(weight, difference) for difference in differences]
                 for a in range(rows):
                     write.store(differences[a], z, numbers[a], b)
-                    write.store(weighted[a], u, write.number(a), b)
+                    write.store(weighted[a], u, write.plus(a0, a), b)
                 return [builder.fadd(s, v) for s, v in zip(sums[:rows], weighted, strict=True)] + [
                     write.multiply_add(weighted[a], differences[c], s)
                     for (a, c), s in zip(cells, sums[rows:], strict=True)
@@ -265,7 +265,7 @@ def _strip(rows):
             write.add_lanes(builder.gep(first.data, [i]), totals, rows * rows, rows)
             return context.get_dummy_value()
 
-        return types.void(x, r, types.intp, centres, types.intp, types.intp, z, u, first, second), codegen
+        return types.void(x, r, types.intp, centres, types.intp, types.intp, z, u, types.intp, first, second), codegen
 
     return strip
 
@@ -303,14 +303,14 @@ def _weighted_sums(rows, squares):
 
 def _tile(rows, columns):
     @intrinsic
-    def tile(typing_context, u, z, i, j, padded, second):
+    def tile(typing_context, u, a0, z, i, j, padded, second):
         def codegen(context, builder, signature, args):
-            u, z, i, j, padded, second = _views(context, builder, signature, args)
+            u, a0, z, i, j, padded, second = _views(context, builder, signature, args)
             write = _Writer(builder, NARROW)
             cells = [(a, c) for c in range(columns) for a in range(rows)]
 
             def body(b, sums):
-                left = [write.load(u, write.number(a), b) for a in range(rows)]
+                left = [write.load(u, write.plus(a0, a), b) for a in range(rows)]
                 right = [write.load(z, write.plus(j, c), b) for c in range(columns)]
                 return [write.multiply_add(left[a], right[c], s) for (a, c), s in zip(cells, sums, strict=True)]
 
@@ -321,13 +321,13 @@ def _tile(rows, columns):
                 write.add_lanes(write.element(second, write.plus(i, a), j), totals, a * columns, columns)
             return context.get_dummy_value()
 
-        return types.void(u, z, types.intp, types.intp, types.intp, second), codegen
+        return types.void(u, types.intp, z, types.intp, types.intp, types.intp, second), codegen
 
     return tile
 
 
 def _small_squares(d):
-    """The whole |W (x - μ)|² for d <= 4: nothing leaves the registers."""
+    """The whole |W (x - μ)|² for a small d: nothing leaves the registers."""
 
     @intrinsic
     def small_squares(typing_context, x, b, centres, k, factor):
@@ -350,7 +350,7 @@ def _small_squares(d):
 
 
 def _small_moments(d):
-    """All moments of one component for d <= 4 in one walk over the block."""
+    """All moments of one component for a small d in one walk over the block."""
 
     @intrinsic
     def small_moments(typing_context, x, padded, r, k, centres, first, second):
