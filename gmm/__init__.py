@@ -71,6 +71,13 @@ _HOME = {
     "kmeans_plusplus": "gmm.formulas.starts",
     "standardise": "gmm.formulas.starts",
     "whiten": "gmm.formulas.starts",
+    # chapter 9
+    "nearest_centre": "gmm.formulas.kmeans",
+    "kmeans_objective": "gmm.formulas.kmeans",
+    "update_centres": "gmm.formulas.kmeans",
+    "lloyd": "gmm.formulas.kmeans",
+    "LloydResult": "gmm.formulas.kmeans",
+    "spherical_responsibilities": "gmm.formulas.kmeans",
     # chapter 10
     "update_tied_covariance": "gmm.formulas.structures",
     "update_diagonal_covariances": "gmm.formulas.structures",
@@ -96,7 +103,7 @@ _HOME = {
     # everywhere
     "show_source": "gmm.source",
 }
-_ROOMS = ("datasets", "engine", "exercises", "formulas", "plot")
+_ROOMS = ("datasets", "engine", "exercises", "formulas", "plot", "widgets")
 
 __all__ = [*_HOME, *_ROOMS]
 
