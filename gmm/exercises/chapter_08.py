@@ -1,0 +1,188 @@
+"""Exercises of chapter 8: where to start."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gmm.datasets import load_galaxies
+from gmm.exercises._core import exercise
+
+_rng = np.random.default_rng(808)
+
+# ------------------------------------------------------------------------- predict: how many restarts
+
+exercise(
+    "ex-start-restarts",
+    17.0,
+    mistakes=[
+        (16.0, "nearly: 0.75 to the power 16 is 0.01002, still above one per cent. Round up."),
+        (4.0, "that is 1/p, the number of starts until the first success on average. It fails 32 times in 100."),
+        (4.0 / 0.99, "probabilities of failure multiply: look at 0.75 to the power m."),
+        (3.32, "that solves 0.25 to the power m = 0.01: the starts that fail have probability 0.75."),
+    ],
+    rtol=1e-3,
+)
+
+# ------------------------------------------------------------------------- predict: the gap that whitening leaves
+
+exercise(
+    "ex-start-gap",
+    2.5,
+    mistakes=[
+        (2.0, "that is the bound for two groups of equal size."),
+        (np.inf, "whitening divides by a spread that grows with the distance itself: the gap stays bounded."),
+        (6.25, "that is the squared distance; take the root."),
+        (0.16, "that is the product of the weights; the bound is one over its root."),
+        (0.4, "upside down: the bound is one over the root of the product of the weights."),
+    ],
+    rtol=1e-3,
+)
+
+# ------------------------------------------------------------------------- compute: k-means++
+
+
+def _squared(X, centres):
+    return ((X[:, None, :] - centres) ** 2).sum(axis=2)
+
+
+def _plusplus(X, centres):
+    nearest = _squared(X, centres).min(axis=1)
+    return nearest / nearest.sum()
+
+
+def _normalised(gain):
+    return gain / gain.sum()
+
+
+_exact = np.array([[0.0], [1.0], [2.0], [10.0], [11.0]])
+_cloud = _rng.normal(scale=3.0, size=(8, 2))
+
+exercise(
+    "ex-start-plusplus",
+    _plusplus,
+    cases=[
+        (_exact, np.array([[0.0], [10.0]])),
+        (_cloud, _cloud[[2, 5, 6]]),
+        (_rng.normal(size=(6, 4)), _rng.normal(size=(1, 4))),  # one centre, not a sample
+        (1e6 + _cloud, 1e6 + _cloud[[0, 3]]),  # far from the origin
+    ],
+    mistakes=[
+        (lambda X, c: _normalised(np.sqrt(_squared(X, c)).min(axis=1)), "the distances have to be squared."),
+        (lambda X, c: _normalised(_squared(X, c).max(axis=1)), "D is the distance to the nearest centre: a minimum."),
+        (lambda X, c: _normalised(_squared(X, c).sum(axis=1)), "only the nearest centre counts, not the sum over all."),
+        (lambda X, c: _normalised(_squared(X, c)[:, -1]), "all the centres count, not only the one drawn last."),
+        (lambda X, c: _squared(X, c).min(axis=1), "these are the squared distances: divide by their sum."),
+        (
+            lambda X, c: _normalised(
+                ((X**2).sum(axis=1)[:, None] - 2 * X @ c.T + (c**2).sum(axis=1)).min(axis=1).clip(0)
+            ),
+            "right near the origin, but expanded squares lose their digits far from it. Take differences first.",
+        ),
+    ],
+    rtol=1e-7,
+)
+
+# ------------------------------------------------------------------------- compute: labels to parameters
+
+
+def _from_labels(X, labels, K):
+    groups = [X[labels == k] for k in range(K)]
+    weights = np.array([len(group) / len(X) for group in groups])
+    means = np.stack([group.mean(axis=0) for group in groups])
+    return weights, means, np.stack([(g - m).T @ (g - m) / len(g) for g, m in zip(groups, means, strict=True)])
+
+
+def _counts_as_weights(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights * len(X), means, covariances
+
+
+def _equal_weights(X, labels, K):
+    return np.full(K, 1 / K), *_from_labels(X, labels, K)[1:]
+
+
+def _unbiased(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    counts = weights * len(X)
+    return weights, means, covariances * (counts / (counts - 1))[:, None, None]
+
+
+def _about_overall_mean(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    shift = means - X.mean(axis=0)
+    return weights, means, covariances + shift[:, :, None] * shift[:, None, :]
+
+
+def _divided_by_n(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights, means, covariances * weights[:, None, None]
+
+
+exercise(
+    "ex-start-labels",
+    _from_labels,
+    cases=[
+        (np.array([[0.0], [2.0], [10.0], [11.0], [15.0]]), np.array([0, 0, 1, 1, 1]), 2),
+        (_rng.normal(scale=2.0, size=(12, 2)), np.array([2, 0, 1, 1, 0, 2, 2, 2, 0, 1, 0, 2]), 3),
+        (1e5 + _rng.normal(size=(7, 3)), np.zeros(7, dtype=int), 1),  # one component, far from the origin
+    ],
+    mistakes=[
+        (_counts_as_weights, "the weights are shares: divide the counts by the number of samples."),
+        (_equal_weights, "the weights follow from the labels: a group's share of the samples."),
+        (_unbiased, "the maximum of the likelihood divides by N_k, not by N_k − 1."),
+        (_about_overall_mean, "each covariance is about the mean of its own group."),
+        (_divided_by_n, "divide each covariance by the count of its group, not by n."),
+    ],
+    rtol=1e-6,
+)
+
+# ------------------------------------------------------------------------- break: far apart, and still poor
+
+
+def climb(x, start, sigma=1.0, n_iter=500):
+    """EM for two means on the line with weights ½ and a known standard deviation; returns the means, sorted."""
+    means = np.array(start, dtype=float)
+    for _ in range(n_iter):
+        exponent = -0.5 * ((x - means[:, None]) / sigma) ** 2
+        resp = np.exp(exponent - exponent.max(axis=0))
+        resp /= resp.sum(axis=0)
+        means = (resp * x).sum(axis=1) / resp.sum(axis=1)
+    return np.sort(means)
+
+
+def ends_poorly(start):
+    """Judge a function from velocities to two starting means: far apart, and still at the poorest optimum?
+
+    Parameters
+    ----------
+    start : callable
+        From x to two numbers.
+
+    Returns
+    -------
+    callable
+        From x to two numbers, each 1 for yes and 0 for no: the means start at least 10 apart; EM ends with both
+        means between 15 and 25, within the middle group.
+    """
+
+    def judge(x):
+        answer = start(x)
+        if answer is None or answer is ...:
+            return None
+        means = np.asarray(answer, dtype=float)
+        end = climb(x, means)
+        return float(abs(means[0] - means[1]) >= 10.0), float((end > 15.0).all() and (end < 25.0).all())
+
+    return judge
+
+
+exercise(
+    "ex-start-far-apart",
+    lambda x: (1.0, 1.0),
+    cases=[(load_galaxies().X[:, 0] / 1000.0,)],
+    mistakes=[
+        (lambda x: (1.0, 0.0), "far enough apart, but EM finds the group at 10. Which mean would have to stay away?"),
+        (lambda x: (0.0, 1.0), "EM ends poorly, but the two means start less than 10 apart."),
+        (lambda x: (0.0, 0.0), "at least 10 apart, please, and EM should end with both means in the middle group."),
+    ],
+)

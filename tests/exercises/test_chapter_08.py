@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+import gmm
+from gmm.datasets import load_galaxies
+from gmm.exercises import EXERCISES, chapter_08
+from gmm.exercises._core import verdict
+
+FUNCTIONS = ["ex-start-plusplus", "ex-start-labels", "ex-start-far-apart"]
+VALUES = ["ex-start-restarts", "ex-start-gap"]
+MISTAKES = [(label, m) for label in FUNCTIONS + VALUES for m in EXERCISES[label].mistakes]
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_the_reference_is_right(label):
+    assert verdict(EXERCISES[label], EXERCISES[label].reference).startswith("Right")
+
+
+@pytest.mark.parametrize(("label", "mistake"), MISTAKES)
+def test_each_usual_mistake_is_named(label, mistake):
+    assert verdict(EXERCISES[label], mistake.wrong) == f"Not yet: {mistake.message}"
+
+
+@pytest.mark.parametrize("label", ["ex-start-plusplus"])
+def test_another_wrong_answer_shows_the_input_that_fails(label):
+    reference = EXERCISES[label].reference
+    text = verdict(EXERCISES[label], lambda *a: 1.5 * reference(*a) + 0.25)
+    assert "expected" in text
+    assert "got" in text
+
+
+@pytest.mark.parametrize("label", VALUES)
+def test_another_wrong_value_is_refused(label):
+    assert "is not the answer" in verdict(EXERCISES[label], 0.123)
+
+
+@pytest.mark.parametrize("label", FUNCTIONS + VALUES)
+def test_the_stub_of_the_notebook_is_not_yet_an_answer(label):
+    stub = (lambda *a: ...) if label in FUNCTIONS else ...
+    assert verdict(EXERCISES[label], stub).startswith("Not yet")
+
+
+def test_references_agree_with_the_kernels():
+    for X, centres in EXERCISES["ex-start-plusplus"].cases:
+        expected = gmm.kmeans_plusplus_probabilities(X, centres)
+        np.testing.assert_allclose(chapter_08._plusplus(X, centres), expected, rtol=1e-12)
+    for X, labels, K in EXERCISES["ex-start-labels"].cases:
+        expected = gmm.m_step(X, gmm.one_hot(labels, K))
+        for mine, kernel in zip(chapter_08._from_labels(X, labels, K), expected, strict=True):
+            np.testing.assert_allclose(mine, kernel, rtol=1e-9, atol=1e-9)
+
+
+def test_seventeen_restarts_are_enough_and_sixteen_are_not():
+    assert 0.75**17 <= 0.01 < 0.75**16
+
+
+def test_the_gap_is_approached_and_never_passed():
+    weights, gaps = np.array([0.2, 0.8]), []
+    for distance in (10.0, 100.0, 1000.0):
+        means, covariances = np.array([[0.0], [distance]]), np.ones((2, 1, 1))
+        total = gmm.mixture_covariance(weights, means, covariances)
+        gaps.append(distance / np.sqrt(total[0, 0]))
+    assert gaps == sorted(gaps)
+    assert gaps[-1] < EXERCISES["ex-start-gap"].reference == pytest.approx(gaps[-1], rel=1e-5)
+
+
+def test_the_climb_ends_where_the_slope_vanishes():
+    x = load_galaxies().X[:, 0] / 1000.0
+    means = chapter_08.climb(x, (8.0, 30.0))
+    slope = gmm.score_means(x[:, None], [0.5, 0.5], means[:, None], np.ones((2, 1, 1)))
+    np.testing.assert_allclose(slope, 0.0, atol=1e-7)
+
+
+def test_far_starts_are_judged():
+    task = EXERCISES["ex-start-far-apart"]
+    assert verdict(task, chapter_08.ends_poorly(lambda x: (20.0, 34.0))).startswith("Right")
+    assert "finds the group at 10" in verdict(task, chapter_08.ends_poorly(lambda x: (10.0, 22.0)))
+    assert "less than 10 apart" in verdict(task, chapter_08.ends_poorly(lambda x: (18.0, 24.0)))
