@@ -11,19 +11,21 @@ from gmm._compile import drop_stale_caches
 
 drop_stale_caches(Path(__file__).parent)
 
-from gmm.formulas import em, gaussian, likelihood, mixture, responsibilities, updates  # noqa: E402
+from gmm.formulas import criteria, em, gaussian, likelihood, mixture, responsibilities, starts, updates  # noqa: E402
 from gmm.formulas._registry import EQUATIONS  # noqa: E402
 
 #: The modules in the order of the book.
-CHAPTERS = (gaussian, mixture, responsibilities, likelihood, updates, em)
+CHAPTERS = (gaussian, mixture, responsibilities, likelihood, updates, em, starts, criteria)
 
 __all__ = [
     "CHAPTERS",
     "EQUATIONS",
+    "criteria",
     "em",
     "gaussian",
     "likelihood",
     "mixture",
     "responsibilities",
+    "starts",
     "updates",
 ]

@@ -1,0 +1,210 @@
+"""Exercises of chapter 12: how many components?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gmm.exercises._core import exercise
+
+# ------------------------------------------------------------------------- predict: which criterion is stricter
+
+exercise(
+    "ex-select-sample-size",
+    8,
+    mistakes=[
+        (7, "log 7 is 1.95, still below 2: there AIC is the stricter one."),
+        (3, "log n exceeds 1 from here on; AIC's price of a parameter is 2."),
+        (100, "that solves log10 n = 2; the logarithm is natural."),
+        (9, "from this n on it is true as well, but a smaller one will do."),
+    ],
+)
+
+# ------------------------------------------------------------------------- predict: BIC after a change of units
+
+exercise(
+    "ex-select-units",
+    441.61,
+    rtol=1e-4,
+    mistakes=[
+        (1574.48, "the densities change with the unit: divided by 1000, each is 1000 times as large."),
+        (2707.35, "the sign: in the larger unit the densities are larger, so -2 times the log-likelihood is smaller."),
+        (1008.04, "the log-likelihood enters BIC twice: 2 n log 1000."),
+        (1.57448, "BIC is not measured in km/s; it moves by a constant, not by a factor."),
+    ],
+)
+
+# ------------------------------------------------------------------------- compute: BIC from the log-likelihood
+
+
+def _count(K, d, structure):
+    covariance = {"full": K * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": K * d, "spherical": K}[structure]
+    return K - 1 + K * d + covariance
+
+
+def _bic(log_likelihood, n, K, d, structure):
+    return -2 * log_likelihood + _count(K, d, structure) * math.log(n)
+
+
+def _free_weights(log_likelihood, n, K, d, structure):
+    return _bic(log_likelihood, n, K, d, structure) + math.log(n)
+
+
+def _whole_matrices(log_likelihood, n, K, d, structure):
+    extra = {"full": K, "tied": 1}.get(structure, 0) * (d * d - d * (d + 1) // 2)
+    return _bic(log_likelihood, n, K, d, structure) + extra * math.log(n)
+
+
+def _always_full(log_likelihood, n, K, d, structure):
+    return _bic(log_likelihood, n, K, d, "full")
+
+
+def _not_doubled(log_likelihood, n, K, d, structure):
+    return _bic(log_likelihood, n, K, d, structure) + log_likelihood
+
+
+def _maximised(log_likelihood, n, K, d, structure):
+    return -_bic(log_likelihood, n, K, d, structure)
+
+
+def _aic(log_likelihood, n, K, d, structure):
+    return -2 * log_likelihood + 2 * _count(K, d, structure)
+
+
+def _common_logarithm(log_likelihood, n, K, d, structure):
+    return -2 * log_likelihood + _count(K, d, structure) * math.log10(n)
+
+
+exercise(
+    "ex-select-bic",
+    _bic,
+    cases=[
+        (-1126.326, 272, 3, 2, "tied"),
+        (-180.186, 150, 2, 4, "full"),
+        (-203.179, 82, 3, 1, "spherical"),
+        (12.5, 20, 4, 3, "diag"),  # densities may exceed one
+        (-500.0, 100, 1, 2, "full"),
+    ],
+    mistakes=[
+        (_free_weights, "the K weights sum to one, so that only K - 1 of them are free."),
+        (_whole_matrices, "a symmetric matrix has d(d+1)/2 free entries, not d²."),
+        (_always_full, "the number of covariance parameters depends on the structure."),
+        (_not_doubled, "the log-likelihood enters with the factor -2."),
+        (_maximised, "that is the criterion with mclust's sign; here the smaller is the better."),
+        (_aic, "that is AIC: a parameter costs log n here, not 2."),
+        (_common_logarithm, "the logarithm is natural: np.log, not np.log10."),
+    ],
+)
+
+# ------------------------------------------------------------------------- compute: ICL from the log joint
+
+
+def _parts(log_joint):
+    top = log_joint.max(axis=1, keepdims=True)
+    log_density = top + np.log(np.exp(log_joint - top).sum(axis=1, keepdims=True))
+    return log_density[:, 0], log_joint - log_density
+
+
+def _entropy(log_resp):
+    resp = np.exp(log_resp)
+    return -(resp * np.where(resp > 0, log_resp, 0.0)).sum()
+
+
+def _icl(log_joint, p):
+    log_density, log_resp = _parts(log_joint)
+    return -2 * log_density.sum() + p * math.log(len(log_joint)) + 2 * _entropy(log_resp)
+
+
+def _icl_without_entropy(log_joint, p):
+    return -2 * _parts(log_joint)[0].sum() + p * math.log(len(log_joint))
+
+
+def _icl_single_entropy(log_joint, p):
+    return _icl(log_joint, p) - _entropy(_parts(log_joint)[1])
+
+
+def _icl_wrong_sign(log_joint, p):
+    return _icl(log_joint, p) - 4 * _entropy(_parts(log_joint)[1])
+
+
+def _icl_hard(log_joint, p):
+    return _icl_without_entropy(log_joint, p) - 2 * _parts(log_joint)[1].max(axis=1).sum()
+
+
+_rng = np.random.default_rng(1212)
+
+exercise(
+    "ex-select-icl",
+    _icl,
+    cases=[
+        (np.log([[0.3, 0.1], [0.2, 0.2], [0.05, 0.4]]), 5),
+        (_rng.normal(scale=2.0, size=(8, 3)), 17),
+        (_rng.normal(size=(6, 1)), 2),  # one component: no entropy
+        (-2000.0 + _rng.normal(scale=30.0, size=(7, 2)), 11),  # far points
+        (np.array([[0.0, -900.0], [-900.0, 0.0], [-1.0, -1.0]]), 3),  # certain ones
+    ],
+    mistakes=[
+        (_icl_without_entropy, "that is BIC; the entropy of the responsibilities is missing."),
+        (_icl_single_entropy, "the entropy enters twice, as the log-likelihood does."),
+        (_icl_wrong_sign, "the sign of the entropy: doubt is a penalty here, and makes ICL larger than BIC."),
+        (_icl_hard, "that is the version with hard labels (mclust's); here the whole entropy is asked for."),
+    ],
+)
+
+# ------------------------------------------------------------------------- compute: K-fold cross-validation
+
+
+def _folds(X, k):
+    return np.array_split(np.arange(len(X)), k)
+
+
+def _gaussian(X, mean, variance):
+    return -0.5 * (np.log(2 * np.pi * variance) + (X - mean) ** 2 / variance)
+
+
+def _cv(x, k):
+    total = 0.0
+    for left_out in _folds(x, k):
+        rest = np.delete(x, left_out)
+        total += _gaussian(x[left_out], rest.mean(), rest.var()).sum()
+    return total / len(x)
+
+
+def _cv_training(x, k):
+    return _gaussian(x, x.mean(), x.var()).mean()
+
+
+def _cv_scores_the_rest(x, k):
+    total = 0.0
+    for left_out in _folds(x, k):
+        rest = np.delete(x, left_out)
+        total += _gaussian(rest, rest.mean(), rest.var()).sum()
+    return total / (len(x) * (k - 1))
+
+
+def _cv_fits_the_part(x, k):
+    return sum(_gaussian(np.delete(x, f), x[f].mean(), x[f].var()).sum() for f in _folds(x, k)) / (len(x) * (k - 1))
+
+
+def _cv_total(x, k):
+    return _cv(x, k) * len(x)
+
+
+exercise(
+    "ex-select-cv",
+    _cv,
+    cases=[
+        (np.array([0.0, 1.0, 3.0, 4.0, 7.0, 9.0]), 3),
+        (_rng.normal(size=20), 5),
+        (50.0 + _rng.normal(size=11), 4),  # parts of unequal size
+        (_rng.exponential(size=9), 9),  # one sample at a time
+    ],
+    mistakes=[
+        (_cv_training, "these samples were seen by the fit: leave each part out before you fit."),
+        (_cv_scores_the_rest, "score the part that was left out, not the samples that were fitted."),
+        (_cv_fits_the_part, "the roles are exchanged: fit all but one part, score that part."),
+        (_cv_total, "divide by the number of samples: the mean is asked for."),
+    ],
+    rtol=1e-8,
+)
