@@ -11,11 +11,22 @@ from gmm._compile import drop_stale_caches
 
 drop_stale_caches(Path(__file__).parent)
 
-from gmm.formulas import criteria, em, gaussian, likelihood, mixture, responsibilities, starts, updates  # noqa: E402
+from gmm.formulas import (
+    criteria,
+    em,
+    gaussian,
+    kmeans,
+    likelihood,
+    mixture,
+    responsibilities,
+    starts,
+    structures,
+    updates,
+)  # noqa: E402
 from gmm.formulas._registry import EQUATIONS  # noqa: E402
 
 #: The modules in the order of the book.
-CHAPTERS = (gaussian, mixture, responsibilities, likelihood, updates, em, starts, criteria)
+CHAPTERS = (gaussian, mixture, responsibilities, likelihood, updates, em, starts, kmeans, structures, criteria)
 
 __all__ = [
     "CHAPTERS",
@@ -23,9 +34,11 @@ __all__ = [
     "criteria",
     "em",
     "gaussian",
+    "kmeans",
     "likelihood",
     "mixture",
     "responsibilities",
     "starts",
+    "structures",
     "updates",
 ]
