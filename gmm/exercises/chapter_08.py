@@ -181,7 +181,7 @@ exercise(
     lambda x: (1.0, 1.0),
     cases=[(load_galaxies().X[:, 0] / 1000.0,)],
     mistakes=[
-        (lambda x: (1.0, 0.0), "far enough apart, but EM finds the group at 10. Which mean would have to stay away?"),
+        (lambda x: (1.0, 0.0), "far enough apart, but EM finds the group at 10. Where does the midpoint have to lie?"),
         (lambda x: (0.0, 1.0), "EM ends poorly, but the two means start less than 10 apart."),
         (lambda x: (0.0, 0.0), "at least 10 apart, please, and EM should end with both means in the middle group."),
     ],
