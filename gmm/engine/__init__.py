@@ -1,21 +1,22 @@
 """The engine: the book's mathematics arranged for the processor.
 
 `one_pass` is its heart: given for each component a log coefficient, a centre and a precision factor, it returns the
-log-likelihood and the weighted moments about the centres. `fit_em` puts the M-step and the loop around it; `score_samples` and
-its neighbours are the same pass with its results written out.
+log-likelihood and the weighted moments about the centres. `fit_em` puts the M-step and the loop around it;
+`score_samples` and its neighbours are the same pass with its results written out.
 
-========================  =====================================================================================
-``full diag spherical tied``  the four covariance structures: E-step, moments, M-step, loop (start reading here)
-``softmax exp``           log joints to responsibilities
-``simd blocks``           vector registers; blocks of samples, chunks of blocks
-``small_algebra``         Cholesky factors
-``kmeans``                k-means and its seeding
-``em passes scoring starts``  what Python calls
+================================ =====================================================================
+``full diag spherical tied``     the four covariance structures: E-step, moments, M-step (start here)
+``softmax exp``                  log joints to responsibilities
+``blocks simd tiles``            blocks of samples; vector registers; what keeps its sums in them
+``small_algebra``                Cholesky factors
+``kmeans``                       k-means and its seeding
+``em passes scoring starts``     what Python calls
 ``samples threads compilation``  layouts of X, threads, the compiler
-========================  =====================================================================================
+================================ =====================================================================
 
-Contracts: float64 arithmetic whatever X's type and layout; the same bits for any number of threads; memory beside X, the results and
-the parameters independent of n; quadratic forms of differences, never expanded squares; no global random state.
+Contracts: float64 arithmetic whatever X's type and layout; the same bits for any number of threads; memory beside X,
+the results and the parameters independent of n; quadratic forms of differences, never expanded squares; no global
+random state.
 """
 
 from gmm.engine.em import EMResult, Failure, fit_em

@@ -26,8 +26,9 @@ SLAB_VALUES = 65536
 def block_length(n_samples, n_features, tiled):
     """Samples in a block, a multiple of WIDE: long enough to amortise its overhead, short enough for the cache.
 
-    The tiles of full covariances (`tiled`) run over a block and its differences from a mean again and again. Those 2 d + 5
-    rows should fit a first-level cache of 48 kB while d is small enough; measured, that is worth up to a factor of two.
+    The tiles of full covariances (`tiled`) run over a block and its differences from a mean again and again. Those 2
+    d + 5 rows should fit a first-level cache of 48 kB while d is small enough; measured, that is worth up to a factor
+    of two.
     """
     if not tiled:
         longest = 512 if n_features <= 32 else 256

@@ -10,6 +10,7 @@ every process):
     by side. No threading layer of Numba's is ever loaded.
 """
 
+import contextlib
 from pathlib import Path
 
 from numba import njit
@@ -41,7 +42,7 @@ def block(function):
 
 
 def exact(function):
-    """Compile a building block as written, operation by operation, so that its bits do not depend on where it is inlined."""
+    """Compile a building block operation by operation as written: its bits do not depend on where it is inlined."""
     return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
@@ -52,8 +53,6 @@ def entry(function):
     comes from several modules here, so the stamp is widened to all of them: editing any one recompiles.
     """
     dispatcher = njit(error_model="numpy", fastmath=FASTMATH, cache=True, nogil=True, no_cfunc_wrapper=True)(function)
-    try:
+    with contextlib.suppress(AttributeError):  # another Numba keeps its stamp elsewhere; caching still works
         dispatcher._cache._cache_file._source_stamp = _STAMP
-    except AttributeError:  # another Numba keeps its stamp elsewhere; caching still works
-        pass
     return dispatcher

@@ -51,8 +51,8 @@ def moments_block(x, padded, r, centres, first, second):
 def update(counts, first, second, reg_covar, old, new):
     """The M-step from the moments about the old means, and the new 1 / σ.
 
-    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns -1, or the component that has
-    lost a variance.
+    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns
+    -1, or the component that has lost a variance.
     """
     old_means = old[1]
     weights, means, covariances, factors, coefficients = new

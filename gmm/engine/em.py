@@ -1,7 +1,7 @@
 """The EM loop.
 
-Small and middling data run in compiled bouts of many iterations; with several threads, or where X has to be converted slab by
-slab, Python runs one iteration at a time. Both do the same arithmetic in the same order: the bits agree.
+Small and middling data run in compiled bouts of many iterations; with several threads, or where X has to be converted
+slab by slab, Python runs one iteration at a time. Both do the same arithmetic in the same order: the bits agree.
 """
 
 import math
@@ -143,7 +143,7 @@ def _one_iteration(state, samples, weights, numbers, history, n_threads):
 
 
 def _far_apart_iteration(state, samples, numbers, history, options):
-    """An iteration of a tied mixture with every component's moments about its own mean: nothing cancels, at K times the cost."""
+    """A tied iteration with every component's moments about its own mean: nothing cancels, at K times the cost."""
     total_weight, reg_covar, tol, previous = numbers
     factors = passes.shared_factor(state.factors, len(state.means))
     total, *moments = passes.raw_pass(samples, "full", state.coefficients, state.means, factors, **options)
@@ -162,8 +162,8 @@ def _far_apart_iteration(state, samples, numbers, history, options):
 def _failure(status, component, iteration, covariance_type, value):
     if status == BAD_LIKELIHOOD:
         message = (
-            f"The log-likelihood is {value} in iteration {iteration}: X holds values that are not finite, or samples lie "
-            "so far from every component that their density underflows."
+            f"The log-likelihood is {value} in iteration {iteration}: X holds values that are not finite, or samples "
+            "lie so far from every component that their density underflows."
         )
         return Failure("log_likelihood", -1, iteration, message)
     name = "The tied covariance" if covariance_type == "tied" else f"The covariance of component {component}"
@@ -189,8 +189,9 @@ def fit_em(
 ):
     """Fit a mixture by EM from given parameters.
 
-    Each iteration takes the mean log-likelihood of the current parameters (E-step), then the M-step; the loop ends when that
-    mean has changed by less than `tol` since the iteration before, or after `max_iter` iterations: scikit-learn's rule.
+    Each iteration takes the mean log-likelihood of the current parameters (E-step), then the M-step; the loop ends
+    when that mean has changed by less than `tol` since the iteration before, or after `max_iter` iterations:
+    scikit-learn's rule.
 
     Parameters
     ----------
@@ -206,7 +207,8 @@ def fit_em(
 
     Returns
     -------
-    EMResult. A covariance that collapses or a log-likelihood that is not finite is no exception: see ``result.failure``.
+    EMResult. A covariance that collapses or a log-likelihood that is not finite is no exception: see
+    ``result.failure``.
 
     Raises
     ------

@@ -42,7 +42,8 @@ SMALLEST = -708.0
 def exp(x):
     """exp(x) of a wide vector for x <= 0 (the softmax's range); 0 below -708.
 
-    x = n ln 2 + r with an integer n, so exp(x) = 2**n exp(r); a polynomial gives exp(r), and n is added to its exponent.
+    x = n ln 2 + r with an integer n, so exp(x) = 2**n exp(r); a polynomial gives exp(r), and n is added to its
+    exponent.
     """
     t = fma(x, wide(LOG2_E), wide(ROUND))
     n = sub(t, wide(ROUND))

@@ -80,8 +80,8 @@ def log_joint_block(x, padded, coefficients, centres, factors, log_joint, z):
 def tiled_moments(x, padded, r, k, centres, z, u, first, second):
     """`moments_block` of one component for d > 4."""
     d = x.shape[0]
-    # While z fits the first-level cache, rows are taken four at a time. Beyond, sixteen rows of u stay there while the rows
-    # of z come past.
+    # While z fits the first-level cache, rows are taken four at a time. Beyond, sixteen rows of u stay there while
+    # the rows of z come past.
     group = 4 if d <= 40 else 16
     for i in range(0, d - group + 1, group):
         for a in range(0, group, 4):
@@ -131,8 +131,8 @@ def moments_block(x, padded, r, centres, z, u, first, second):
 def update(counts, first, second, reg_covar, old, new):
     """The M-step from the moments about the old means, and the factors of the new covariances.
 
-    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns -1, or the component whose new
-    covariance is not positive definite.
+    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns
+    -1, or the component whose new covariance is not positive definite.
     """
     old_means = old[1]
     weights, means, covariances, factors, coefficients = new

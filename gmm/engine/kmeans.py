@@ -53,7 +53,7 @@ def work_rows(n_features, n_components):
 def run_pass(X, sample_weight, given, start, stop, layout, work, centres, slots):
     """Assign samples start … stop - 1 to their nearest centres; add inertia, N_k and Σ w (x - c_k) to the slots."""
     length, chunk, shift, scale = layout
-    inertia, counts, first, slot_values = slots
+    inertia, counts, first, _ = slots
     n_components, d = centres.shape
     weighted = sample_weight.size > 0
     x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
@@ -109,8 +109,9 @@ def draw(mass, total, u):
 def seed(X, weight, uniforms, chosen):
     """k-means++: fill `chosen` (K,) with row numbers of X. uniforms (K, trials) are drawn by the caller.
 
-    Each next centre is drawn with probability proportional to w_i D_i², D_i the distance to the nearest centre so far; of
-    `trials` such candidates the one that lowers Σ w D² most is taken (Arthur & Vassilvitskii 2007, with greedy trials).
+    Each next centre is drawn with probability proportional to w_i D_i², D_i the distance to the nearest centre so
+    far; of `trials` such candidates the one that lowers Σ w D² most is taken (Arthur & Vassilvitskii 2007, with
+    greedy trials).
     """
     n, d = X.shape
     total = 0.0
@@ -134,10 +135,8 @@ def seed(X, weight, uniforms, chosen):
             total += mass[i]
         best = math.inf
         for trial in range(uniforms.shape[1]):
-            if total > 0.0:
-                candidate = draw(mass, total, uniforms[k, trial])
-            else:  # fewer distinct points than centres: any will do
-                candidate = int(uniforms[k, trial] * n)
+            # With fewer distinct points than centres the mass runs out, and any point will do.
+            candidate = draw(mass, total, uniforms[k, trial]) if total > 0.0 else int(uniforms[k, trial] * n)
             potential = 0.0
             for i in range(n):
                 s = 0.0
@@ -155,13 +154,14 @@ def seed(X, weight, uniforms, chosen):
 
 
 def _subsample(samples, weights, rng):
-    """(rows, row numbers, weights) of about SUBSAMPLE_VALUES values: one random sample from each of m equal stretches of X."""
+    """(rows, row numbers, weights) of about SUBSAMPLE_VALUES values.
+
+    One random sample from each of m equal stretches of X: distinct, and no permutation of n numbers is needed.
+    """
     n, d = samples.n_samples, samples.n_features
     m = min(n, max(1024, SUBSAMPLE_VALUES // d))
-    if m == n:
-        numbers = np.arange(n)
-    else:
-        numbers = np.minimum(((np.arange(m) + rng.random(m)) * (n / m)).astype(np.int64), n - 1)
+    offsets = 0.0 if m == n else rng.random(m)
+    numbers = np.minimum(((np.arange(m) + offsets) * (n / m)).astype(np.int64), n - 1)
     rows = np.ascontiguousarray(samples.X[numbers], dtype=np.float64)
     return rows, numbers, (weights[numbers] if weights.size else np.ones(m))
 

@@ -17,7 +17,10 @@ class CovarianceError(ValueError):
 
 
 class Parameters(NamedTuple):
-    """Weights (K,), means (K, d), covariances and precisions_cholesky in the structure's shape (scikit-learn's convention)."""
+    """Weights (K,), means (K, d), covariances and precisions_cholesky in the structure's shape.
+
+    precisions_cholesky follows scikit-learn: P upper triangular with Σ⁻¹ = P Pᵀ (full, tied), 1 / σ (diag, spherical).
+    """
 
     covariance_type: str
     weights: np.ndarray
@@ -92,7 +95,7 @@ def coefficients_from(weights, factors, covariance_type, n_features):
 
 
 def log_coefficients(parameters):
-    """What each component's log joint adds to minus half its squared distance: log π_k - d/2 log 2π + log det P_k, (K,)."""
+    """log π_k - d/2 log 2π + log det P_k (K,): a log joint less its squared distance's share."""
     return coefficients_from(
         parameters.weights,
         parameters.precisions_cholesky,
@@ -119,7 +122,8 @@ def _checked(weights, means, matrices, covariance_type, name):
 def make_parameters(weights, means, covariances, covariance_type):
     """Parameters from covariances, copied and factorised.
 
-    Raises ValueError for shapes that do not fit, CovarianceError for a matrix that is not positive definite. Cost O(K d³).
+    Raises ValueError for shapes that do not fit, CovarianceError for a matrix that is not positive definite. Cost O(K
+    d³).
     """
     weights, means, covariances = _checked(weights, means, covariances, covariance_type, "covariances")
     factors = cholesky_factors(covariances, covariance_type)
@@ -129,9 +133,7 @@ def make_parameters(weights, means, covariances, covariance_type):
 def parameters_from_precisions(weights, means, precisions, covariance_type):
     """Parameters from precision matrices Σ⁻¹; raises as `make_parameters`.
 
-    The precision's own triangular factor is taken with rows and columns reversed: Λ = U Uᵀ with U upper triangular is
-    scikit-learn's precisions_cholesky up to rotation, and any factor with P Pᵀ = Λ gives the same distances. An upper
-    triangular one is what the kernels read.
+    Λ = P Pᵀ with P upper triangular: the ordinary Cholesky factor of Λ with its rows and columns in reverse order.
     """
     weights, means, precisions = _checked(weights, means, precisions, covariance_type, "precisions")
     if covariance_type in ("diag", "spherical"):

@@ -1,7 +1,7 @@
 """One pass over the data: log-likelihood and moments, whatever they are wanted for.
 
-Maximum likelihood, MAP, variational Bayes, sample weights, mini-batches and out-of-core fitting differ in what they do with
-`Statistics`; none of them touches a kernel.
+Maximum likelihood, MAP, variational Bayes, sample weights, mini-batches and out-of-core fitting differ in what they
+do with `Statistics`; none of them touches a kernel.
 """
 
 import itertools
@@ -59,10 +59,11 @@ def run_chunks(
 ):
     """Run a structure's `run` (or k-means' `run_pass`) over all chunks and add their slots in order.
 
-    `arguments` stand between the workspace and the slots in the kernel's signature; `shapes` are those of one slot's arrays;
+    `arguments` stand between the workspace and the slots in the kernel's signature; `shapes` are those of one slot's
+    arrays;
     ``given(low, high)`` makes responsibilities (high - low, n_columns) where they are not to be computed
-    (a fresh array: it is multiplied by the weights).
-    `tail` ends the kernel's arguments. Chunks run in waves, as many at a time as there are slots. Returns the list of sums.
+    (a fresh array: it is multiplied by the weights). `tail` ends the kernel's arguments. Chunks run in waves, as many
+    at a time as there are slots. Returns the list of sums.
     """
     n_chunks = -(-samples.n_samples // samples.chunk)
     n_threads = min(n_threads, n_chunks) if cost > WORTH_A_THREAD else 1
@@ -122,7 +123,7 @@ def raw_pass(
     given=None,
     n_threads=1,
 ):
-    """(log_likelihood, counts, first, second) for full, diag and spherical; `second` of full has its lower triangle only."""
+    """(log_likelihood, counts, first, second) for full, diag, spherical; the lower triangle of full's `second` only."""
     n_components, d = centres.shape
     second = {
         "full": (n_components, d, d),
@@ -164,9 +165,10 @@ def raw_tied_pass(samples, coefficients, centres, factor, reference, *, sample_w
 
 
 def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None):
-    """T = Σ_i w_i (x_i - x₀)(x_i - x₀)ᵀ (d, d), x in the samples' units; w_i times Σ_k of the `given` responsibilities if any.
+    """T = Σ_i w_i (x_i - x₀)(x_i - x₀)ᵀ (d, d), x in the samples' units.
 
-    A fit needs it once, so this is NumPy, slab by slab, rather than one more kernel to compile.
+    w_i is multiplied by the sum of the `given` responsibilities, if any. A fit needs it once, so this is NumPy, slab by
+    slab, rather than one more kernel to compile.
     """
     d = samples.n_features
     scatter = np.zeros((d, d))
@@ -246,7 +248,8 @@ def one_pass(
 def _tied_statistics(samples, coefficients, centres, factor, total_weight, options):
     reference = centres.mean(axis=0)
     whitened = (centres - reference) @ factor.T
-    # Between over within scatter, as `tied.far_apart`: the largest component rather than the average, the counts being unknown.
+    # Between over within scatter, as `tied.far_apart`: the largest component rather than the average, the counts
+    # being unknown.
     if np.max(np.einsum("kj,kj->k", whitened, whitened)) <= KERNELS["tied"].TOO_FAR:
         whitened = np.ascontiguousarray(whitened)
         value, counts, first = raw_tied_pass(samples, coefficients, whitened, factor, reference, **options)
@@ -266,8 +269,8 @@ def _tied_statistics(samples, coefficients, centres, factor, total_weight, optio
 def m_step(statistics, centres, covariance_type, reg_covar=0.0):
     """Maximum likelihood parameters from `Statistics` about `centres`: (weights, means, covariances).
 
-    δ_k = S1_k / N_k, μ_k = c_k + δ_k, Σ_k = S2_k / N_k - δ_k δ_kᵀ + reg_covar I, π_k = N_k / Σ N. A component without data
-    keeps its centre and gets weight 0 and a covariance of NaN: the caller decides. Cost O(K d²).
+    δ_k = S1_k / N_k, μ_k = c_k + δ_k, Σ_k = S2_k / N_k - δ_k δ_kᵀ + reg_covar I, π_k = N_k / Σ N. A component without
+    data keeps its centre and gets weight 0 and a covariance of NaN: the caller decides. Cost O(K d²).
     """
     check_structure(covariance_type)
     counts, first, second = statistics.counts, statistics.first, statistics.second

@@ -1,4 +1,4 @@
-"""Access to X in the form the kernels read: C-ordered float64, with no copy where it already is, slab by slab otherwise."""
+"""X in the form the kernels read: C-ordered float64, with no copy where it already is, slab by slab otherwise."""
 
 import numpy as np
 
@@ -62,7 +62,8 @@ class Samples:
         step = self.slab_samples(max(self.n_features, n_columns))
         for low in range(start, stop, step):
             high = min(low + step, stop)
-            # Without a copy where X is native. A slab holds whole blocks, so the bits of the result do not depend on it.
+            # Without a copy where X is native. A slab holds whole blocks, so the bits of the result do not depend on
+            # it.
             yield np.ascontiguousarray(self.X[low:high], dtype=np.float64), 0, low, high
 
 

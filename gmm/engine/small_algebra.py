@@ -54,7 +54,7 @@ def invert_lower(lower, inverse):
 
 @block
 def factorise(covariance, lower, factor):
-    """W with W Σ Wᵀ = I: the inverse of the Cholesky factor. Returns log det W, or NaN if Σ is not positive definite."""
+    """W with W Σ Wᵀ = I, the inverse of the Cholesky factor. Returns log det W, or NaN: Σ is not positive definite."""
     if not cholesky(covariance, lower):
         return math.nan
     invert_lower(lower, factor)

@@ -81,9 +81,9 @@ LOG_PROB, JOINT, LOG_RESPONSIBILITIES, RESPONSIBILITIES, LABELS = range(5)
 def emit(log_joint, size, padded, start, what, scratch, outputs):
     """Write one result per sample of a block whose first sample is number `start`.
 
-    scores (n,) receives log Σ_k exp(log_joint) (where it is not empty). `what` chooses the rest: JOINT, LOG_RESPONSIBILITIES or
-    RESPONSIBILITIES fill table (n, K); LABELS fills labels (n,) with the first component of the
-    largest log joint (-1 where all are -inf).
+    scores (n,) receives log Σ_k exp(log_joint) (where it is not empty). `what` chooses the rest: JOINT,
+    LOG_RESPONSIBILITIES or RESPONSIBILITIES fill table (n, K); LABELS fills labels (n,) with the first component of
+    the largest log joint (-1 where all are -inf).
     """
     scores, table, labels = outputs
     n_components = log_joint.shape[0]

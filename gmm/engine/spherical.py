@@ -99,8 +99,8 @@ def row_product(a, b_rows, k, padded):
 def update(counts, first, second, reg_covar, old, new):
     """The M-step from the moments about the old means, and the new 1 / σ.
 
-    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns -1, or the component that has
-    lost its variance.
+    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns
+    -1, or the component that has lost its variance.
     """
     old_means = old[1]
     weights, means, covariances, factors, coefficients = new

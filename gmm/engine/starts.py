@@ -76,7 +76,7 @@ def _pooled(samples, means, counts, options):
 
 
 def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
-    """The M-step of responsibilities resp (n, K). Raises CovarianceError where a covariance is not positive definite."""
+    """The M-step of responsibilities resp (n, K). Raises CovarianceError if a covariance is not positive definite."""
     resp = np.asarray(resp)
     if resp.ndim != 2 or resp.shape[0] != np.shape(X)[0]:
         raise ValueError(f"resp must have shape ({np.shape(X)[0]}, K), got {resp.shape}.")
@@ -106,7 +106,7 @@ def parameters_from_labels(
 
 
 def parameters_from_centres(X, centres, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
-    """The M-step of k-means' clusters: each sample belongs to its nearest centre. The labels are not stored. Raises as above."""
+    """The M-step of k-means' clusters: all of a sample goes to its nearest centre; no labels are stored. Raises as above."""
     X = np.asarray(X)
     centres = np.asarray(centres, dtype=np.float64)
 

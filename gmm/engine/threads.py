@@ -34,7 +34,7 @@ def resolve_n_threads(n_threads):
 
 
 def run(function, tasks, n_threads):
-    """Call function(*task) for each task, on up to n_threads threads, this one included. Order of results is not kept."""
+    """Call function(*task) for each task, on up to n_threads threads, this one included."""
     if n_threads == 1 or len(tasks) == 1:
         for task in tasks:
             function(*task)

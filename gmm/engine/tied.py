@@ -1,14 +1,14 @@
 """One covariance matrix shared by all components.
 
 E-step   y = W (x - x₀) once per sample, with W the inverse of the Cholesky factor of Σ and x₀ the mean of the centres;
-         then log_joint[k, b] = c_k - |y_b - ν_k|² / 2 with ν_k = W (μ_k - x₀): a spherical model of the whitened data
-Moments  S1_k = Σ_b r_bk (y_b - ν_k); and once for all iterations T = Σ_i w_i (x_i - x₀)(x_i - x₀)ᵀ (`passes.total_scatter`)
+         then log_joint[k, b] = c_k - |y_b - ν_k|² / 2, ν_k = W (μ_k - x₀): a spherical model of the whitened data
+Moments  S1_k = Σ_b r_bk (y_b - ν_k); and, once for all iterations, T = Σ_i w_i (x_i - x₀)(x_i - x₀)ᵀ
 M-step   δ_k = L S1_k / N_k,  μ_k + δ_k,  Σ = (T - Σ_k N_k (μ_k - x₀)(μ_k - x₀)ᵀ) / N + ε I  with the new means
 
-The last line subtracts the scatter between the components from the total. Where they lie far apart (against Σ) the two
-nearly cancel, and (separation / σ)² units in the last place are lost. `far_apart` measures that; beyond `TOO_FAR` the caller
-takes the moments from `full.run_pass` with the shared factor instead: differences from each component's own mean, which
-never cancel, for K times the work.
+The last line subtracts the scatter between the components from the total. Where they lie far apart (against Σ) the
+two nearly cancel, and (separation / σ)² units in the last place are lost. `far_apart` measures that; beyond `TOO_FAR`
+the caller takes the moments from `full.run` with the shared factor instead: differences from each component's own
+mean, which never cancel, for K times the work.
 """
 
 import math
@@ -126,7 +126,7 @@ def update(counts, first, scatter, reference, reg_covar, old, new):
 
 @block
 def update_pooled(counts, first, second, reg_covar, old, new):
-    """The M-step from each component's own moments (of `full.run_pass`): Σ = Σ_k (S2_k - N_k δ_k δ_kᵀ) / N + ε I."""
+    """The M-step from each component's own moments (of `full.run`): Σ = Σ_k (S2_k - N_k δ_k δ_kᵀ) / N + ε I."""
     old_means = old[1]
     weights, means, covariance, factor, coefficients = new
     n_components, d = means.shape
@@ -169,10 +169,10 @@ def work_rows(n_features, n_components):
 
 @entry
 def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots, loop):
-    """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`. `centres` and `first` are whitened.
+    """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`.
 
-    The last element of `loop` is T (d, d), which only the M-step needs.
-    FAR_APART ends the loop with the parameters from before the iteration that it stopped.
+    `centres` and `first` are whitened. The last element of `loop` is T (d, d), which only the M-step needs. FAR_APART ends
+    the loop with the parameters from before the iteration that it stopped.
     """
     length, chunk, shift, scale = layout
     log_likelihood, counts, first, slot_values = slots

@@ -1,19 +1,33 @@
-"""Register tiles: the inner loops of the two triangular matrix products of full covariances, written as LLVM instructions.
+"""Register tiles: the inner loops that must keep their sums in registers, written as LLVM instructions.
 
-A tile keeps a block of results in registers while it walks along the third direction, so that each value that it loads serves
-several multiply-adds: the processor's two multiply-add units then wait neither for memory nor for each other. Written out as
-statements a tile is dozens of near-identical lines that take Numba long to compile; here Python loops write them.
+A tile keeps a block of results in registers while it walks along the third direction, so that each value that it
+loads serves several multiply-adds: the processor's two multiply-add units then wait neither for memory nor for each
+other. Written out as statements a tile is dozens of near-identical lines that take Numba long to compile; here Python
+loops write them. The number of rows (and columns) is part of a function's name.
 
-``squares_of_rows(W, z, i, q)``       q + Σ_{a<rows} (Σ_{j<=i+a} W[i+a, j] z[j])² for one strip z (d, WIDE)
-``rows_of_product(W, z, i, y, b)``    y[i+a, b:b+WIDE] = Σ_{j<=i+a} W[i+a, j] z[j]
-``strip(x, r, k, μ, i, padded, z, u, first, second)``  rows i, i+1, … of one component's moments as far as they lie on the
-    diagonal: z[i+a] = x[i+a] - μ[k, i+a], u[a] = r[k] z[i+a], first[i+a] += Σ_b u[a, b],
-    second[i+a, i+c] += Σ_b u[a, b] z[i+c, b] for c <= a
-``tile(u, z, i, j, padded, second)``  second[i+a, j+c] += Σ_b u[a, b] z[j+c, b]: the rest of such a row, after `strip`
-``sums(x, r, k, μ, i, padded, first, second)``  first[i+a] += Σ_b r[k, b] z, z = x[i+a, b] - μ[k, i+a]; `moments` also adds
-    Σ_b r[k, b] z² to second[i+a]
+With z a strip (d, WIDE) of differences:
 
-The number of rows (and columns) is part of each function's name below.
+``squares_of_4_rows(W, z, i, q)``
+    q + Σ_{a<4} (Σ_{j<=i+a} W[i+a, j] z[j])²
+``product_of_4_rows(W, z, i, y, b)``
+    y[i+a, b:b+WIDE] = Σ_{j<=i+a} W[i+a, j] z[j]
+
+With x a block (d, padded), r its responsibilities, μ the centres, z (d, padded) and u (16, padded) workspaces:
+
+``strip_4(x, r, k, μ, i, padded, z, u, a0, first, second)``
+    Rows i … i+3 of component k's moments, second moments on the diagonal only:
+    z[i+a] = x[i+a] - μ[k, i+a], u[a0+a] = r[k] z[i+a], first[i+a] += Σ_b u[a0+a, b],
+    second[i+a, i+c] += Σ_b u[a0+a, b] z[i+c, b] for c <= a
+``tile_4_by_4(u, a0, z, i, j, padded, second)``
+    second[i+a, j+c] += Σ_b u[a0+a, b] z[j+c, b]: the rest of such rows, after `strip_4`
+``small_squares_2(x, b, μ, k, W)``, ``small_moments_2(x, padded, r, k, μ, first, second)``
+    All of the two products for d = 2; nothing is stored in between
+``sums_of_8_features(x, r, k, μ, i, padded, first, first)``
+    first[i+a] += Σ_b r[k, b] (x[i+a, b] - μ[k, i+a])
+``moments_of_4_features(x, r, k, μ, i, padded, first, second)``
+    The same, and second[i+a] += Σ_b r[k, b] (x[i+a, b] - μ[k, i+a])²
+``transpose_square(X, i, j, x, b, shift, scale)``
+    x[j+c, b+a] = (X[i+a, j+c] - shift[j+c]) scale for a square of NARROW samples and features
 """
 
 from llvmlite import ir
@@ -116,8 +130,8 @@ class _Writer:
     def totals(self, vectors):
         """Sums of the lanes of several vectors, `lanes` of them to a vector, in order.
 
-        Vectors are folded in pairs: each step adds a shuffle of two vectors to another shuffle of them, so that no lane idles.
-        That takes half the instructions of as many separate sums.
+        Vectors are folded in pairs: each step adds a shuffle of two vectors to another shuffle of them, so that no
+        lane idles. That takes half the instructions of as many separate sums.
         """
         vectors = [*vectors, *[self.zero] * (-len(vectors) % self.lanes)]
         results = []

@@ -52,7 +52,7 @@ def log_sum_exp(a):
 
 def m_step(X, resp, covariance_type, reg_covar):
     X = np.asarray(X).astype(LD)
-    n, d = X.shape
+    d = X.shape[1]
     counts = resp.sum(axis=0)
     means = (resp.T @ X) / counts[:, None]
     scatters = np.array([(resp[:, k, None] * (X - means[k])).T @ (X - means[k]) for k in range(len(counts))])

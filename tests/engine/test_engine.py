@@ -15,7 +15,8 @@ from engine_references import problem, relative
 from gmm import engine
 
 STRUCTURES = engine.STRUCTURES
-# Around every boundary of the kernels: d below, at and above tiles and registers; n below a block, a block, several chunks.
+# Around every boundary of the kernels: d below, at and above tiles and registers; n below a block, a block, several
+# chunks.
 SHAPES = [(1, 1, 1), (3, 2, 1), (7, 1, 3), (40, 3, 2), (300, 2, 3), (513, 4, 5), (1000, 5, 1), (257, 6, 3), (600, 7, 4)]
 SHAPES += [(2100, 8, 2), (700, 9, 20), (4500, 10, 3), (900, 17, 5), (1200, 33, 4), (640, 64, 2), (800, 130, 2)]
 
@@ -356,7 +357,7 @@ def test_kmeans_of_few_distinct_points_and_extreme_scales():
 
 
 def test_seeding_probabilities():
-    """With two points of weight 1 and 3 left, D² weighting draws them 1 : 3 (one trial each for K = 2: no greedy choice)."""
+    """D² weighting draws points at squared distances 1 and 3 as 1 : 3 (either leaves the same potential: no greed)."""
     X = np.array([[0.0], [1.0], [np.sqrt(3.0)]])
     rng = np.random.default_rng(0)
     weight = np.array([1.0, 1e-12, 1e-12])  # the first seed is point 0
