@@ -69,6 +69,17 @@ CALLS = {
     "random_start": {"X": X, "n_components": 3, "rng": 0},
     "em": {"X": X, **MIXTURE, "tol": 1e-3, "max_iter": 2, "reg_covar": 0.1},
     "em_steps": {"X": X, **MIXTURE, "reg_covar": 0.1},
+    "update_tied_covariance": {"X": X, "resp": RESP, "means": MEANS},
+    "update_diagonal_covariances": {"X": X, "resp": RESP, "means": MEANS},
+    "update_spherical_covariances": {"X": X, "resp": RESP, "means": MEANS},
+    "n_parameters": {"n_components": 3, "n_features": 2, "covariance_type": "tied"},
+    "volume_shape_orientation": {"covariance": COVARIANCES[1]},
+    "random_responsibilities": {"n_samples": 4, "n_components": 3, "rng": 0},
+    "one_hot": {"labels": np.array([0, 2, 1, 1]), "n_components": 3},
+    "kmeans_plusplus_probabilities": {"X": X, "centres": X[:2] + 0.25},
+    "kmeans_plusplus": {"X": X, "n_components": 3, "rng": 0},
+    "standardise": {"X": X},
+    "whiten": {"X": X},
 }
 
 
@@ -215,6 +226,17 @@ BAD = {
         ("overflow", np.full((4, 3), 1e4), ValueError, r"exp\(log_p\) must be finite"),
         ("other shape", np.log(np.full((4, 2), 0.5)), ValueError, r"exp\(log_p\) must have 3 columns"),
     ],
+    "labels": [
+        ("floats", np.array([0.0, 1.0]), TypeError, "labels must be integers"),
+        ("a matrix", np.array([[0, 1]]), ValueError, "labels must have shape"),
+        ("too large", np.array([0, 3]), ValueError, "labels must"),
+        ("negative", np.array([0, -1]), ValueError, "labels must"),
+    ],
+    "centres": [
+        *bad_matrix("centres", X[:2]),
+        *ragged("centres"),
+        ("too wide", np.ones((2, 3)), ValueError, "centres must have 2 features"),
+    ],
     "n_samples": bad_count("n_samples"),
     "n_features": bad_count("n_features"),
     "n_components": bad_count("n_components"),
@@ -224,6 +246,10 @@ BAD = {
     "log_likelihood": bad_number("log_likelihood"),
     "new_log_likelihood": bad_number("new_log_likelihood"),
     "rng": RNG,
+    "covariance_type": [
+        ("unknown", "round", ValueError, r"covariance_type must be one of \(.*; got 'round'"),
+        ("None", None, ValueError, r"covariance_type must be one of \(.*; got None"),
+    ],
     "old": [
         ("no tuple", WEIGHTS, ValueError, r"old must be a tuple \(weights, means, covariances\); got array"),
         ("a pair", STATE[:2], ValueError, r"old must be a tuple \(weights, means, covariances\)"),
@@ -263,6 +289,13 @@ MISFITS = [
     ("update_means", {"resp": np.eye(3)[[0, 1, 1, 0]]}, "component 2 has effective count 0"),
     ("update_covariances", {"resp": np.eye(3)[[2, 1, 1, 2]]}, "component 0 has effective count 0"),
     ("m_step", {"resp": np.eye(3)[[2, 0, 0, 2]]}, "component 1 has effective count 0"),
+    ("kmeans_plusplus", {"n_components": 5}, "n_components must be <= 4, the number of distinct samples; got 5"),
+    ("kmeans_plusplus_probabilities", {"centres": X}, "every sample of X coincides with a centre"),
+    ("standardise", {"X": np.ones((3, 2))}, "feature 0 of X is constant"),
+    ("whiten", {"X": np.ones((3, 2))}, "the sample covariance of X must be positive definite"),
+    ("update_tied_covariance", {"means": MEANS[:2]}, r"means must have shape \(3, 2\); got \(2, 2\)"),
+    ("update_diagonal_covariances", {"resp": np.eye(3)[[2, 1, 1, 2]]}, "component 0 has effective count 0"),
+    ("update_spherical_covariances", {"resp": RESP[:3]}, "resp must have 4 rows, one for each sample; got 3"),
     ("random_start", {"n_components": 5}, "n_components must be <= n_samples = 4; got 5"),
 ]
 
@@ -392,6 +425,8 @@ def test_type_and_layout_of_the_input_do_not_matter(function, layout):
             return tuple(convert(part) for part in value)
         if not isinstance(value, np.ndarray) or (layout == "float32" and (value != value.astype(np.float32)).any()):
             return value
+        if value.dtype.kind == "i" and layout in ("strided", "unaligned", "big-endian", "float32"):
+            return value  # labels stay integers
         return LAYOUTS[layout](value)
 
     kernel = getattr(getattr(gmm, function), "kernel", None)
@@ -430,10 +465,12 @@ def test_every_function_takes_any_size(random_mixture, n, d, K):
         "old": (weights, means, covariances),
         "new": (weights, means, covariances),
         "n_components": 1,
+        "labels": np.zeros(n, dtype=int),
+        "centres": rng.normal(size=(K, d)),
     }
     for function, arguments in CALLS.items():
-        if function == "max_gaussian_log_likelihood" and n <= d:
-            continue  # has no maximum
+        if function in ("max_gaussian_log_likelihood", "standardise", "whiten") and n <= d:
+            continue  # the covariance of the samples is singular
         mine = {name: sized.get(name, value) for name, value in arguments.items()}
         if function == "univariate_log_density":
             mine["mean"] = 0.5
