@@ -1,0 +1,43 @@
+"""The Python blocks of the README run as they stand, on a CSV file of a reader's own."""
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import gmm
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.fixture
+def csv_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    X = gmm.datasets.load_old_faithful().X
+    np.savetxt("measurements.csv", X, delimiter=",", header="eruptions,waiting", comments="")
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def test_there_are_the_two_examples():
+    assert len(BLOCKS) == 2
+    assert all(len(block.strip().splitlines()) <= 10 for block in BLOCKS)
+
+
+def test_from_a_csv_file_to_a_chosen_mixture(csv_file, capsys):
+    names = {}
+    exec(BLOCKS[0], names)
+    assert names["mixture"].n_components == 3
+    assert names["mixture"].covariance_type == "tied"
+    assert "2314.3" in capsys.readouterr().out  # mclust prints -2314.3 for this model and these data
+    assert plt.gca().get_lines()
+
+
+def test_the_formulas_fit_old_faithful(capsys):
+    exec(BLOCKS[1], {})
+    out = capsys.readouterr().out
+    assert "-1130.26" in out
