@@ -100,6 +100,7 @@ _HOME = {
     # the estimator
     "GaussianMixture": "gmm.estimators",
     "select": "gmm.estimators",
+    "Selection": "gmm.estimators",
     # everywhere
     "show_source": "gmm.source",
 }

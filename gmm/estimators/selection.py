@@ -295,7 +295,8 @@ def select(
 
     .. math::
 
-        \text{AIC} = -2\ell + 2p, \qquad \text{BIC} = -2\ell + p\log n, \qquad
+        \text{AIC} = -2\ell + 2p, \qquad \text{BIC} = -2\ell + p\log n,
+
         \text{ICL} = \text{BIC} - 2\sum_{i,k} r_{ik}\log r_{ik},
 
     of which the smallest value is the best; 'cv' is the mean log-likelihood per sample of data left out of the fit, of
