@@ -11,22 +11,35 @@ from gmm._compile import drop_stale_caches
 
 drop_stale_caches(Path(__file__).parent)
 
-from gmm.formulas import (
+from gmm.formulas import (  # noqa: E402
     criteria,
     em,
     gaussian,
     kmeans,
     likelihood,
     mixture,
+    regularisation,
     responsibilities,
     starts,
     structures,
     updates,
-)  # noqa: E402
+)
 from gmm.formulas._registry import EQUATIONS  # noqa: E402
 
 #: The modules in the order of the book.
-CHAPTERS = (gaussian, mixture, responsibilities, likelihood, updates, em, starts, kmeans, structures, criteria)
+CHAPTERS = (
+    gaussian,
+    mixture,
+    responsibilities,
+    likelihood,
+    updates,
+    em,
+    starts,
+    kmeans,
+    structures,
+    regularisation,
+    criteria,
+)
 
 __all__ = [
     "CHAPTERS",
@@ -37,6 +50,7 @@ __all__ = [
     "kmeans",
     "likelihood",
     "mixture",
+    "regularisation",
     "responsibilities",
     "starts",
     "structures",

@@ -241,7 +241,7 @@ def test_a_bad_prior_is_refused_by_all_three(change, message):
 @pytest.mark.equation("eq-map-covariance")
 @pytest.mark.parametrize(("n", "d", "K"), SHAPES)
 def test_map_covariances_maximise_the_penalised_expectation(n, d, K):
-    X, (weights, _, _), resp, scale, dof = problem(n, d, K)
+    X, _, resp, scale, dof = problem(n, d, K)
     means = gmm.update_means(X, resp)
     covariances = gmm.map_covariances(X, resp, means, scale, dof)
 
