@@ -127,7 +127,7 @@ def sigma_slider(X, means, weights, variances, *, axis_labels=("x", "y"), name="
         ]
     )
     if len(html) > MAX_SIZE:
-        raise ValueError(f"the widget has {len(html)} characters, more than {MAX_SIZE}: give fewer samples or variances")
+        raise ValueError(f"the widget has {len(html)} characters, more than {MAX_SIZE}: give fewer samples or stops")
     return HTML(html)
 
 

@@ -85,10 +85,16 @@ def lloyd_kernel(X, centres, max_iter):
 
 @kernel
 def spherical_responsibilities_kernel(X, weights, means, variance):
-    log_joint = -0.5 * squared_distances_kernel(X, means) / variance
+    squared = squared_distances_kernel(X, means)
+    log_joint = np.full(squared.shape, -np.inf)
     for i in range(X.shape[0]):
+        nearest = np.inf
         for k in range(means.shape[0]):
-            log_joint[i, k] += np.log(weights[k])  # what all components share cancels
+            if weights[k] > 0.0:
+                nearest = min(nearest, squared[i, k])
+        for k in range(means.shape[0]):
+            if weights[k] > 0.0:  # the nearest mean factored out first: its weight is not rounded away
+                log_joint[i, k] = np.log(weights[k]) - 0.5 * (squared[i, k] - nearest) / variance
     return softmax_kernel(log_joint)
 
 
@@ -254,12 +260,12 @@ def spherical_responsibilities(X, weights, means, variance):
     Raises
     ------
     ValueError
-        If shapes do not fit, an entry is not finite, the weights do not sum to one, or `variance` is not positive or so
-        small that squared distances in its units leave the range of float64.
+        If shapes do not fit, an entry is not finite, the weights do not sum to one, `variance` is not positive, or the
+        squared distances of a sample leave the range of float64.
     """
     X = check.data(X)
     weights, means = check.weights_and_means(weights, means)
     means = check.centres(means, X.shape[1], name="means")
     variance = check.number(variance, "variance", minimum=0.0, strict=True)
-    check.reachable(-0.5 * squared_distances_kernel(X, means) / variance)
+    check.reachable(np.where(weights > 0.0, -squared_distances_kernel(X, means), -np.inf))
     return spherical_responsibilities_kernel(X, weights, means, variance)

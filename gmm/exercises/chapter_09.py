@@ -1,0 +1,160 @@
+"""Exercises of chapter 9: k-means is a limit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gmm.exercises._core import exercise
+
+# ------------------------------------------------------------------------- predict: a tie
+
+exercise(
+    "ex-kmeans-tie",
+    2 / 3,
+    mistakes=[
+        (0.5, "a tie is not split evenly: the weights of the tied components decide."),
+        (0.6, "the third component drops out of the sum, so what is left has to be rescaled."),
+        (1.0, "the first is not nearer than the second, and stays one of two winners."),
+        (1 / 3, "that is the share of the second component."),
+    ],
+    rtol=2e-3,
+)
+
+
+# ------------------------------------------------------------------------- compute: responsibilities
+
+
+def _squared(X, means):
+    return ((X[:, None, :] - means) ** 2).sum(axis=2)
+
+
+def _spherical(X, weights, means, variance):
+    squared = _squared(X, means)
+    shares = weights * np.exp(-(squared - squared.min(axis=1, keepdims=True)) / (2 * variance))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _naive(X, weights, means, variance):
+    joint = weights * np.exp(-_squared(X, means) / (2 * variance))
+    with np.errstate(invalid="ignore"):
+        return joint / joint.sum(axis=1, keepdims=True)
+
+
+def _without_two(X, weights, means, variance):
+    return _spherical(X, weights, means, variance / 2)
+
+
+def _variance_as_deviation(X, weights, means, variance):
+    return _spherical(X, weights, means, variance**2)
+
+
+def _without_weights(X, weights, means, variance):
+    return _spherical(X, np.ones(len(weights)), means, variance)
+
+
+def _distance_not_squared(X, weights, means, variance):
+    distance = np.sqrt(_squared(X, means))
+    shares = weights * np.exp(-(distance - distance.min(axis=1, keepdims=True)) / (2 * variance))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+_rng = np.random.default_rng(909)
+
+exercise(
+    "ex-kmeans-spherical",
+    _spherical,
+    cases=[
+        (np.array([[1.0], [1.5], [2.5]]), np.array([0.7, 0.3]), np.array([[0.0], [3.0]]), 2.0),
+        (_rng.normal(size=(5, 2)), np.array([0.2, 0.3, 0.5]), _rng.normal(size=(3, 2)), 0.5),
+        (_rng.normal(size=(3, 4)), np.array([1.0]), _rng.normal(size=(1, 4)), 1.5),  # one component
+        (np.array([[1.0], [1.5]]), np.array([0.7, 0.3]), np.array([[0.0], [3.0]]), 1e-9),  # the second is a tie
+    ],
+    mistakes=[
+        (_naive, "right on paper; for a tiny variance all exponentials are 0, and 0/0 is NaN. Factor out the nearest."),
+        (_without_two, "the exponent is minus the squared distance over *twice* the variance."),
+        (_variance_as_deviation, "the argument is the variance already: do not square it."),
+        (_without_weights, "the weights are missing: they stand before each exponential."),
+        (_distance_not_squared, "the exponent holds the squared distance; you took its root."),
+    ],
+)
+
+
+# ------------------------------------------------------------------------- compute: one iteration
+
+
+def _moved(X, labels, centres, empty):
+    moved = centres.copy()
+    for k in range(len(centres)):
+        moved[k] = X[labels == k].mean(axis=0) if (labels == k).any() else empty(centres[k])
+    return moved
+
+
+def _iteration(X, centres):
+    return _moved(X, _squared(X, centres).argmin(axis=1), centres, lambda centre: centre)
+
+
+def _empty_is_nan(X, centres):
+    return _moved(X, _squared(X, centres).argmin(axis=1), centres, lambda centre: np.nan * centre)
+
+
+def _empty_is_zero(X, centres):
+    return _moved(X, _squared(X, centres).argmin(axis=1), centres, np.zeros_like)
+
+
+def _farthest(X, centres):
+    return _moved(X, _squared(X, centres).argmax(axis=1), centres, lambda centre: centre)
+
+
+def _median(X, centres):
+    labels = _squared(X, centres).argmin(axis=1)
+    groups = [X[labels == k] for k in range(len(centres))]
+    return np.array([np.median(g, axis=0) if len(g) else c for g, c in zip(groups, centres, strict=True)])
+
+
+def _only_assigned(X, centres):
+    return _squared(X, centres).argmin(axis=1)
+
+
+exercise(
+    "ex-kmeans-iteration",
+    _iteration,
+    cases=[
+        (np.array([[0.0], [1.0], [5.0], [9.0], [10.0]]), np.array([[0.0], [6.0]])),
+        (_rng.normal(size=(30, 2)), _rng.normal(size=(3, 2))),
+        (_rng.normal(size=(6, 3)), np.ones((1, 3))),  # one centre
+        (np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]), np.array([[0.0, 0.5], [50.0, 50.0]])),  # an empty one
+    ],
+    mistakes=[
+        (_empty_is_nan, "the mean of no samples is NaN; a centre without samples has to stay where it is."),
+        (_empty_is_zero, "a centre without samples stays where it is; yours went to the origin."),
+        (_farthest, "each sample goes to the *nearest* centre: argmin, not argmax."),
+        (_median, "the minimiser of squared distances is the mean, not the median."),
+        (_only_assigned, "these are the labels; the update that follows is missing."),
+    ],
+)
+
+# ------------------------------------------------------------------------- compute and break: values
+
+exercise(
+    "ex-kmeans-bias",
+    2.3332618823507450,
+    mistakes=[
+        (2.0, "that is the true mean; hard assignment moves the centre outwards."),
+        (2.1666, "the bias is twice sigma times the bracket, with sigma = 2."),
+        (1.1666, "that is the answer for mean 1 and variance 1; here everything is twice as large."),
+        (1.6667, "the sign: the centre moves away from the border."),
+        (2.7911, "the standard deviation is 2, not 4."),
+    ],
+    rtol=5e-4,
+)
+
+exercise(
+    "ex-kmeans-stuck",
+    16,
+    mistakes=[
+        (1, "that is the best inertia; from these centres the algorithm does not get there."),
+        (8, "the distances are squared: each sample contributes 2² = 4."),
+        (4, "that is the contribution of one sample; there are four."),
+        (17, "each centre lies on its edge of the rectangle, so the height adds nothing."),
+    ],
+)
