@@ -31,7 +31,7 @@ def block_length(n_samples, n_features, tiled):
     of two.
     """
     if not tiled:
-        longest = 512 if n_features <= 32 else 256
+        longest = 512 if n_features <= 4 else 256
     elif n_features <= 4:
         longest = 512
     elif n_features <= 40:

@@ -106,7 +106,7 @@ def parameters_from_labels(
 
 
 def parameters_from_centres(X, centres, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
-    """The M-step of k-means' clusters: all of a sample goes to its nearest centre; no labels are stored. Raises as above."""
+    """The M-step of k-means' clusters: a sample goes to its nearest centre. No labels are stored. Raises as above."""
     X = np.asarray(X)
     centres = np.asarray(centres, dtype=np.float64)
 

@@ -171,8 +171,8 @@ def work_rows(n_features, n_components):
 def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots, loop):
     """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`.
 
-    `centres` and `first` are whitened. The last element of `loop` is T (d, d), which only the M-step needs. FAR_APART ends
-    the loop with the parameters from before the iteration that it stopped.
+    `centres` and `first` are whitened. The last element of `loop` is T (d, d), which only the M-step needs.
+    FAR_APART ends the loop with the parameters from before the iteration that it stopped.
     """
     length, chunk, shift, scale = layout
     log_likelihood, counts, first, slot_values = slots
