@@ -78,6 +78,11 @@ CALLS = {
     "one_hot": {"labels": np.array([0, 2, 1, 1]), "n_components": 3},
     "kmeans_plusplus_probabilities": {"X": X, "centres": X[:2] + 0.25},
     "kmeans_plusplus": {"X": X, "n_components": 3, "rng": 0},
+    "nearest_centre": {"X": X, "centres": MEANS},
+    "kmeans_objective": {"X": X, "labels": np.array([0, 2, 1, 1]), "centres": MEANS},
+    "update_centres": {"X": X, "labels": np.array([0, 2, 1, 1]), "centres": MEANS},
+    "lloyd": {"X": X, "centres": MEANS, "max_iter": 5},
+    "spherical_responsibilities": {"X": X, "weights": WEIGHTS, "means": MEANS, "variance": 0.5},
     "standardise": {"X": X},
     "whiten": {"X": X},
 }
