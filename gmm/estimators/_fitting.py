@@ -18,6 +18,7 @@ from gmm.estimators._collapse import (
     samples_of,
 )
 from gmm.estimators._initialise import initial_parameters
+from gmm.estimators._prior import fit_map
 from gmm.estimators._progress import progress
 from gmm.estimators._validation import random_generator
 from gmm.estimators._warn import warn
@@ -61,15 +62,17 @@ class Search:
         Checked weights_init, means_init and precisions_init; None for those not given.
     resume : tuple (gmm.engine.Parameters, float) or None
         Parameters and lower bound of the last fit, to go on from (warm start).
+    prior : gmm.estimators._prior.Prior or None
     """
 
-    def __init__(self, model, X, sample_weight, numbers, given, resume):
+    def __init__(self, model, X, sample_weight, numbers, given, resume, prior=None):
         self.model = model
         self.X = X
         self.sample_weight = sample_weight
         self.numbers = numbers
         self.given = given
         self.resume = resume
+        self.prior = prior
         self.rng = random_generator(model.random_state)
         self.n_init = model.n_init if resume is None else 1
         # The same start would collapse again.
@@ -151,13 +154,16 @@ class Search:
         model = self.model
         if self.resume is not None:
             return self.resume[0]
+        reg_covar = model.reg_covar
+        if self.prior is not None and reg_covar == 0.0:
+            reg_covar = self.prior.typical_variance  # a start must not collapse where the fit could not
         return initial_parameters(
             self.X,
             self.given,
             method=model.init_params,
             n_components=model.n_components,
             covariance_type=model.covariance_type,
-            reg_covar=model.reg_covar,
+            reg_covar=reg_covar,
             rng=self.rng,
             sample_weight=self.sample_weight,
             n_threads=model.n_threads,
@@ -169,18 +175,19 @@ class Search:
         if model.max_iter == 0:
             return Run(start, np.empty(0), False, False, [start] if model.record_parameters else None, [])
         previous = -np.inf if self.resume is None else self.resume[1]
-        result = engine.fit_em(
-            self.X,
-            start,
-            reg_covar=model.reg_covar,
-            tol=model.tol,
-            max_iter=model.max_iter,
-            sample_weight=self.sample_weight,
-            n_threads=model.n_threads,
-            callback=self.callback(previous),
-            record_parameters=model.record_parameters,
-            previous_log_likelihood=previous,
-        )
+        settings = {
+            "tol": model.tol,
+            "max_iter": model.max_iter,
+            "sample_weight": self.sample_weight,
+            "n_threads": model.n_threads,
+            "callback": self.callback(previous),
+            "record_parameters": model.record_parameters,
+            "previous_log_likelihood": previous,
+        }
+        if self.prior is None:
+            result = engine.fit_em(self.X, start, reg_covar=model.reg_covar, **settings)
+        else:
+            result = fit_map(self.X, start, self.prior, **settings)
         self.check(result)
         return Run(
             result.parameters,
@@ -188,7 +195,7 @@ class Search:
             result.converged,
             result.stopped,
             [start, *result.history] if model.record_parameters else None,
-            on_regularisation_alone(result.parameters, model.reg_covar),
+            on_regularisation_alone(result.parameters, model.reg_covar) if self.prior is None else [],
         )
 
     def callback(self, previous):

@@ -14,9 +14,10 @@ VERSION = 1
 # Settings kept as text, and those kept as arrays. A callback or a generator in random_state is not kept.
 SETTINGS = (
     "n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params", "random_state",
-    "warm_start", "verbose", "verbose_interval", "on_collapse", "record_parameters", "n_threads",
+    "warm_start", "verbose", "verbose_interval", "on_collapse", "covariance_prior", "record_parameters", "n_threads",
 )  # fmt: skip
 ARRAY_SETTINGS = ("weights_init", "means_init", "precisions_init")
+PRIOR = ("covariance_prior_scale", "covariance_prior_dof")
 FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
 
@@ -43,6 +44,9 @@ def write(model, path):
     for name in ARRAY_SETTINGS:
         if getattr(model, name) is not None:
             arrays[name] = np.asarray(getattr(model, name), dtype=np.float64)
+    if isinstance(model.covariance_prior, (tuple, list)):  # (scale, dof)
+        for name, part in zip(PRIOR, model.covariance_prior, strict=True):
+            arrays[name] = np.asarray(part, dtype=np.float64)
     path = os.fspath(path)
     # Beside the target, so that the last step is a rename within one file system.
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", suffix=".tmp")

@@ -16,6 +16,7 @@ from gmm import engine
 from gmm.estimators import _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
+from gmm.estimators._prior import make_prior
 from gmm.estimators._validation import (
     check_initial_values,
     check_parameters,
@@ -71,6 +72,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         What happens when a component collapses, that is when its covariance becomes singular: an error that names
         component, iteration and samples; or up to ten other starts for that initialisation, with a warning. 'restart'
         also discards starts in which `reg_covar` alone keeps a covariance regular (otherwise a warning tells of them).
+    covariance_prior : None, 'default' or tuple (scale, dof), default=None
+        An inverse-Wishart prior on every covariance (on the shared one, if tied): maximum a posteriori estimation,
+        which cannot collapse. `scale` is Ψ, of shape (n_features, n_features) and in the squared units of the data;
+        `dof` is ν > n_features - 1. Each covariance gets ν + d + 1 pseudo-observations of scatter Ψ, of which 'diag'
+        and 'spherical' take their part. 'default' is Fraley & Raftery's choice, the covariance of X (its diagonal where
+        it is singular) divided by K^(2/d), and d + 2, which follows every change of units. With a prior `reg_covar`
+        serves the start alone, and the lower bounds are of the penalised log-likelihood.
     callback : callable, default=None
         Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and
         the mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.
@@ -97,7 +105,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     n_iter_ : int
         Its number of iterations.
     lower_bound_ : float
-        Mean log-likelihood per sample (natural logarithm) in its last E-step.
+        Mean log-likelihood per sample (natural logarithm) in its last E-step; with a `covariance_prior` the penalised
+        one, (ℓ + Σ_k log p(Σ_k)) / n.
     lower_bounds_ : list of float
         The same for each of its iterations.
     history_ : History
@@ -145,6 +154,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "on_collapse": [StrOptions({"raise", "restart"})],
+        "covariance_prior": [StrOptions({"default"}), tuple, list, None],
         "callback": [callable, None],
         "record_parameters": ["boolean"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
@@ -168,6 +178,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         verbose=0,
         verbose_interval=10,
         on_collapse="raise",
+        covariance_prior=None,
         callback=None,
         record_parameters=False,
         n_threads=None,
@@ -187,6 +198,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.on_collapse = on_collapse
+        self.covariance_prior = covariance_prior
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
@@ -261,6 +273,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         about, arrays = _persistence.read(path)
         settings = {name: arrays.pop(name) for name in _persistence.ARRAY_SETTINGS if name in arrays}
+        if all(name in arrays for name in _persistence.PRIOR):
+            scale, dof = (arrays.pop(name) for name in _persistence.PRIOR)
+            about["settings"]["covariance_prior"] = (scale, float(dof))
         model = cls(**about["settings"], **settings)
         try:
             model._validate_params()
@@ -341,12 +356,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Fit and return the checked X. Attributes change only when all is done."""
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
-            present, sample_weight, numbers = check_sample_weight(sample_weight, X, self.n_components)
+            present, scaled_weight, numbers = check_sample_weight(sample_weight, X, self.n_components)
             given = check_initial_values(self, X.shape[1])
-            search = Search(self, present, sample_weight, numbers, given, self._resume(X.shape[1]))
+            resume = self._resume(X.shape[1])
             # Values near the ends of float64's range: the search itself looks at what comes out.
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                best = search.best()
+                prior = self._prior(present, sample_weight, scaled_weight, numbers)
+                best = Search(self, present, scaled_weight, numbers, given, resume, prior).best()
             self._adopt(best.parameters)
             self._record(best.converged, best.log_likelihoods, best.history)
             # max_iter=0 asks for the start alone, and a callback that stops has its reasons.
@@ -357,6 +373,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                     ConvergenceWarning,
                 )
         return X
+
+    def _prior(self, X, sample_weight, scaled_weight, numbers):
+        """Return the prior on the covariances, or None. The fit sees scaled weights, and the prior is scaled alike."""
+        if self.covariance_prior is None:
+            return None
+        unit = 1.0
+        if scaled_weight is not None:
+            first = 0 if numbers is None else numbers[0]
+            unit = scaled_weight[0] / np.asarray(sample_weight, dtype=np.float64).ravel()[first]
+        return make_prior(self.covariance_prior, X, scaled_weight, self.n_components, unit, self.n_threads)
 
     @contextmanager
     def _unchanged_on_failure(self):

@@ -546,6 +546,8 @@ def _fit(model, X, data):
         model.fit(X)
     except CollapsedComponentError as error:
         return str(error)
+    if model.covariance_prior is not None:
+        return ""  # reg_covar served the start alone
     parameters = model._parameters()
     narrow = on_regularisation_alone(parameters, model.reg_covar)
     if narrow:
