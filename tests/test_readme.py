@@ -38,6 +38,9 @@ def test_from_a_csv_file_to_a_chosen_mixture(csv_file, capsys):
 
 
 def test_the_formulas_fit_old_faithful(capsys):
-    exec(BLOCKS[1], {})
-    out = capsys.readouterr().out
-    assert "-1130.26" in out
+    names = {}
+    exec(BLOCKS[1], names)
+    means = names["result"].means
+    # the two kinds of eruption: short before short waits, long before long ones
+    assert means[means[:, 0].argsort()].round(1).tolist() == [[2.0, 54.5], [4.3, 80.0]]
+    assert "-1130.26" in capsys.readouterr().out

@@ -11,17 +11,6 @@ def read(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_example_of_the_readme_runs(capsys):
-    (example,) = re.findall(r"```python\n(.*?)```", read("README.md"), re.S)
-    space = {}
-    exec(example, space)
-    assert space["result"].converged
-    means = space["result"].means[space["result"].means[:, 0].argsort()].round(1).tolist()
-    # the two kinds of eruption: short after short waits, long after long ones
-    assert means == [[2.0, 54.5], [4.3, 80.0]]
-    assert capsys.readouterr().out
-
-
 def test_files_of_the_readme_and_contributing_exist():
     for name in ("README.md", "CONTRIBUTING.md"):
         for target in re.findall(r"\]\(([\w./-]+)\)", read(name)):

@@ -23,6 +23,8 @@ RESP = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.25, 0.25, 0.5], [1.0, 0.
 MIXTURE = {"weights": WEIGHTS, "means": MEANS, "covariances": COVARIANCES}
 GAUSSIAN = {"X": X, "mean": MEANS[1], "covariance": COVARIANCES[1]}
 STATE = (WEIGHTS, MEANS, COVARIANCES)
+PRIOR = {"scale": COVARIANCES[1], "dof": 4.0}
+FITTED = {"log_likelihood": -10.0, "n_parameters": 5}
 CALLS = {
     "univariate_log_density": {"x": X[:, 0], "mean": 1.0, "variance": 2.0},
     "cholesky": {"covariance": COVARIANCES[1]},
@@ -85,6 +87,24 @@ CALLS = {
     "spherical_responsibilities": {"X": X, "weights": WEIGHTS, "means": MEANS, "variance": 0.5},
     "standardise": {"X": X},
     "whiten": {"X": X},
+    "collapse_log_likelihood": {
+        "x": X[:, 0],
+        "centre": 0.5,
+        "sigma": 0.25,
+        "weight": 0.5,
+        "mean": 1.0,
+        "variance": 2.0,
+    },
+    "ridge": {"covariance": COVARIANCES[1], "amount": 0.5},
+    "condition_number": {"covariance": COVARIANCES[1]},
+    "inverse_wishart_log_density": {"covariance": COVARIANCES[1], **PRIOR},
+    "map_covariances": {"X": X, "resp": RESP, "means": MEANS, **PRIOR},
+    "penalised_log_likelihood": {"X": X, **MIXTURE, **PRIOR},
+    "aic": FITTED,
+    "bic": {**FITTED, "n_samples": 4},
+    "bic_maximised": {**FITTED, "n_samples": 4},
+    "icl": {**FITTED, "resp": RESP},
+    "laplace_log_integral": {"log_peak": -10.0, "curvature": COVARIANCES[1]},
 }
 
 
@@ -164,7 +184,7 @@ def bad_covariance(name, good, place=""):
         ("asymmetric, ill-scaled", hidden, ValueError, f"{full} must be symmetric"),
         ("indefinite", indefinite, ValueError, f"{full} must be positive definite; its smallest eigenvalue is -0.56"),
         ("singular", singular, ValueError, f"{full} must be positive definite; its smallest eigenvalue is"),
-        ("negative", -good, ValueError, r"covariances?(\[0\])? must be positive definite"),
+        ("negative", -good, ValueError, rf"{name}(\[0\])? must be positive definite"),
     ]
 
 
@@ -187,6 +207,18 @@ BAD = {
         ("longer", np.ones(3), ValueError, "b must have 2 entries; got 3"),
     ],
     "variance": bad_number("variance", minimum=0, strict=True),
+    "centre": bad_number("centre"),
+    "sigma": bad_number("sigma", minimum=0, strict=True),
+    "weight": [
+        *bad_number("weight", minimum=0, strict=True),
+        ("one", 1.0, ValueError, "weight must be < 1; got 1.0"),
+    ],
+    "amount": bad_number("amount", minimum=0),
+    "dof": [*bad_number("dof"), ("too small", 1.0, ValueError, "dof must be > 1; got 1.0")],
+    "log_peak": bad_number("log_peak"),
+    "n_parameters": bad_count("n_parameters"),
+    "scale": [*bad_matrix("scale", COVARIANCES[1]), *bad_covariance("scale", COVARIANCES[1])],
+    "curvature": [*bad_matrix("curvature", COVARIANCES[1]), *bad_covariance("curvature", COVARIANCES[1])],
     "radius": bad_number("radius", minimum=0),
     "covariance": [
         *bad_matrix("covariance", COVARIANCES[1]),
@@ -301,6 +333,9 @@ MISFITS = [
     ("update_tied_covariance", {"means": MEANS[:2]}, r"means must have shape \(3, 2\); got \(2, 2\)"),
     ("update_diagonal_covariances", {"resp": np.eye(3)[[2, 1, 1, 2]]}, "component 0 has effective count 0"),
     ("update_spherical_covariances", {"resp": RESP[:3]}, "resp must have 4 rows, one for each sample; got 3"),
+    ("map_covariances", {"scale": np.eye(3)}, r"scale must have shape \(2, 2\); got \(3, 3\)"),
+    ("inverse_wishart_log_density", {"scale": np.eye(3)}, r"scale must have shape \(2, 2\); got \(3, 3\)"),
+    ("map_covariances", {"resp": np.eye(3)[[2, 1, 1, 2]]}, "component 0 has effective count 0"),
     ("random_start", {"n_components": 5}, "n_components must be <= n_samples = 4; got 5"),
 ]
 
@@ -308,10 +343,11 @@ MISFITS = [
 def table():
     for function, arguments in CALLS.items():
         for name in arguments:
-            if name == "mean":
-                rows = BAD_MEAN["number" if function == "univariate_log_density" else "vector"]
-            else:
-                rows = BAD[name]
+            rows = BAD_MEAN["number" if "x" in arguments else "vector"] if name == "mean" else BAD[name]
+            if function == "ridge":  # made for matrices that are singular
+                rows = [row for row in rows if "positive definite" not in row[3]]
+            if function == "collapse_log_likelihood" and name in ("mean", "variance"):
+                rows = [row for row in rows if row[0] != "None"]  # None stands for that of the data
             for what, value, error, message in rows:
                 yield pytest.param(function, {name: value}, error, message, id=f"{function}-{name}-{what}")
     for function, change, message in MISFITS:
@@ -472,12 +508,14 @@ def test_every_function_takes_any_size(random_mixture, n, d, K):
         "n_components": 1,
         "labels": np.zeros(n, dtype=int),
         "centres": rng.normal(size=(K, d)),
+        "scale": np.eye(d),
+        "dof": d + 1.0,
     }
     for function, arguments in CALLS.items():
         if function in ("max_gaussian_log_likelihood", "standardise", "whiten") and n <= d:
             continue  # the covariance of the samples is singular
         mine = {name: sized.get(name, value) for name, value in arguments.items()}
-        if function == "univariate_log_density":
+        if "x" in arguments:
             mine["mean"] = 0.5
         result = flattened(call(function, mine))
         assert np.isfinite(result).all(), function
