@@ -37,22 +37,17 @@ class Parameters(NamedTuple):
         return self.means.shape[1]
 
 
-def _factorise(matrices):
-    """(factors, index of the first matrix that is not positive definite, or -1).
-
-    The rule of `small_algebra.cholesky` (which would have to be compiled first) with NumPy.
-    """
+def _factorise(matrix, factor):
+    """The rule of `small_algebra.cholesky` (which would have to be compiled first) with NumPy."""
     try:
-        lower = np.linalg.cholesky(matrices)
+        lower = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
-        if len(matrices) == 1:
-            return matrices, 0
-        return matrices, next(k for k in range(len(matrices)) if _factorise(matrices[k : k + 1])[1] == 0)
-    pivots = np.einsum("kii->ki", lower) ** 2
-    good = (pivots > 2.0 * EPS * np.einsum("kii->ki", matrices)) & np.isfinite(pivots)
-    if not good.all():
-        return matrices, int(np.argmin(good.all(axis=1)))
-    return np.tril(np.linalg.inv(lower)), -1
+        return False
+    pivots = np.diagonal(lower) ** 2
+    if not np.all((pivots > 2.0 * EPS * np.diagonal(matrix)) & np.isfinite(pivots)):
+        return False
+    factor[...] = np.tril(np.linalg.solve(lower, np.eye(len(lower))))
+    return True
 
 
 def _name(covariance_type, component):
@@ -64,7 +59,12 @@ def cholesky_factors(covariances, covariance_type):
     covariances = np.ascontiguousarray(covariances, dtype=np.float64)
     if covariance_type in ("full", "tied"):
         matrices = covariances if covariance_type == "full" else covariances[None]
-        factors, failed = _factorise(matrices)
+        factors = np.empty_like(matrices)
+        failed = -1
+        for k, matrix in enumerate(matrices):
+            if not _factorise(matrix, factors[k]):
+                failed = k
+                break
         factors = factors if covariance_type == "full" else factors[0]
     else:
         bad = ~((covariances > 0.0) & np.isfinite(covariances))

@@ -6,7 +6,7 @@ from gmm.engine import passes, threads
 from gmm.engine.kmeans import kmeans_labels
 from gmm.engine.parameters import Parameters, cholesky_factors, log_coefficients
 from gmm.engine.samples import Samples, as_sample_weight
-from gmm.engine.structures import KERNELS, check_structure, covariance_shape, precisions_cholesky_from
+from gmm.engine.structures import KERNELS, check_structure, precisions_cholesky_from
 
 # scikit-learn's guard: a component without data gets a tiny weight instead of a division by zero.
 SMALLEST_COUNT = 10 * np.finfo(np.float64).eps
@@ -32,12 +32,21 @@ def _from_given(X, given, n_components, covariance_type, reg_covar, sample_weigh
         "given": given,
         "n_threads": threads.resolve_n_threads(n_threads),
     }
-    counts, means = _counts_and_means(samples, weights, given, n_components)
+    origin = np.array(samples.X[0], dtype=np.float64)
+    none, ones = np.zeros(n_components), np.ones(n_components)
+    start = np.ascontiguousarray(np.broadcast_to(origin, (n_components, d)))
+    _, counts, first, _ = passes.raw_pass(samples, "spherical", none, start, ones, **options)
+    counts = counts + SMALLEST_COUNT
+    means = np.ascontiguousarray(origin + first / counts[:, None])
     if covariance_type == "tied":
         second = _pooled(samples, means, counts, options)
     else:
-        unused = np.zeros(n_components), np.zeros(covariance_shape(covariance_type, n_components, d))
-        second = passes.raw_pass(samples, covariance_type, unused[0], means, unused[1], **options)[3]
+        factors = {
+            "full": np.zeros((n_components, d, d)),
+            "diag": np.ones((n_components, d)),
+            "spherical": ones,
+        }
+        second = passes.raw_pass(samples, covariance_type, none, means, factors[covariance_type], **options)[3]
         second = passes.symmetric(second) if covariance_type == "full" else second
     moments = passes.Statistics(0.0, 0.0, counts, np.zeros((n_components, d)), second)
     parameter_weights, means, covariances = passes.m_step(moments, means, covariance_type, reg_covar)
@@ -49,23 +58,6 @@ def _from_given(X, given, n_components, covariance_type, reg_covar, sample_weigh
         covariances,
         precisions_cholesky_from(factors, covariance_type).copy(),
     )
-
-
-def _counts_and_means(samples, weights, given, n_components):
-    """N_k and μ_k of given responsibilities, from differences to the first sample so that an offset costs no digits."""
-    origin = np.array(samples.X[0], dtype=np.float64)
-    counts, first = np.zeros(n_components), np.zeros((n_components, samples.n_features))
-    step = samples.slab_samples(max(samples.n_features, n_components))
-    for low in range(0, samples.n_samples, step):
-        high = min(low + step, samples.n_samples)
-        table = given(low, high)
-        if weights.size:
-            table *= weights[low:high, None]
-        counts += table.sum(axis=0)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite fails as a covariance
-            first += table.T @ (samples.X[low:high].astype(np.float64) - origin)
-    counts += SMALLEST_COUNT
-    return counts, origin + first / counts[:, None]
 
 
 def _pooled(samples, means, counts, options):
