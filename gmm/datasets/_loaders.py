@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -123,25 +126,28 @@ def load_galaxies(corrected: bool = False) -> Dataset:
     )
 
 
-def _from_sklearn(loader, name, units, citation, description):
-    import sklearn.datasets
+def _shipped_with_sklearn(*path):
+    """A file of scikit-learn's, found without importing the package: its own loaders need 2 s for that."""
+    spec = find_spec("sklearn")
+    if spec is None:
+        raise ModuleNotFoundError("this data set is shipped with scikit-learn, which is not installed", name="sklearn")
+    return Path(spec.origin).parent.joinpath("datasets", *path)
 
-    bunch = getattr(sklearn.datasets, loader)()
-    feature_names = tuple(str(feature) for feature in bunch.feature_names)
-    if units is None:  # iris carries its unit in the names: "sepal length (cm)"
-        units = ("cm",) * len(feature_names)
-        feature_names = tuple(feature.removesuffix(" (cm)") for feature in feature_names)
-    elif units == "":
-        units = ("",) * len(feature_names)
+
+def _from_sklearn(filename, name, feature_names, units, citation, description):
+    """Read a table whose first line holds two counts and the groups' names, and whose last column is the group."""
+    text = _shipped_with_sklearn("data", filename).read_text(encoding="utf-8")
+    header, *rows = text.strip().splitlines()
+    values = np.array([[float(entry) for entry in row.split(",")] for row in rows])
     return Dataset(
         name=name,
-        X=np.array(bunch.data, dtype=np.float64),
+        X=values[:, :-1].copy(),
         feature_names=feature_names,
         units=units,
         citation=citation,
         description=description,
-        target=np.array(bunch.target),
-        target_names=tuple(str(target) for target in bunch.target_names),
+        target=values[:, -1].astype(np.int64),
+        target_names=tuple(header.split(",")[2:]),
     )
 
 
@@ -158,9 +164,10 @@ def load_iris() -> Dataset:
     Fisher, R. A. (1936), *Annals of Eugenics* 7, 179-188. The rows are scikit-learn's.
     """
     return _from_sklearn(
-        "load_iris",
+        "iris.csv",
         "Iris",
-        None,
+        ("sepal length", "sepal width", "petal length", "petal width"),
+        ("cm",) * 4,
         "Fisher, R. A. (1936). The use of multiple measurements in taxonomic problems. Annals of Eugenics 7, 179-188.",
         "Length and width of sepal and petal of 150 flowers, 50 of each of three species.",
     )
@@ -179,9 +186,14 @@ def load_wine() -> Dataset:
     Forina, M. et al. (1988), PARVUS; UCI Machine Learning Repository, *Wine*. The rows are scikit-learn's.
     """
     return _from_sklearn(
-        "load_wine",
+        "wine_data.csv",
         "Wine",
-        "",
+        (
+            *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids"),
+            *("nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines"),
+            "proline",
+        ),
+        ("",) * 13,
         "Forina, M. et al. (1988). PARVUS: An extendable package for data exploration, classification and "
         "correlation. UCI Machine Learning Repository: Wine.",
         "Chemical analysis of wines grown in the same region of Italy from three cultivars.",
@@ -201,10 +213,13 @@ def load_breast_cancer() -> Dataset:
     Street, W. N., Wolberg, W. H. and Mangasarian, O. L. (1993), *Proc. SPIE* 1905, 861-870. The rows are
     scikit-learn's.
     """
+    measures = ("radius", "texture", "perimeter", "area", "smoothness", "compactness")
+    measures += ("concavity", "concave points", "symmetry", "fractal dimension")
     return _from_sklearn(
-        "load_breast_cancer",
+        "breast_cancer.csv",
         "Breast cancer",
-        "",
+        tuple([f"mean {m}" for m in measures] + [f"{m} error" for m in measures] + [f"worst {m}" for m in measures]),
+        ("",) * 30,
         "Street, W. N., Wolberg, W. H. and Mangasarian, O. L. (1993). Nuclear feature extraction for breast tumor "
         "diagnosis. Proc. SPIE 1905, 861-870.",
         "Features of cell nuclei in digitised images of fine needle aspirates of breast masses.",
@@ -224,13 +239,18 @@ def load_digits() -> Dataset:
     Alpaydin, E. and Kaynak, C. (1998), UCI Machine Learning Repository, *Optical Recognition of Handwritten Digits*.
     The rows are scikit-learn's.
     """
-    return _from_sklearn(
-        "load_digits",
-        "Digits",
-        "",
-        "Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits. "
+    with gzip.open(_shipped_with_sklearn("data", "digits.csv.gz")) as table:
+        values = np.array([line.split(b",") for line in table], dtype=np.float64)
+    return Dataset(
+        name="Digits",
+        X=values[:, :-1].copy(),
+        feature_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
+        units=("",) * 64,
+        citation="Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits. "
         "UCI Machine Learning Repository.",
-        "Images of handwritten digits, 8 by 8 pixels, one intensity from 0 to 16 a pixel.",
+        description="Images of handwritten digits, 8 by 8 pixels, one intensity from 0 to 16 a pixel.",
+        target=values[:, -1].astype(np.int64),
+        target_names=tuple("0123456789"),
     )
 
 
@@ -258,9 +278,10 @@ def load_sample_image(name: str = "china") -> Dataset:
     photographers = {"china": "danielbuechele", "flower": "vultilion"}
     if name not in photographers:
         raise ValueError(f"name must be 'china' or 'flower'; got {name!r}")
-    import sklearn.datasets
+    from PIL import Image
 
-    image = sklearn.datasets.load_sample_image(f"{name}.jpg")
+    with Image.open(_shipped_with_sklearn("images", f"{name}.jpg")) as photograph:
+        image = np.asarray(photograph)
     return Dataset(
         name=f"Sample image: {name}",
         X=image.reshape(-1, 3).astype(np.float64),
