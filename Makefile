@@ -22,7 +22,7 @@ PORT ?= 8000
 # A Python of your choice: make book PYTHON=python3.13
 PYTHON ?=
 # Keep what the user's shell says about Python out of the environment.
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
