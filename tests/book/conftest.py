@@ -1,0 +1,51 @@
+"""One build of the book for all the tests that look at it."""
+
+import os
+import subprocess
+import sys
+import time
+
+import chapters
+import pytest
+
+
+def build_book(out):
+    """Build the book as `make book` does, below the folder ``out``; return the finished process."""
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
+    command += ["--all", "-W", "--keep-going", "-n", "--path-output", str(out), "."]
+    return subprocess.run(
+        command,
+        cwd=chapters.ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1", "NO_COLOR": "1"},
+    )
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory, worker_id):
+    """Build the book once for all workers; return (exit status, what it wrote to stderr, folder of the pages)."""
+    root = tmp_path_factory.getbasetemp()
+    root = root if worker_id == "master" else root.parent
+    out, log, status = root / "built-book", root / "built-book.log", root / "built-book.status"
+    try:
+        out.mkdir()
+    except FileExistsError:  # another worker is at it
+        for _ in range(3000):
+            if status.exists():
+                break
+            time.sleep(0.1)
+    else:
+        process = build_book(out)
+        log.write_text(process.stderr, encoding="utf-8")
+        (root / "built-book.new").write_text(str(process.returncode), encoding="utf-8")
+        (root / "built-book.new").rename(status)
+    return int(status.read_text(encoding="utf-8")), log.read_text(encoding="utf-8"), out / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def site(build):
+    """Return the folder of the built pages."""
+    _, log, folder = build
+    assert folder.is_dir(), log[-2000:]
+    return folder

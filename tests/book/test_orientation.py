@@ -1,0 +1,142 @@
+"""Reading times, prerequisites, the map of the book, and the links between chapters and reference."""
+
+import re
+import sys
+from types import SimpleNamespace
+
+import chapters
+import pytest
+from bs4 import BeautifulSoup
+
+sys.path.append(str(chapters.ROOT / "_ext"))
+import orientation
+
+
+def soup(site, name):
+    return BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+
+
+def card(page, term):
+    """Return the text of an entry of a chapter's card."""
+    entry = next(dt for dt in page.select(".at-a-glance dt") if dt.text.strip() == term)
+    return entry.find_next_sibling("dd").get_text().strip()
+
+
+class TestOfTheParts:
+    def test_needs_that_follow_from_others_are_left_out(self):
+        after = {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a"], "e": ["d", "b", "a"]}
+        assert orientation.direct(after) == {"a": [], "b": ["a"], "c": ["b"], "d": ["a"], "e": ["d", "b"]}
+
+    def test_map_draws_one_line_for_each_need(self):
+        row = {"href": "#", "about": "", "minutes": 5, "part": ""}
+        rows = [{**row, "docname": name, "number": i, "title": f"<{name}>"} for i, name in enumerate("abc", 1)]
+        page = BeautifulSoup(orientation.map_html(rows, {"a": [], "b": ["a"], "c": ["a", "b"]}), "html.parser")
+        assert [path["class"] for path in page.select("path")] == [
+            ["to-2", "from-1"],
+            ["to-3", "from-1"],
+            ["to-3", "from-2"],
+        ]
+        assert [li.select_one(".map-facts").text for li in page.select("li")] == [
+            "5 min · needs no other chapter",
+            "5 min · after 1",
+            "5 min · after 1 and 2",
+        ]
+        assert page.select_one("li a").get_text() == "1 <a>"
+
+    def test_reading_time_counts_words_equations_figures_and_code_but_no_exercises(self):
+        from docutils import nodes
+
+        def minutes(*parts):
+            return orientation.reading_minutes(nodes.section("", *parts))
+
+        words = nodes.paragraph("", "word " * 1500)
+        assert minutes(words) == 10
+        assert minutes(words.deepcopy(), *(nodes.math_block("", "x") for _ in range(25))) == 20
+        assert minutes(words.deepcopy(), *(nodes.figure() for _ in range(20))) == 20
+        code = nodes.container("", nodes.literal_block("", "x = 1\n\n" * 100), classes=["cell_input"])
+        cell = nodes.container("", code, classes=["cell"])
+        assert minutes(words.deepcopy(), cell) == 15
+        cell["classes"].append("tag_hide-input")
+        assert minutes(words.deepcopy(), cell.deepcopy()) == 10
+        exercise = nodes.container("", words.deepcopy(), cell, classes=["exercise"])
+        assert minutes(words.deepcopy(), exercise) == 10
+
+    def test_names_in_code_and_prose(self):
+        from docutils import nodes
+        from sphinx import addnodes
+
+        code = nodes.literal_block("", "gmm.em(X)\nplot.scatter(X); gmm.datasets.load_iris()\nother.plot(1)")
+        cell = nodes.container("", code, classes=["cell_input"])
+        link = addnodes.pending_xref("", refdomain="py", reftype="func", reftarget="gmm.bic")
+        found = orientation.names_used(nodes.section("", cell, link))
+        assert found == {"gmm.em", "gmm.plot.scatter", "gmm.datasets.load_iris", "gmm.bic"}
+
+    def test_a_card_without_prerequisites_is_reported(self, caplog):
+        from docutils import nodes
+
+        page = nodes.section("", nodes.paragraph("", "text"))
+        transform = object.__new__(orientation.ReadTheChapter)
+        transform.document = page
+        page.settings = SimpleNamespace(env=SimpleNamespace(docname="book/01_test"))
+        with caplog.at_level("WARNING", logger="sphinx.orientation"):
+            transform.apply()
+        assert "Prerequisites" in caplog.text
+
+
+@pytest.mark.slow
+class TestOfTheBook:
+    NOTEBOOKS = [path.stem for path in chapters.notebooks()]  # noqa: RUF012
+
+    def test_each_chapter_says_how_long_it_takes(self, site):
+        """The card, the map and a rough count of the words of the notebook agree."""
+        rows = {a["href"]: a.find_parent("li") for a in soup(site, "book/index").select(".book-map a")}
+        assert list(rows) == [f"{name}.html" for name in self.NOTEBOOKS]
+        for name in self.NOTEBOOKS:
+            minutes = int(
+                re.fullmatch(r"(\d+) minutes, exercises apart", card(soup(site, f"book/{name}"), "Reading time"))[1]
+            )
+            text = chapters.visible(chapters.markdown(chapters.BOOK / f"{name}.ipynb"))
+            assert len(text.split()) / 250 < minutes < len(text.split()) / 50, name
+            assert rows[f"{name}.html"].select_one(".map-facts").text.startswith(f"{minutes} min"), name
+
+    def test_chapters_need_only_what_comes_before(self, site):
+        for name in self.NOTEBOOKS:
+            page = soup(site, f"book/{name}")
+            terms = [dt.text.strip() for dt in page.select(".at-a-glance dt")]
+            assert terms.index("Reading time") == terms.index("Prerequisites") + 1, name
+            entry = next(dt for dt in page.select(".at-a-glance dt") if dt.text.strip() == "Prerequisites")
+            needs = [a["href"].split(".")[0] for a in entry.find_next_sibling("dd").select("a.internal")]
+            assert all(need < name for need in needs if need in self.NOTEBOOKS), name
+
+    def test_map_lists_every_page_of_the_contents(self, site):
+        hrefs = {a["href"] for a in soup(site, "book/index").select("article a.internal, article .book-map a")}
+        for _, files in chapters.parts():
+            for file in files:
+                assert any(file.endswith(href.removesuffix(".html")) for href in hrefs), file
+
+    def test_each_chapter_ends_with_its_functions(self, site):
+        from gmm.formulas import EQUATIONS
+
+        for path in chapters.notebooks():
+            box = soup(site, f"book/{path.stem}").select("article section .chapter-links")
+            assert len(box) == 1, path.stem
+            targets = {a["href"].partition("#")[2] for a in box[0].select('a[href^="api.html#"]')}
+            labels = {equation.label for equation in chapters.equations_of(chapters.markdown(path))}
+            own = {f"gmm.{function.__name__}" for label, function in EQUATIONS.items() if label in labels}
+            assert own <= targets, (path.stem, own - targets)
+
+    def test_each_entry_of_the_reference_names_its_chapters(self, site):
+        from gmm.formulas import EQUATIONS
+
+        page = soup(site, "book/api")
+        labels = {}
+        for label, function in EQUATIONS.items():
+            labels.setdefault(f"gmm.{function.__name__}", set()).add(f"equation-{label}")
+        seen = set()
+        for entry in page.select("dl.py:is(.function, .class, .exception)"):
+            name = entry.dt["id"]
+            seen.add(name)
+            links = [a["href"] for a in entry.select(":scope > dd > .api-chapters a")]
+            assert any(re.match(r"\d\d_\w+\.html", href) for href in links), name
+            assert labels.get(name, set()) <= {href.partition("#")[2] for href in links}, name
+        assert set(labels) <= seen
