@@ -1,0 +1,165 @@
+"""What all widgets share: the block of HTML around the pictures, its style and script, and the limit of its size."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from IPython.display import HTML
+from matplotlib.colors import to_hex, to_rgb
+
+from gmm.plot import COLOURS, GREY, colour
+
+#: Largest size of a widget, in bytes: a page holds several, and each is stored in its notebook.
+MAX_SIZE = 40_000
+MAX_COMPONENTS = len(COLOURS)
+#: Dash pattern of each component's lines, those of `gmm.plot.LINESTYLES` in the units of the pictures.
+DASHES = ("", "7 3", "9 3 2 3", "2 3", "12 3", "7 3 2 3 2 3")
+# One character for a whole number from 0 to 63.
+CODE = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
+CONTROLS = "<!--controls-->"
+BEGIN, END = "/*gmm-widgets*/", "/*end*/"
+_HERE = Path(__file__).parent
+
+
+@cache
+def script() -> str:
+    """Return the script that all widgets share, without comments and indentation."""
+    lines = (line.strip() for line in (_HERE / "widgets.js").read_text(encoding="utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+@cache
+def style() -> str:
+    """Return the style that all widgets share; the colours are those of :mod:`gmm.plot`."""
+    palette = "".join(f"--c{k}:{value};" for k, value in enumerate(COLOURS))
+    rules = "".join(f".gmm-widget .k{k}{{stroke:var(--c{k});stroke-dasharray:{dash or 'none'}}}"
+                    for k, dash in enumerate(DASHES))  # fmt: skip
+    text = (_HERE / "widgets.css").read_text(encoding="utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r" ?([{};:,>]) ?", r"\1", text.replace(" :", "\0")).replace("\0", " :").strip()
+    return f".gmm-widget{{{palette}--grey:{GREY}}}{rules}{text}"
+
+
+def check_name(name):
+    """Refuse what is no HTML id."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
+        raise ValueError(f"name must be a letter followed by letters, digits and hyphens; got {name!r}")
+    return name
+
+
+def check_labels(axis_labels, n):
+    """Refuse anything but `n` strings."""
+    if isinstance(axis_labels, str):
+        axis_labels = (axis_labels,)
+    if len(axis_labels) != n or not all(isinstance(label, str) for label in axis_labels):
+        wanted = "a string" if n == 1 else f"{('two', 'three')[n - 2]} strings"
+        raise ValueError(f"axis_labels must be {wanted}; got {axis_labels!r}")
+    return tuple(axis_labels)
+
+
+def check_n_components(n_components):
+    """Refuse more components than there are colours to tell them apart."""
+    if n_components > MAX_COMPONENTS:
+        raise ValueError(f"a widget shows at most {MAX_COMPONENTS} components; got {n_components}")
+
+
+def number(value, digits=None) -> str:
+    """Write a number as a reader expects it: a true minus, and about six digits unless told otherwise."""
+    if digits is None:
+        digits = 3 if abs(value) < 100 else 2
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def digits_for(X) -> list[int]:
+    """Digits after the point that show each feature to about three thousandths of its range."""
+    ranges = np.ptp(np.asarray(X), axis=0)
+    return [int(np.clip(2 - np.floor(np.log10(span)), 0, 9)) if span > 0 else 3 for span in ranges]
+
+
+def levels(resp) -> np.ndarray:
+    """Responsibilities in whole steps of 1/63; the steps of a row sum to 63 exactly."""
+    return np.diff(np.rint(63 * np.cumsum(resp, axis=1)).astype(int), axis=1, prepend=0)
+
+
+def encode_resp(resp) -> str:
+    """Encode responsibilities: one character for each sample and component but the last."""
+    return "".join(CODE[level] for level in levels(resp)[:, :-1].ravel())
+
+
+def mixed(resp) -> list[str]:
+    """Colour of each sample: the components' colours in the proportions of the encoded responsibilities."""
+    shares = levels(resp) / 63
+    palette = np.array([to_rgb(colour(k)) for k in range(shares.shape[1])])
+    return [to_hex(row) for row in np.clip(shares @ palette, 0.0, 1.0)]
+
+
+def encode_pixels(values, size) -> str:
+    """Encode pixel coordinates from 0 to `size`, two characters each, in steps of size/4095."""
+    steps = np.rint(np.clip(np.asarray(values, dtype=float) / size, 0.0, 1.0) * 4095).astype(int)
+    return "".join(CODE[step >> 6] + CODE[step & 63] for step in steps.ravel())
+
+
+def buttons(n_steps, name, first) -> str:
+    """Back, play, next and a slider over `n_steps` states called, for a screen reader, `name`."""
+    middle = '<button type="button" data-do="play">Play</button>'
+    return (
+        f'<button type="button" data-do="back" aria-label="Back one step">Back</button>{middle}'
+        f'<button type="button" data-do="next" aria-label="On one step">Next</button>{slider(name, n_steps, 0, first)}'
+    )
+
+
+def slider(name, n_stops, now, value_text, *, label="") -> str:
+    """Range input over whole numbers, with an optional visible label."""
+    inner = (
+        f'<input type="range" min="0" max="{n_stops - 1}" step="1" value="{now}" autocomplete="off" '
+        f'aria-label="{escape(name)}" aria-valuetext="{escape(value_text)}">'
+    )
+    return f"<label><span>{label}</span>{inner}</label>" if label else inner
+
+
+def page(*, kind, name, summary, body, controls, data, hint) -> HTML:
+    """Put a widget together and refuse it if it is too large.
+
+    Parameters
+    ----------
+    kind : str
+        Which part of the script drives it.
+    name : str
+        The HTML id.
+    summary : str
+        What a screen reader calls the whole.
+    body : str
+        Pictures and texts of the first state.
+    controls : str
+        Hidden until the script runs, and in print; they take the place of `CONTROLS` in the body.
+    data : dict
+        What the script needs.
+    hint : str
+        Said where there is no JavaScript.
+    """
+    content = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    html = "\n".join(
+        [
+            f'<div id="{name}" class="gmm-widget" data-kind="{kind}" role="group" aria-label="{escape(summary)}">',
+            f"<style>{BEGIN}{style()}{END}</style>",
+            body.replace(CONTROLS, f'<div class="gw-controls" hidden>{controls}</div>'),
+            f"<noscript>{escape(hint)}</noscript>",
+            f'<script type="application/json">{content}</script>',
+            f"<script>{BEGIN}{script()}{END}</script>",
+            "</div>",
+        ]
+    )
+    size = len(html.encode())
+    if size > MAX_SIZE:
+        own = len(content.encode())
+        raise ValueError(
+            f"the widget has {size} bytes, more than {MAX_SIZE}, {own} of them for its states: "
+            "give fewer samples (a random subset shows the same) or fewer steps"
+        )
+    return HTML(html)
