@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "engine": {"numpy", "numba", "llvmlite", "gmm._compile"},  # llvmlite is the part of Numba that emits code
     "datasets": {"numpy", "sklearn"},
     "plot.py": {"numpy", "matplotlib", "gmm.formulas"},
-    "widgets.py": {"numpy", "matplotlib", "IPython", "gmm.formulas", "gmm.plot"},
+    "widgets": {"numpy", "matplotlib", "IPython", "gmm.formulas", "gmm.plot"},
 }
 LEAVES = ("gmm.plot", "gmm.widgets", "gmm.exercises", "gmm.datasets")
 # A selection plots itself: its method imports the figures when it is called, never before.

@@ -1,0 +1,45 @@
+"""A page around a widget, open in a headless browser; skipped where there is none."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+# Helpers beside the tests, which are imported by file name (--import-mode=importlib).
+sys.path.insert(0, str(Path(__file__).parent))
+
+import screenshot
+from widget_helpers import PAGE
+
+
+@pytest.fixture(scope="session")
+def running():
+    if screenshot.chromium() is None:
+        pytest.skip("no Chromium or Chrome on this computer")
+    with screenshot.browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(running, tmp_path):
+    """Open widgets in a page of their own; an error or a request to the outside fails the test."""
+    contexts, wrong = [], []
+
+    def open_page(*widgets, width=800, **options):
+        path = tmp_path / f"widget-{len(contexts)}.html"
+        path.write_text(PAGE.format("\n".join(widget.data for widget in widgets)), encoding="utf-8")
+        context = running.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: wrong.append(str(e)))
+        page.on("request", lambda r: None if r.url == path.as_uri() else wrong.append(r.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
