@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ class Run(NamedTuple):
     stopped: bool
     history: list | None
     narrow: list  # components whose covariance is reg_covar alone
+    row: int  # its number in Search.rows
 
     @property
     def lower_bound(self):
@@ -74,6 +76,7 @@ class Search:
         self.resume = resume
         self.prior = prior
         self.rng = random_generator(model.random_state)
+        self.rows = []  # what became of each start, as a dict
         self.n_init = model.n_init if resume is None else 1
         # The same start would collapse again.
         drawn = resume is None and any(value is None for value in given)
@@ -89,6 +92,7 @@ class Search:
             If an initialisation collapsed (with on_collapse='restart': if all did, whatever was drawn).
         """
         model = self.model
+        self.rows.clear()
         self.display = progress(model.verbose, model.verbose_interval, self.n_init)
         best, failure = None, None
         try:
@@ -108,6 +112,7 @@ class Search:
             self.display.close()
         if best is None:
             raise failure
+        self.rows[best.row]["best"] = True
         if best.narrow:
             warn(
                 regularisation_message(
@@ -127,21 +132,31 @@ class Search:
         best, given_up = None, []
         for attempt in range(self.n_attempts):
             last = attempt + 1 == self.n_attempts
+            start = None
             try:
-                run = self.run(self.start())
+                start = self.start()
+                run = self.run(start)
             except Collapsed as failure:
                 error = collapse_error(
                     self.X, failure.collapse, initialisation, self.model.reg_covar, self.restartable, self.numbers
                 )
+                self.note(initialisation, attempt, start, n_iter=failure.collapse.iteration, reason=str(error))
                 if last and best is None:
                     raise error from None
                 given_up.append(str(error))
                 continue
+            reason = ""
+            if run.narrow:
+                who = "The tied covariance was" if run.narrow == [-1] else f"Components {run.narrow} were"
+                reason = f"{who} left with reg_covar alone."
+            self.note(
+                initialisation, attempt, start, run.lower_bound, len(run.log_likelihoods), run.converged, reason, run
+            )
             if best is None or self.better(run, best):
                 best = run
             if not run.narrow:
                 break
-            given_up.append(f"Components {run.narrow} were left with reg_covar alone.")
+            given_up.append(reason)
         if given_up and not best.narrow:
             warn(
                 f"Initialisation {initialisation}: {len(given_up)} start(s) given up because a component collapsed. "
@@ -149,6 +164,24 @@ class Search:
                 CollapsedComponentWarning,
             )
         return best
+
+    def note(
+        self, initialisation, attempt, start, lower_bound=math.nan, n_iter=0, converged=False, reason="", run=None
+    ):
+        """Write the row of a start that is done with."""
+        row = {
+            "initialisation": initialisation,
+            "attempt": attempt,
+            "lower_bound": lower_bound,
+            "n_iter": n_iter,
+            "converged": bool(converged),
+            "status": "collapsed" if reason else "ok",
+            "best": False,
+            "reason": reason,
+        }
+        if self.model.record_parameters:
+            row |= {"start": start, "parameters": None if run is None else run.parameters}
+        self.rows.append(row)
 
     def start(self):
         model = self.model
@@ -173,7 +206,8 @@ class Search:
         """EM from `start`."""
         model = self.model
         if model.max_iter == 0:
-            return Run(start, np.empty(0), False, False, [start] if model.record_parameters else None, [])
+            history = [start] if model.record_parameters else None
+            return Run(start, np.empty(0), False, False, history, [], len(self.rows))
         previous = -np.inf if self.resume is None else self.resume[1]
         settings = {
             "tol": model.tol,
@@ -196,6 +230,7 @@ class Search:
             result.stopped,
             [start, *result.history] if model.record_parameters else None,
             on_regularisation_alone(result.parameters, model.reg_covar) if self.prior is None else [],
+            len(self.rows),
         )
 
     def callback(self, previous):

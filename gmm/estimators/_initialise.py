@@ -9,8 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine
 from gmm.estimators._collapse import Collapse, Collapsed
+from gmm.estimators._prior import data_covariance
 from gmm.estimators._warn import warn
 
+FLAT = 1e-12  # a direction with less than this part of the largest variance is one of rounding errors
 WIDEST = 1e150  # standard deviations whose square float64 can hold
 
 
@@ -21,7 +23,7 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
     ----------
     X : ndarray of shape (n_samples, n_features)
     given : tuple (weights, means, precisions) of checked arrays or None
-    method : {'kmeans', 'k-means++', 'random', 'random_from_data'}
+    method : {'kmeans', 'kmeans_whitened', 'k-means++', 'random', 'random_from_data', 'random_points'}
     rng : numpy.random.RandomState or numpy.random.Generator
 
     Returns
@@ -40,11 +42,17 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
     structure, ridge = (covariance_type, reg_covar) if precisions is None else ("spherical", 1.0)
     options = {"reg_covar": ridge, "sample_weight": sample_weight, "n_threads": n_threads}
     if method == "kmeans":
-        drawn = _from_kmeans(X, n_components, structure, rng, options)
+        drawn = _from_kmeans(X, X, n_components, structure, rng, options)
+    elif method == "kmeans_whitened":
+        drawn = _from_kmeans(X, whitened(X, sample_weight, n_threads), n_components, structure, rng, options)
     elif method == "random":
         drawn = _from_random_responsibilities(X, n_components, structure, rng, options)
     else:
-        drawn = _from_points(X, _points(X, n_components, method, rng, sample_weight, n_threads), structure, options)
+        points = _points(X, n_components, method, rng, sample_weight, n_threads)
+        if method == "random_points":
+            drawn = engine.make_parameters(*_with_identity(points, structure), structure)
+        else:
+            drawn = _from_points(X, points, structure, options)
     weights = drawn.weights if weights is None else weights
     means = drawn.means if means is None else means
     if precisions is None:
@@ -52,9 +60,10 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
     return engine.parameters_from_precisions(weights, means, precisions, covariance_type)
 
 
-def _from_kmeans(X, n_components, structure, rng, options):
-    """Weights, means and covariances of the clusters that k-means finds."""
-    found = engine.kmeans(X, n_components, rng, sample_weight=options["sample_weight"], n_threads=options["n_threads"])
+def _from_kmeans(X, view, n_components, structure, rng, options):
+    """Weights, means and covariances in X of the clusters that k-means finds in `view`, the same samples."""
+    sample_weight, n_threads = options["sample_weight"], options["n_threads"]
+    found = engine.kmeans(view, n_components, rng, sample_weight=sample_weight, n_threads=n_threads)
     n_distinct = len({centre.tobytes() for centre in found.centres})
     if n_distinct < n_components:
         warn(
@@ -63,13 +72,48 @@ def _from_kmeans(X, n_components, structure, rng, options):
             ConvergenceWarning,
         )
     try:
-        return engine.parameters_from_centres(X, found.centres, structure, **options)
+        if view is X:
+            return engine.parameters_from_centres(X, found.centres, structure, **options)
+        labels = engine.kmeans_labels(view, found.centres, n_threads=n_threads)
+        return engine.parameters_from_labels(X, labels, n_components, structure, **options)
     except engine.CovarianceError as error:
         members = np.arange(X.shape[0])
         if error.component >= 0:
-            labels = engine.kmeans_labels(X, found.centres, n_threads=options["n_threads"])
+            labels = engine.kmeans_labels(view, found.centres, n_threads=n_threads)
             members = np.flatnonzero(labels == error.component)
         raise Collapsed(Collapse(error.component, 0, members)) from None
+
+
+def whitened(X, sample_weight=None, n_threads=None):
+    """Map X to mean 0 and covariance I, so that k-means sees the same distances in any units.
+
+    Directions in which the data do not vary (constant features, features that depend on others, fewer samples than
+    features) are left out: they tell samples apart by rounding errors only. Takes n × d numbers of memory.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    sample_weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_directions)
+        float64; X itself if nothing varies or its squares leave the range of float64.
+    """
+    rows = X.astype(np.float64)
+    rows -= rows[0].copy()
+    width = np.abs(rows).max(axis=0)
+    varies = width > 0.0
+    if not varies.any() or not np.isfinite(width).all():
+        return X
+    # As correlations of features of width 1, so that the units decide neither range nor rank.
+    rows = np.ascontiguousarray(rows[:, varies] / width[varies])
+    covariance = data_covariance(rows, sample_weight, n_threads)
+    scale = np.sqrt(np.diag(covariance))
+    values, vectors = np.linalg.eigh(covariance / scale[:, None] / scale)
+    kept = values > FLAT * values[-1]
+    mean = rows.mean(axis=0) if sample_weight is None else sample_weight @ rows / sample_weight.sum()
+    return np.ascontiguousarray((rows - mean) @ (vectors[:, kept] / scale[:, None] / np.sqrt(values[kept])))
 
 
 def _from_random_responsibilities(X, n_components, structure, rng, options):
@@ -90,6 +134,18 @@ def _points(X, n_components, method, rng, sample_weight, n_threads):
     p = {} if sample_weight is None else {"p": sample_weight / sample_weight.sum()}
     indices = rng.choice(X.shape[0], size=n_components, replace=False, **p)
     return np.asarray(X[indices], dtype=np.float64)
+
+
+def _with_identity(points, structure):
+    """Equal weights, the points as means, identity covariances: the start eq-random-start of the book."""
+    n_components, d = points.shape
+    covariances = {
+        "full": np.repeat(np.eye(d)[None], n_components, axis=0),
+        "tied": np.eye(d),
+        "diag": np.ones((n_components, d)),
+        "spherical": np.ones(n_components),
+    }[structure]
+    return np.full(n_components, 1.0 / n_components), points, covariances
 
 
 def _from_points(X, points, structure, options):

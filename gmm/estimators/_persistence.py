@@ -18,6 +18,11 @@ SETTINGS = (
 )  # fmt: skip
 ARRAY_SETTINGS = ("weights_init", "means_init", "precisions_init")
 PRIOR = ("covariance_prior_scale", "covariance_prior_dof")
+# Columns of restarts_ and their types; recorded parameters are not kept.
+RESTART = {
+    "initialisation": int, "attempt": int, "lower_bound": float, "n_iter": int, "converged": bool, "status": str,
+    "best": bool, "reason": str,
+}  # fmt: skip
 FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
 
@@ -36,6 +41,7 @@ def write(model, path):
         "settings": {name: _plain(getattr(model, name)) for name in SETTINGS},
         "converged_": bool(model.converged_),
         "n_iter_": int(model.n_iter_),
+        "restarts_": [{name: row[name] for name in RESTART} for row in model.restarts_],
         "feature_names_in_": [str(name) for name in getattr(model, "feature_names_in_", ())],
     }
     arrays = {name: np.asarray(getattr(model, name), dtype=np.float64) for name in FITTED}
@@ -100,6 +106,9 @@ def _check(about, arrays):
     unknown = set(about["settings"]) - set(SETTINGS)
     if unknown:
         raise ValueError(f"unknown settings {sorted(unknown)}")
+    for row in about.setdefault("restarts_", []):  # older files have none
+        if not isinstance(row, dict) or {name: type(value) for name, value in row.items()} != RESTART:
+            raise ValueError(f"restarts_ has a row {row}")
     for name, array in arrays.items():
         if array.dtype != np.float64:
             raise ValueError(f"{name} has dtype {array.dtype}")

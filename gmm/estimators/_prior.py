@@ -59,7 +59,7 @@ def make_prior(value, X, sample_weight, n_components, unit=1.0, n_threads=None):
     """
     n_features = X.shape[1]
     if isinstance(value, str):
-        covariance = _data_covariance(X, sample_weight, n_threads)
+        covariance = data_covariance(X, sample_weight, n_threads)
         constant = np.flatnonzero(~(np.diag(covariance) > 0.0))
         if constant.size:
             raise ValueError(
@@ -110,7 +110,7 @@ def _is_positive_definite(matrix):
     return True
 
 
-def _data_covariance(X, sample_weight, n_threads):
+def data_covariance(X, sample_weight, n_threads):
     """Covariance of X, dividing by the total weight: moments about the mean, in a second pass."""
     n_features = X.shape[1]
     centre = np.array(X[:1], dtype=np.float64)

@@ -17,6 +17,7 @@ from gmm.estimators import _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
 from gmm.estimators._prior import make_prior
+from gmm.estimators._table import Table
 from gmm.estimators._validation import (
     check_initial_values,
     check_parameters,
@@ -26,6 +27,8 @@ from gmm.estimators._validation import (
     structure_shape,
 )
 from gmm.estimators._warn import warn
+
+INIT_PARAMS = {"kmeans", "kmeans_whitened", "k-means++", "random_from_data", "random_points", "random"}
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -50,9 +53,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         The largest number of EM iterations. 0 returns the start.
     n_init : int, default=1
         The number of starts; the fit with the largest log-likelihood is kept.
-    init_params : {'kmeans', 'k-means++', 'random_from_data', 'random'}, default='kmeans'
-        How a start is drawn: the clusters of k-means; well-spread samples as means; random samples as means (which
-        takes one integer of memory per sample); random responsibilities (n_samples × n_components numbers).
+    init_params : str, default='kmeans'
+        How a start is drawn. Weights, means and covariances of groups: 'kmeans', the clusters of k-means;
+        'kmeans_whitened', those of k-means on whitened data, which are the same in any units (takes a float64 copy of
+        X); 'random', random responsibilities (n_samples × n_components numbers). Samples as means: 'k-means++',
+        well-spread ones; 'random_from_data', random ones (one integer of memory per sample); 'random_points', random
+        ones with identity covariances, for standardised data. 'kmeans_whitened' and 'random_points' are not in
+        scikit-learn.
     weights_init : array-like of shape (n_components,), default=None
     means_init : array-like of shape (n_components, n_features), default=None
     precisions_init : array-like, default=None
@@ -83,7 +90,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and
         the mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.
     record_parameters : bool, default=False
-        Keep the parameters of each iteration in ``history_``.
+        Keep the parameters of each iteration in ``history_``, and of each start and its end in ``restarts_``.
     n_threads : int, default=None
         The most threads to use; None: the variable GMM_NUM_THREADS, or the CPUs this process may run on.
 
@@ -111,6 +118,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         The same for each of its iterations.
     history_ : History
         `log_likelihoods` as an array, and `parameters` if they were recorded.
+    restarts_ : Table
+        What became of every start, in the order in which they were run: a sequence of rows (dicts) that is also a table
+        of columns, ``restarts_["lower_bound"]``, and goes into a data frame, ``restarts_.to_frame()``. Columns:
+        ``initialisation`` (from 0 to n_init - 1); ``attempt`` (from 0; more than one with ``on_collapse='restart'``);
+        ``lower_bound`` (as `lower_bound_`; nan after a singular covariance); ``n_iter``; ``converged``; ``status``
+        ('ok', or 'collapsed' if a covariance became singular or holds nothing but `reg_covar`); ``best`` (True for the
+        one that was kept); ``reason`` ('' or why it collapsed). With ``record_parameters=True`` also ``start`` and
+        ``parameters``, each with the arrays `weights`, `means`, `covariances` and `precisions_cholesky`, or None if
+        there are none. Empty if there was no fit. A warm start has one row.
     n_features_in_ : int
         Number of features seen by `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -121,7 +137,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     One EM iteration costs O(n K d²) for 'full', O(n d (d + K)) for 'tied' and O(n K d) for 'diag' and 'spherical';
     beside X and the start, the memory needed does not grow with n.
 
-    The starts 'k-means++' and 'random_from_data' have the weights 1/K, where scikit-learn's sum to K/n; the
+    The starts 'k-means++' and 'random_from_data' have covariances of `reg_covar` alone, so that the first E-step
+    assigns each sample to the nearest mean. They have the weights 1/K, where scikit-learn's sum to K/n; the
     responsibilities are the same. With ``reg_covar=0`` they take a covariance from the data, where scikit-learn stops.
 
     Examples
@@ -145,7 +162,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({"kmeans", "random", "random_from_data", "k-means++"})],
+        "init_params": [StrOptions(INIT_PARAMS)],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
@@ -297,7 +314,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             model.feature_names_in_ = np.array(names, dtype=object)
         # The stored factors, so that scores are the same to the last digit.
         model._adopt(parameters._replace(precisions_cholesky=factors))
-        model._record(converged=about["converged_"], log_likelihoods=arrays["lower_bounds_"], history=None)
+        model._record(about["converged_"], arrays["lower_bounds_"], None, about["restarts_"])
         model.n_iter_, model.lower_bound_ = about["n_iter_"], float(arrays["lower_bound_"])
         return model
 
@@ -362,9 +379,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             # Values near the ends of float64's range: the search itself looks at what comes out.
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
                 prior = self._prior(present, sample_weight, scaled_weight, numbers)
-                best = Search(self, present, scaled_weight, numbers, given, resume, prior).best()
+                search = Search(self, present, scaled_weight, numbers, given, resume, prior)
+                best = search.best()
             self._adopt(best.parameters)
-            self._record(best.converged, best.log_likelihoods, best.history)
+            self._record(best.converged, best.log_likelihoods, best.history, search.rows)
             # max_iter=0 asks for the start alone, and a callback that stops has its reasons.
             if not best.converged and not best.stopped and self.max_iter > 0:
                 warn(
@@ -418,12 +436,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.precisions_cholesky_ = parameters.precisions_cholesky
         self.precisions_ = engine.precisions(parameters)
 
-    def _record(self, converged, log_likelihoods, history):
+    def _record(self, converged, log_likelihoods, history, restarts=()):
         self.converged_ = bool(converged)
         self.n_iter_ = len(log_likelihoods)
         self.lower_bound_ = float(log_likelihoods[-1]) if self.n_iter_ else -np.inf
         self.lower_bounds_ = log_likelihoods.tolist()
         self.history_ = History(log_likelihoods, history)
+        self.restarts_ = Table(restarts)
 
     def _parameters(self):
         """The fitted parameters as the engine takes them; read from the attributes, which users may have set."""

@@ -12,7 +12,7 @@ from gmm import GaussianMixture, engine
 from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning
 from gmm.estimators._collapse import BLOCK, samples_of
 
-INITS = ("kmeans", "k-means++", "random", "random_from_data")
+INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points")
 SKLEARN_WORDS = (
     "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
     "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or scale "

@@ -188,7 +188,9 @@ def test_the_number_of_threads_changes_no_bit(covariance_type):
     assert one.lower_bounds_ == three.lower_bounds_
 
 
-@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
+@pytest.mark.parametrize(
+    "init_params", ["kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points"]
+)
 def test_the_global_random_state_is_neither_advanced_nor_read(blobs, init_params):
     X = np.random.default_rng(0).normal(size=(200, 3))  # no groups: the result depends on the start
     before = np.random.get_state()  # noqa: NPY002

@@ -14,7 +14,7 @@ from gmm.estimators import CollapsedComponentError
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
 FITTED = ("weights_", "means_", "covariances_")
-INITS = ("kmeans", "k-means++", "random", "random_from_data")
+INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points")
 
 
 def fit(X, sample_weight=None, **options):
@@ -93,7 +93,7 @@ def test_equal_weights_are_no_weights(overlapping, init_params):
     X, _ = overlapping
     options = {"init_params": init_params, "random_state": 0}
     weighted, plain = fit(X, np.full(len(X), 0.7), **options), fit(X, **options)
-    if init_params == "random_from_data":  # weighted and plain draws use the generator differently
+    if init_params in ("random_from_data", "random_points"):  # weighted and plain draws use the generator differently
         assert abs(weighted.lower_bound_ - plain.lower_bound_) < 0.05
     else:
         assert_same_fit(weighted, plain)
@@ -103,7 +103,7 @@ def test_random_starts_follow_the_weights():
     # Three samples in four have hardly any weight: starts from the data must avoid them.
     X = np.random.default_rng(0).normal(size=(400, 1))
     weights = np.where(np.arange(400) % 4 == 0, 1.0, 1e-12)
-    for init_params in ("random_from_data", "k-means++"):
+    for init_params in ("random_from_data", "random_points", "k-means++"):
         drawn = [
             GaussianMixture(2, init_params=init_params, max_iter=0, random_state=seed)
             .fit(X, sample_weight=weights)

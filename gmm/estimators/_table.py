@@ -1,0 +1,109 @@
+"""A small table: what a search or a selection found, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+PARAMETERS = ("start", "parameters")
+LONG = ("reason", *PARAMETERS)  # not shown: a reader finds them in the row
+
+
+class Table(Sequence):
+    """Rows of equal columns: a sequence of dicts that pandas takes as it is.
+
+    ``table[0]`` is a row (a dict), ``table["bic"]`` a column (an array); ``table.to_frame()``, or
+    ``pandas.DataFrame(table)``, is a data frame.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        All with the same keys, in the same order.
+    """
+
+    def __init__(self, rows):
+        self._rows = [dict(row) for row in rows]
+        self.columns = tuple(self._rows[0]) if self._rows else ()
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            if key not in self.columns:
+                raise KeyError(f"there is no column {key!r}; there are: {', '.join(self.columns)}")
+            values = [row[key] for row in self._rows]
+            if key in PARAMETERS:  # parameters are sequences themselves
+                column = np.empty(len(values), dtype=object)
+                column[:] = values
+                return column
+            return np.array(values)
+        if isinstance(key, slice):
+            return Table(self._rows[key])
+        return dict(self._rows[key])
+
+    def sort_values(self, by, ascending=True):
+        """Return the table sorted by a column; rows without a value come last.
+
+        Parameters
+        ----------
+        by : str
+            A column.
+        ascending : bool
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        KeyError
+            If there is no such column.
+        """
+        values = self[by]
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+        present = np.flatnonzero(~missing)
+        order = present[np.argsort(values[present], kind="stable")]
+        order = order if ascending else order[::-1]
+        return Table([self._rows[i] for i in [*order, *np.flatnonzero(missing)]])
+
+    def to_frame(self):
+        """Return the table as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("to_frame needs pandas; without it, table['bic'] is a column as an array") from None
+        return pandas.DataFrame(self._rows, columns=list(self.columns))
+
+    def _cells(self):
+        columns = [name for name in self.columns if name not in LONG]
+        return columns, [[_cell(row[name]) for name in columns] for row in self._rows]
+
+    def __repr__(self):
+        columns, cells = self._cells()
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        lines = [[*columns], *cells]
+        return "\n".join("  ".join(text.rjust(w) for text, w in zip(line, widths, strict=True)) for line in lines)
+
+    def _repr_html_(self):
+        columns, cells = self._cells()
+        head = "".join(f"<th>{name}</th>" for name in columns)
+        body = "".join("<tr>" + "".join(f"<td>{text}</td>" for text in line) + "</tr>" for line in cells)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value):
+    if isinstance(value, float):
+        return "—" if np.isnan(value) else f"{value:.3f}"
+    return str(value)
