@@ -74,6 +74,7 @@ lint: env ## check style and the generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(PY) tools/formula_index.py --check
+	$(PY) tools/exercise_texts.py --check
 	$(PY) -m pytest -q tests/book/test_notebooks.py tests/test_registry.py
 
 format: env ## format the code and the notebooks
@@ -83,9 +84,11 @@ format: env ## format the code and the notebooks
 refresh: env ## run the notebooks and store their outputs (one chapter: make refresh CH=04)
 	$(PY) tools/refresh.py $(CH)
 	$(PY) tools/formula_index.py
+	$(PY) tools/exercise_texts.py
 
-index: env ## write the formula index page anew
+index: env ## write the generated files anew: formula index, texts of the exercises
 	$(PY) tools/formula_index.py
+	$(PY) tools/exercise_texts.py
 
 lab: env ## read and run the notebooks in JupyterLab
 	$(BIN)/jupyter lab book

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
 
 import numpy as np
 
+from gmm.exercises import _diagnosis, _guard, _session
+from gmm.exercises._show import Verdict, show
+
 #: Exercise label -> exercise. Filled by the modules `chapter_NN` of this package.
 EXERCISES: dict[str, Exercise] = {}
+
+#: Stands for a case in which a function gave no value.
+_FAILED = object()
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,12 @@ class Exercise:
     mistakes : sequence of Mistake
     rtol : float
         Relative tolerance of the comparison.
+    returns : tuple of str
+        What the parts of a returned tuple are called.
+    via : callable, optional
+        Turns the reader's answer into what is compared with the reference, for answers of which many are right.
+    judge : callable, optional
+        From the answer to None if it is right, and to what is wrong with it otherwise; instead of cases.
     """
 
     label: str
@@ -42,16 +57,69 @@ class Exercise:
     cases: Sequence[tuple] = ()
     mistakes: Sequence[Mistake] = ()
     rtol: float = 1e-7
+    returns: tuple[str, ...] = ()
+    via: Callable | None = None
+    judge: Callable | None = None
+    memory: dict = field(default_factory=dict, compare=False, repr=False)
+
+    def results(self, function):
+        """What one of the exercise's own functions returns in each case; computed once."""
+        if function not in self.memory:
+            self.memory[function] = [_result(function, case) for case in self.cases]
+        return self.memory[function]
+
+    def names(self):
+        """The names of the arguments."""
+        if isinstance(self.reference, np.ufunc):
+            return ("x",)
+        return tuple(inspect.signature(self.reference).parameters)
 
 
-def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7):
-    """Register an exercise. `mistakes` is a sequence of pairs (wrong answer, message)."""
+def _result(function, case):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return function(*copy.deepcopy(case))
+        except Exception:  # a wrong function may fail where the right one does not
+            return _FAILED
+
+
+def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), via=None, judge=None):
+    """Register an exercise.
+
+    Parameters
+    ----------
+    label : str
+        ``ex-…``, as in the chapter.
+    reference : callable or value
+        The right answer.
+    cases : sequence of tuple
+        For a function: the arguments of each case, simplest first. Arguments carry the names that the reference
+        gives them.
+    mistakes : sequence of (wrong answer, message)
+        The usual mistakes. A function is recognised if it agrees with the wrong one in every case.
+    rtol : float
+        Relative tolerance.
+    returns : sequence of str
+        Names of the parts, if a tuple is returned.
+    via : callable, optional
+        Makes of the reader's function the one that is compared, where many answers are right.
+    judge : callable, optional
+        Decides alone: from the answer to None (right) or to a message. Runs under the same guard as an answer;
+        what it raises at the reader's line is shown there. `reference` is then an answer that is right.
+
+    Raises
+    ------
+    ValueError
+        If the label is taken.
+    """
     if label in EXERCISES:
         raise ValueError(f"exercise {label!r} exists already")
     wrong = tuple(Mistake(answer, message) for answer, message in mistakes)
-    EXERCISES[label] = Exercise(label, reference, tuple(cases), wrong, rtol)
+    EXERCISES[label] = Exercise(label, reference, tuple(cases), wrong, rtol, tuple(returns), via, judge)
 
 
+@functools.cache
 def _load():
     for module in iter_modules(import_module("gmm.exercises").__path__):
         if module.name.startswith("chapter_"):
@@ -59,104 +127,226 @@ def _load():
 
 
 def check(label: str, answer) -> None:
-    """Check an answer to an exercise of the book and print what is right or wrong with it.
+    """Check an answer to an exercise of the book, and say what is right or wrong with it.
+
+    Your function is run on small cases, some of them nasty, and compared with a reference. Usual mistakes are
+    recognised by what they do to the numbers; for any other the smallest case that fails is shown. In a notebook
+    the verdict is a small box, elsewhere plain text.
+
+    Nothing is written to disk and nothing is sent anywhere. Your function runs under a limit of a few seconds and
+    of half a gigabyte, also if it loops for ever or catches every exception. Functions compiled by Numba are run
+    as plain Python first, because compiled code cannot be interrupted. What no limit can stop is a single call
+    into C that never returns, such as ``sum(itertools.count())``, a loop that is endless only when it is compiled,
+    and on macOS and Windows one huge array that the system grants.
 
     Parameters
     ----------
     label : str
         The exercise's label, ``ex-…``.
     answer : callable, number or array
-        Your function where the exercise asks for one, otherwise your value.
+        Your function where the exercise asks for one, not called; otherwise your value.
 
     Raises
     ------
+    TypeError
+        If `label` is no text.
     ValueError
-        If there is no exercise of that label.
+        If there is no exercise of that label; close matches are named.
+    """
+    found = examine(label, answer)
+    if found.status in ("right", "wrong"):
+        entry = _session.record(label)
+        entry.attempts += 1
+        entry.right |= found.right
+        if not found.right and entry.attempts > 1 and not entry.right and label in _session.texts():
+            if entry.hints < len(_session.texts()[label]["hints"]):
+                further = f'A hint: exercises.hint("{label}")'
+            else:
+                further = f'The solution: exercises.solution("{label}")'
+            found = Verdict(found.status, found.message, (*found.details, further))
+    show(found)
+
+
+def examine(label: str, answer) -> Verdict:
+    """Return what :func:`check` shows, without showing or counting it.
+
+    Parameters
+    ----------
+    label : str
+    answer : callable, number or array
+
+    Returns
+    -------
+    Verdict
+        With the attributes ``right``, ``status``, ``message``, ``details`` and ``text``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check`.
     """
     _load()
-    if label not in EXERCISES:
-        known = ", ".join(sorted(EXERCISES))
-        raise ValueError(f"there is no exercise {label!r}; there are: {known}")
-    print(verdict(EXERCISES[label], answer))
+    if isinstance(label, str) and label not in EXERCISES and label in _session.texts():
+        message = "no program checks this exercise. Write your answer down, then compare it with the solution: "
+        return Verdict("note", f'{label}: {message}exercises.solution("{label}", anyway=True)')
+    _session.checked_label(label, {**_session.texts(), **EXERCISES})
+    task = EXERCISES[label]
+    if task.via and callable(answer):
+        judged = task.via(answer)
+        with_names = answer
+    else:
+        judged = with_names = answer
+    return judge(task, judged, with_names)
 
 
 def verdict(task: Exercise, answer) -> str:
-    """What :func:`check` prints."""
-    if not task.cases:
-        return _verdict_value(task, answer)
-    if not callable(answer):
-        return f"Not yet: pass your function itself; this is {_show(answer)}."
-    for case in task.cases:
-        problem = _problem(task, answer, case)
-        if problem:
-            return problem
-    return f"Right, on all {len(task.cases)} cases."
+    """The text of the verdict on an answer, which `via` has not to be applied to."""
+    return judge(task, answer, answer).text
 
 
-def _verdict_value(task, answer):
+_NOTHING = Verdict("empty", "there is no answer here so far.")
+
+
+def judge(task, answer, written):
+    """The verdict on an answer; `written` is the function as the reader wrote it."""
     if answer is None or answer is ...:
-        return "Not yet: there is no answer here so far."
+        return _NOTHING
+    if task.judge:
+        return _by_judge(task, answer)
+    if not task.cases:
+        return _value(task, answer)
+    if not callable(answer):
+        called = "It looks as if it had been called" if isinstance(answer, (np.ndarray, float, tuple)) else "This is"
+        return Verdict("wrong", f"pass your function itself, without parentheses. {called}: {_diagnosis.show(answer)}.")
+    problem = _wrong_parameters(task, written)
+    return problem or _function(task, answer)
+
+
+def _by_judge(task, answer):
+    found, failure = _guarded(lambda: task.judge(answer), answer)
+    if failure:
+        return _failed(failure, ())
+    if isinstance(found, Verdict):
+        return found
+    return Verdict("right", ".") if found is None else Verdict("wrong", found)
+
+
+def _guarded(function, answer):
+    """Run a function that calls the answer: interpreted first, if the reader compiled any of it."""
+    located = None
+    if _guard.compiled_by_reader(answer):
+        with _guard.interpreted():
+            _, located = _guard.guarded(function)
+        if located and located.kind != "error":
+            return None, located
+    value, failure = _guard.guarded(function)
+    if failure and located and not failure.where:  # compiled code does not know its line
+        failure = _guard.Failure(failure.kind, failure.error, located.where, failure.running)
+    return value, failure
+
+
+def _value(task, answer):
     if callable(answer):
-        return "Not yet: a value is asked for, and this is a function."
-    if _same(answer, task.reference, task.rtol):
-        return "Right."
+        return Verdict("wrong", "a value is asked for, and this is a function. Call it, and pass what it returns.")
+    if _diagnosis.same(answer, task.reference, task.rtol):
+        return Verdict("right", ".")
     for mistake in task.mistakes:
-        if _same(answer, mistake.wrong, task.rtol):
-            return f"Not yet: {mistake.message}"
-    return f"Not yet: {_show(answer)} is not the answer."
+        if _diagnosis.same(answer, mistake.wrong, task.rtol):
+            return Verdict("wrong", mistake.message)
+    clue = _diagnosis.of_value(task, answer)
+    return Verdict("wrong", clue or f"{_diagnosis.show(answer)} is not the answer.")
 
 
-def _problem(task, answer, case):
-    """What is wrong on one case, or None."""
-    arguments = copy.deepcopy(case)
+def _wrong_parameters(task, answer):
+    """What is wrong with the parameters of a function, or None."""
+    answer = getattr(answer, "py_func", answer)
     try:
-        with np.errstate(all="ignore"):
-            got = answer(*arguments)
-    except Exception as error:  # the reader's code may raise anything
-        return f"Not yet: your function raised {type(error).__name__}: {error}\n  called with {_show(case)}"
-    if got is None or got is ...:
-        return "Not yet: your function returned nothing. Does it end with a return?"
-    if any(not _same(before, after, 0.0) for before, after in zip(case, arguments, strict=True)):
-        return "Not yet: your function changed its input in place. Work on a copy."
-    expected = task.reference(*copy.deepcopy(case))
-    if _same(got, expected, task.rtol):
-        return None
-    for mistake in task.mistakes:
-        if _makes(mistake, answer, task):
-            return f"Not yet: {mistake.message}"
-    if not isinstance(expected, tuple) and np.shape(got) != np.shape(expected):
-        return f"Not yet: the shape should be {np.shape(expected)}, and is {np.shape(got)}."
-    return f"Not yet: for {_show(case)}\n  expected {_show(expected)}\n  got      {_show(got)}"
-
-
-def _makes(mistake, answer, task):
-    """Whether the answer agrees with a wrong function on every case: then that is the mistake made."""
-    for case in task.cases:
-        try:
-            with np.errstate(all="ignore"):
-                got = answer(*copy.deepcopy(case))
-                wrong = mistake.wrong(*copy.deepcopy(case))
-        except Exception:
-            return False
-        if not _same(got, wrong, task.rtol):
-            return False
-    return True
-
-
-def _same(a, b, rtol):
-    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
-        return len(a) == len(b) and all(_same(x, y, rtol) for x, y in zip(a, b, strict=True))
-    try:
-        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+        signature = inspect.signature(answer)
     except (TypeError, ValueError):
-        return a is b
-    return a.shape == b.shape and np.allclose(a, b, rtol=rtol, atol=rtol, equal_nan=True)
+        return None
+    try:
+        signature.bind(*task.cases[0])
+    except TypeError:
+        names = ", ".join(task.names())
+        count = len(task.cases[0])
+        mine = ", ".join(signature.parameters) or "none"
+        return Verdict(
+            "wrong", f"your function is called with {count} argument{'s' * (count > 1)}, ({names}); it takes ({mine})."
+        )
+    return None
 
 
-def _show(value):
-    """A short text for any value, rounded."""
-    if isinstance(value, tuple):
-        return ", ".join(_show(part) for part in value)
-    if isinstance(value, (np.ndarray, list, float, np.floating)):
-        return np.array2string(np.asarray(value), precision=4, threshold=20, separator=", ").replace("\n", " ")
-    return repr(value)
+def _function(task, answer):
+    results, changed = [], [False] * len(task.cases)
+
+    def run():
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for number, case in enumerate(task.cases):
+                arguments = copy.deepcopy(case)
+                try:
+                    results.append(answer(*arguments))
+                except Exception as error:
+                    results.append(error)
+                    if number == 0 or isinstance(error, (MemoryError, RecursionError)):
+                        raise
+                changed[number] = any(
+                    not _diagnosis.same(before, after, 0.0) for before, after in zip(case, arguments, strict=True)
+                )
+
+    def restart():
+        results.clear()
+        run()
+
+    _, failure = _guarded(restart, answer)
+    if failure:
+        number = min(len(results), len(task.cases)) - (failure.kind == "error" or bool(failure.error))
+        return _failed(failure, _diagnosis.arguments(task, max(number, 0)))
+    expected = task.results(task.reference)
+    first = _first_problem(task, results, changed, expected)
+    if first is None:
+        return Verdict("right", f", on all {len(results)} cases." if len(results) > 1 else ".")
+    number, what = first
+    if what is not None:
+        return what
+    shown = [_FAILED if isinstance(result, Exception) else result for result in results]
+    for mistake in task.mistakes:
+        wrong = task.results(mistake.wrong)
+        if all(a is b or _diagnosis.same(a, b, task.rtol) for a, b in zip(shown, wrong, strict=True)):
+            return Verdict("wrong", mistake.message)
+    return _diagnosis.of_function(task, results, expected)
+
+
+def _first_problem(task, results, changed, expected):
+    """The first case that is not right, with a verdict if that does not depend on the values; or None."""
+    for number, (result, right) in enumerate(zip(results, expected, strict=True)):
+        if isinstance(result, NotImplementedError) or result is ...:
+            return number, _NOTHING
+        if isinstance(result, Exception):
+            where = _guard.reader_line(result.__traceback__)
+            failure = _guard.Failure("error", _guard.describe(result), where)
+            return number, _failed(failure, _diagnosis.arguments(task, number))
+        if result is None:
+            text = "your function returned None. Does every way through it end with a return?"
+            return number, Verdict("wrong", text, _diagnosis.arguments(task, number) if number else ())
+        if changed[number]:
+            return number, Verdict("wrong", "your function changed its input in place. Work on a copy.")
+        if not _diagnosis.same(result, right, task.rtol):
+            return number, None
+    return None
+
+
+def _failed(failure, called):
+    where = (failure.where,) if failure.where else ()
+    if failure.kind == "error":
+        if failure.error.startswith("NotImplementedError"):
+            return _NOTHING
+        return Verdict("wrong", f"your function raised {failure.error}", (*where, *called))
+    if failure.kind == "memory":
+        said = f" {failure.error.split(': ', 1)[-1]}." if failure.error else ""
+        text = f"your function asks for more memory than such a small case can need.{said}"
+    else:
+        text = f"your function did not end within {_guard.CPU_SECONDS:g} seconds. Is there a loop that never stops?"
+    if failure.running:
+        text += " It could not be stopped and still runs in the background: restart the kernel to be rid of it."
+    return Verdict("wrong", text, (*where, *called))

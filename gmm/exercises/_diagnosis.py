@@ -1,0 +1,295 @@
+"""What a wrong result has to do with the right one: mistakes that can be made in any exercise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from gmm.exercises._show import Verdict
+
+
+def same(a, b, rtol):
+    """Whether two answers agree, part by part if they are tuples."""
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(same(x, y, rtol) for x, y in zip(a, b, strict=True))
+    try:
+        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    except (TypeError, ValueError):
+        return a is b or (isinstance(a, str) and a == b)
+    return a.shape == b.shape and np.allclose(a, b, rtol=rtol, atol=rtol, equal_nan=True)
+
+
+# ------------------------------------------------------------------------- show
+
+
+def show(value, precision=4):
+    """A short text for any value, rounded."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(show(part, precision) for part in value) + ")"
+    if isinstance(value, (bool, np.bool_, int)):
+        return str(value)
+    if isinstance(value, (np.ndarray, list, float, np.floating, np.integer)):
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            return repr(value)
+        text = np.array2string(array, precision=precision, threshold=20, separator=", ", max_line_width=10_000)
+        return " ".join(text.split())
+    text = repr(value)
+    if " at 0x" in text:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 200 else text[:200] + " …"
+
+
+def _both(expected, got):
+    """Two values as texts, with so many digits that they differ where they can."""
+    for precision in (4, 8, 12, 17):
+        texts = show(expected, precision), show(got, precision)
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def arguments(task, number):
+    """One line that says what the function was called with."""
+    named = zip(task.names(), task.cases[number])
+    return ("called with  " + ", ".join(f"{name} = {show(value)}" for name, value in named),)
+
+
+# ------------------------------------------------------------------------- values
+
+
+def of_value(task, answer):
+    """A clue about a wrong value, or None."""
+    numbers, right = _numbers(answer), _numbers(task.reference)
+    if numbers is None:
+        return f"{show(answer)} is no number; expected is {_wanted(task)}."
+    if numbers.shape != right.shape:
+        return f"expected is {_wanted(task)}; this is {_shape(numbers)}."
+    if not np.isfinite(numbers).all():
+        return f"{show(answer)} is not finite. " + _not_finite(numbers)
+    clue = _relation([numbers], [right], [set()], task.rtol)
+    if clue:
+        return clue
+    if numbers.size > 1:
+        wrong = ~np.isclose(numbers, right, rtol=task.rtol, atol=task.rtol).ravel()
+        names = task.returns or [f"number {k + 1}" for k in range(numbers.size)]
+        if not wrong.all() and len(names) == numbers.size:
+            return f"not all of it is right: look at {' and '.join(np.array(names, dtype=object)[wrong])} again."
+    if np.allclose(numbers, right, rtol=5e-3, atol=0.0):
+        return f"{show(answer)} is near, but not exact enough. Give more digits, and round only at the end."
+    return None
+
+
+def _wanted(task):
+    right = task.reference
+    if isinstance(right, tuple):
+        names = f", ({', '.join(task.returns)})" if task.returns else ""
+        return f"{len(right)} numbers{names}"
+    return "a single number" if np.ndim(right) == 0 else f"an array of shape {np.shape(right)}"
+
+
+def _shape(array):
+    return "a single number" if array.shape == () else f"an array of shape {array.shape}"
+
+
+def _numbers(value):
+    try:
+        array = np.asarray(value)
+        return array.astype(float) if array.dtype.kind in "biuf" else None
+    except (TypeError, ValueError):
+        return None
+
+
+# ------------------------------------------------------------------------- functions
+
+
+def of_function(task, results, expected):
+    """The verdict on a function that is wrong in some case and makes none of the exercise's own mistakes."""
+    right = [not isinstance(a, Exception) and same(a, b, task.rtol) for a, b in zip(results, expected, strict=True)]
+    wrong = [k for k, good in enumerate(right) if not good and not isinstance(results[k], Exception)]
+    number = min(wrong, key=lambda k: sum(np.size(argument) for argument in task.cases[k]))
+    clue, part = _clue(task, results, expected, wrong, number)
+    got, want = results[number], expected[number]
+    label = ""
+    if part is not None:
+        got, want, label = got[part], want[part], f" {_part_name(task, part, len(want))}"
+    want, got = _both(want, got)
+    width = max(len("called with"), len("expected") + len(label))
+    details = (
+        arguments(task, number)[0].replace("called with", "called with".ljust(width), 1),
+        f"{'expected' + label:{width}}  {want}",
+        f"{'got' + label:{width}}  {got}",
+    )
+    if clue is None:
+        good = sum(right)
+        clue = f"right in {good} of {len(right)} cases. The smallest that fails:" if good else "the smallest case:"
+    return Verdict("wrong", clue, details)
+
+
+def _part_name(task, part, count):
+    return task.returns[part] if task.returns else f"value {part + 1} of {count}"
+
+
+def _clue(task, results, expected, wrong, number):
+    """What is wrong, and with which part of a tuple; either may be None."""
+    got, want = results[number], expected[number]
+    if not isinstance(want, tuple):
+        return _clue_about([_plain(r) for r in results], expected, wrong, number, task, results), None
+    names = f" ({', '.join(task.returns)})" if task.returns else ""
+    if not isinstance(got, (tuple, list)):
+        return f"return {len(want)} values{names}, separated by commas; this is {_kind(got)}.", None
+    if len(got) != len(want):
+        return f"return {len(want)} values{names}; these are {len(got)}.", None
+    for order in itertools.permutations(range(len(want))):
+        if order != tuple(range(len(want))) and all(
+            not isinstance(results[k], Exception) and same(tuple(results[k][p] for p in order), expected[k], task.rtol)
+            for k in wrong
+        ):
+            return f"the values are right, their order is not: return{names or ' them in the order asked for'}.", None
+    part = next(p for p in range(len(want)) if not same(got[p], want[p], task.rtol))
+    parts = [_plain(r[part]) if isinstance(r, (tuple, list)) and len(r) == len(want) else None for r in results]
+    clue = _clue_about(parts, [e[part] for e in expected], wrong, number, task, parts)
+    name = _part_name(task, part, len(want))
+    return (f"{name}: {clue}" if clue else f"{name} not right yet." if name.endswith("s") else None), part
+
+
+def _plain(value):
+    return None if isinstance(value, Exception) else value
+
+
+def _kind(value):
+    if isinstance(value, np.ndarray):
+        return f"one array of shape {value.shape}"
+    if isinstance(value, (int, float, np.number)):
+        return "one number"
+    return f"a {type(value).__name__}"
+
+
+def _clue_about(results, expected, wrong, number, task, originals):
+    """What wrong results have in common, or None."""
+    got, want = results[number], expected[number]
+    numbers, right = _numbers(got), np.asarray(want, dtype=float)
+    if callable(got):
+        return "your function returns a function. Is a pair of parentheses missing?"
+    if hasattr(got, "__next__") or isinstance(got, (map, zip, filter, range)):
+        return f"your function returns a {type(got).__name__}, which only promises values. Make it an array."
+    if numbers is None:
+        return f"numbers are expected, and this is {_kind(got)}."
+    if numbers.shape != right.shape:
+        return _clue_about_shape(numbers, right, task.rtol)
+    if np.isnan(numbers).any() and not np.isnan(right).any():
+        return _not_finite(numbers)
+    if np.isinf(numbers).any() and np.isfinite(right[np.isinf(numbers)]).any():
+        return _not_finite(numbers)
+    pairs = [
+        (_numbers(results[k]), np.asarray(expected[k], dtype=float), _counts(task, k)) for k in range(len(results))
+    ]
+    pairs = [pair for k, pair in enumerate(pairs) if pair[0] is not None or k in wrong]
+    if any(a is None or a.shape != b.shape for a, b, _ in pairs):
+        return None
+    clue = _relation(*map(list, zip(*pairs)), task.rtol)
+    if clue:
+        return clue
+    for rounded in (np.trunc, np.floor, np.round):
+        if all(np.array_equal(a, rounded(b)) for a, b, _ in pairs):
+            return "the fractions are cut off: is there an integer division, //, or an array of integers?"
+    if np.asarray(originals[number]).dtype.kind in "iu" and not np.array_equal(right[number], np.round(right[number])):
+        return "the result is an array of integers and has lost its fractions: make it one of floats."
+    if np.asarray(originals[number]).dtype == np.float32:
+        return "the result has single precision, float32, and too few digits. Stay with float64."
+    if all(np.allclose(a, b, rtol=1e-3, atol=1e-6 * np.abs(b).max(initial=0.0)) for a, b, _ in pairs):
+        return (
+            "nearly right, but some digits are lost. Do you round, or subtract two large numbers that are almost equal?"
+        )
+    return None
+
+
+def _clue_about_shape(numbers, right, rtol):
+    what = f"the shape should be {right.shape}, and is {numbers.shape}"
+    if right.shape == ():
+        what = f"a single number is expected, and this is an array of shape {numbers.shape}"
+    elif numbers.shape == ():
+        what = f"an array of shape {right.shape} is expected, and this is a single number"
+    if numbers.ndim > 1 and numbers.T.shape == right.shape and np.allclose(numbers.T, right, rtol=rtol):
+        return f"{what}. The values are right: transpose them."
+    if numbers.size == right.size and np.allclose(numbers.reshape(right.shape), right, rtol=rtol, atol=rtol):
+        return f"{what}. The values are right: drop or add the axes of length one."
+    if right.ndim and numbers.ndim and numbers.T.shape == right.shape:
+        return f"{what}: transposed."
+    if right.shape == () and np.allclose(numbers.sum(), right, rtol=rtol):
+        return f"{what}. Its sum is what is asked for."
+    if right.shape == () and numbers.size and np.allclose(numbers.mean(), right, rtol=rtol):
+        return f"{what}. Its mean is what is asked for."
+    return f"{what}."
+
+
+def _not_finite(numbers):
+    if np.isnan(numbers).any():
+        return (
+            "nan, not a number, where there should be one. It comes of 0/0, inf - inf, 0 · inf or the logarithm of a "
+            "negative number; did something underflow to zero on the way?"
+        )
+    if np.isneginf(numbers).any():
+        return "-inf, the logarithm of zero. Did a density underflow before its logarithm was taken?"
+    return "inf: something overflowed, or was divided by zero."
+
+
+def _counts(task, number):
+    """What a reader may take for the number of samples in a case."""
+    case, names = task.cases[number], task.names()
+    counts = {int(value) for name, value in zip(names, case) if name in ("n", "n_samples") and np.ndim(value) == 0}
+    first = next((value for value in case if np.ndim(value) > 0), None)
+    if first is not None:
+        counts.add(len(first))
+    return counts - {0, 1} or {1}
+
+
+#: What turns the right answer into a usual wrong one, and what to say. `n` is the number of samples.
+_RELATIONS = (
+    (lambda e, n: -e, "the sign is wrong: this is minus the answer."),
+    (lambda e, n: e * n, "this is the total over the samples; the mean, per sample, is asked for."),
+    (lambda e, n: e / n, "this is a mean per sample; the total is asked for."),
+    (lambda e, n: e * n / (n - 1) if n > 1 else np.nan, "you divide by n − 1; maximum likelihood divides by n."),
+    (lambda e, n: e / math.log(2), "too large by 1/ln 2: the logarithm has base 2. The book's is natural, np.log."),
+    (lambda e, n: e / math.log(10), "too small by 1/ln 10: the logarithm has base 10. The book's is natural, np.log."),
+    (lambda e, n: 2 * e, "exactly twice the answer. Is a factor ½ missing?"),
+    (lambda e, n: e / 2, "exactly half the answer. Is there a factor ½ too many, or a 2 missing?"),
+    (lambda e, n: e**2, "this is the square of the answer. Variance or standard deviation?"),
+    (lambda e, n: np.sqrt(e), "this is the square root of the answer. Variance or standard deviation?"),
+    (lambda e, n: np.exp(e), "this is the exponential of the answer. Its logarithm is asked for."),
+    (lambda e, n: np.log(e), "this is the logarithm of the answer. Take the exponential."),
+    (lambda e, n: 1 - e, "this is one minus the answer."),
+    (lambda e, n: 1 / e, "this is one divided by the answer."),
+    (lambda e, n: 100 * e, "this is in per cent; give the fraction."),
+)
+_HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
+
+
+def _relation(got, expected, counts, rtol):
+    """How all wrong results follow from the right ones, in words; None if no way is known."""
+    if not any(e.size for e in expected):
+        return None
+    with np.errstate(all="ignore"):
+        for turn, text in _RELATIONS:
+            made = [[turn(e, n) for n in (c or {np.nan})] for e, c in zip(expected, counts)]
+            if all(any(_close(g, m, rtol) for m in options) for g, options in zip(got, made)):
+                return text
+        apart = [np.ravel(g - e) for g, e in zip(got, expected)]
+    if any(not d.size or not np.isfinite(d).all() or np.ptp(d) > 1e-6 * (1 + np.abs(d).max()) for d in apart):
+        return None
+    steps = np.array([d[0] for d in apart])
+    unit = np.abs(steps) / _HALF_LOG_2_PI
+    if (np.abs(unit - np.round(unit)) < 1e-6).all() and (np.round(unit) > 0).all():
+        if (steps > 0).all():
+            return "a constant is forgotten: the −½ log 2π of the normaliser, for each feature of each sample."
+        return "the constant −½ log 2π of the normaliser is counted too often."
+    if np.ptp(steps) < 1e-6 * (1 + np.abs(steps).max()) and sum(e.size for e in expected) > 2:
+        return f"every number is off by the same constant, {steps[0]:.4g}. Is a constant forgotten?"
+    return None
+
+
+def _close(got, made, rtol):
+    return np.shape(got) == np.shape(made) and np.allclose(got, made, rtol=rtol, atol=0.0) and np.isfinite(made).all()

@@ -1,0 +1,1224 @@
+"""Exercises of chapter 20: a class with a dozen bugs, repaired one after another.
+
+A check looks at one method of the reader's class. The *experiments* below (`joint_densities`, `e_step`, `stopping`, …)
+take the class, put the right methods in the place of those that are not examined, run the one that is, and hand back
+numbers. So an exercise does not depend on the bugs that are still in the class, nor on how the earlier ones were
+repaired.
+"""
+
+import functools
+
+import numpy as np
+
+from gmm.datasets import load_old_faithful
+from gmm.exercises._core import exercise
+from gmm.formulas.em import em, random_start
+
+# ------------------------------------------------------------------------- the class without bugs
+
+
+class Right:
+    """The class of the chapter with all its bugs out.
+
+    Attributes of a fitted object: `weights` (k,), `means` (k, d), `covs` (k, d, d), `history` (the total log-likelihood
+    before each M-step) and `n_iter`.
+    """
+
+    reg = 0.0
+
+    def __init__(self, k, max_iter=100, tol=1e-4, seed=42):
+        self.k = k
+        self.max_iter = max_iter
+        self.tol = tol
+        self.rng = np.random.default_rng(seed)
+
+    def initialise(self, X):
+        self.weights = np.ones(self.k) / self.k
+        self.means = X[self.rng.choice(len(X), self.k, replace=False)]
+        self.covs = np.array([np.diag(X.var(axis=0) + self.reg)] * self.k)
+
+    def joint(self, X):
+        return np.exp(self.log_joint(X))
+
+    def log_joint(self, X):
+        columns = []
+        for weight, mean, cov in zip(self.weights, self.means, self.covs):
+            L = np.linalg.cholesky(cov)
+            y = np.linalg.solve(L, (X - mean).T)
+            log_normaliser = 0.5 * len(mean) * np.log(2 * np.pi) + np.log(np.diag(L)).sum()
+            columns.append(np.log(weight) - log_normaliser - 0.5 * (y**2).sum(axis=0))
+        return np.column_stack(columns)
+
+    def log_likelihood(self, X):
+        return np.logaddexp.reduce(self.log_joint(X), axis=1).sum()
+
+    def e_step(self, X):
+        log_joint = self.log_joint(X)
+        return np.exp(log_joint - np.logaddexp.reduce(log_joint, axis=1, keepdims=True))
+
+    def m_step(self, X, resp):
+        counts = resp.sum(axis=0)
+        self.weights = counts / len(X)
+        for j in range(self.k):
+            # in place, as in the chapter: a fit that keeps the old means has to copy them
+            self.means[j] = resp[:, j] @ X / counts[j]
+            D = X - self.means[j]
+            self.covs[j] = (resp[:, j, None] * D).T @ D / counts[j] + self.reg * np.eye(X.shape[1])
+        return self.means
+
+    def fit(self, X):
+        self.initialise(X)
+        self.history = []
+        for i in range(self.max_iter):
+            old_means = self.means.copy()
+            resp = self.e_step(X)
+            self.history.append(self.log_likelihood(X))
+            shift = np.abs(self.m_step(X, resp) - old_means).max()
+            gain = abs(self.history[-1] - self.history[-2]) if i else np.inf
+            self.n_iter = i + 1
+            if gain < self.tol or shift < self.tol:
+                break
+        return self
+
+
+_METHODS = [name for name, part in vars(Right).items() if callable(part)]
+
+# ------------------------------------------------------------------------- the bugs, one at a time
+
+
+def naive_joint(model, X):
+    """Densities by determinant and inverse, outside the log domain."""
+    columns = []
+    for weight, mean, cov in zip(model.weights, model.means, model.covs):
+        D = X - mean
+        power = -0.5 * np.sum(D @ np.linalg.inv(cov) * D, axis=1)
+        columns.append(weight / np.sqrt((2 * np.pi) ** len(mean) * np.linalg.det(cov)) * np.exp(power))
+    return np.column_stack(columns)
+
+
+def _covariances(model, X, resp, centre):
+    """Set the covariances about `centre(j)`, with the ridge."""
+    for j in range(model.k):
+        D = X - centre(j)
+        cov = (resp[:, j, None] * D).T @ D / resp[:, j].sum()
+        model.covs[j] = cov + model.reg * np.eye(X.shape[1])
+
+
+class MissingImport(Right):
+    def log_joint(self, X):
+        return np.array([log(w) for w in self.weights])  # noqa: F821
+
+
+class OneArrayUnpacked(Right):
+    def fit(self, X):
+        self.initialise(X)
+        resp, self.history = self.e_step(X)
+        return resp
+
+
+class ReturnsNothing(Right):
+    def m_step(self, X, resp):
+        super().m_step(X, resp)
+
+
+class ComparedWithItself(Right):
+    def fit(self, X):
+        self.initialise(X)
+        self.history = []
+        for i in range(self.max_iter):
+            old_means = self.means.copy()
+            resp = self.e_step(X)
+            value = self.log_likelihood(X)
+            shift = np.abs(self.m_step(X, resp) - old_means).max()
+            self.history.append(value)
+            self.n_iter = i + 1
+            if abs(value - self.history[-1]) < self.tol or shift < self.tol:
+                break
+        return self
+
+
+class MeansOverwritten(Right):
+    def fit(self, X):
+        self.initialise(X)
+        self.history = []
+        for i in range(self.max_iter):
+            old_means = self.means
+            resp = self.e_step(X)
+            self.history.append(self.log_likelihood(X))
+            shift = np.abs(self.m_step(X, resp) - old_means).max()
+            gain = abs(self.history[-1] - self.history[-2]) if i else np.inf
+            self.n_iter = i + 1
+            if gain < self.tol or shift < self.tol:
+                break
+        return self
+
+
+class WrongAxis(Right):
+    def e_step(self, X):
+        joint = self.joint(X)
+        return joint / joint.sum(axis=0)
+
+
+class MisspeltWeights(Right):
+    def m_step(self, X, resp):
+        before = self.weights
+        super().m_step(X, resp)
+        self.wieghts, self.weights = self.weights, before
+        return self.means
+
+
+class OldMean(Right):
+    def m_step(self, X, resp):
+        before = self.means.copy()
+        super().m_step(X, resp)
+        _covariances(self, X, resp, lambda j: before[j])
+        return self.means
+
+
+class DeviationForVariance(Right):
+    def initialise(self, X):
+        super().initialise(X)
+        self.covs = np.array([np.diag(X.std(axis=0) + self.reg)] * self.k)
+
+
+class GlobalSeed(Right):
+    def __init__(self, k, max_iter=100, tol=1e-4, seed=42):
+        super().__init__(k, max_iter, tol, seed)
+        np.random.seed(seed)  # noqa: NPY002
+
+    def initialise(self, X):
+        super().initialise(X)
+        self.means = X[np.random.choice(len(X), self.k)]  # noqa: NPY002
+
+
+class OutsideTheLogDomain(Right):
+    joint = naive_joint
+
+    def log_likelihood(self, X):
+        return np.log(self.joint(X).sum(axis=1)).sum()
+
+    def e_step(self, X):
+        joint = self.joint(X)
+        return joint / joint.sum(axis=1, keepdims=True)
+
+
+class NoRidge(Right):
+    @property
+    def reg(self):
+        return 0.0
+
+    @reg.setter
+    def reg(self, value):
+        """Ignore what is asked for, as code without a ridge does."""
+
+
+class SecondMoment(Right):
+    """Not in the chapter's class: the covariance as E[xx] − μμ."""
+
+    def m_step(self, X, resp):
+        super().m_step(X, resp)
+        for j in range(self.k):
+            r = resp[:, j] / resp[:, j].sum()
+            self.covs[j] = (r[:, None] * X).T @ X - np.outer(self.means[j], self.means[j])
+            self.covs[j] += self.reg * np.eye(X.shape[1])
+        return self.means
+
+
+class IndexSlip(Right):
+    """Not in the chapter's class: every covariance about the mean of the first component."""
+
+    def m_step(self, X, resp):
+        super().m_step(X, resp)
+        _covariances(self, X, resp, lambda j: self.means[0])
+        return self.means
+
+
+#: What is wrong -> a class in which this alone is wrong. The order is that of the chapter.
+BUGS = {
+    "missing import": MissingImport,
+    "one array unpacked": OneArrayUnpacked,
+    "returns nothing": ReturnsNothing,
+    "compared with itself": ComparedWithItself,
+    "means overwritten": MeansOverwritten,
+    "wrong axis": WrongAxis,
+    "misspelt weights": MisspeltWeights,
+    "old mean": OldMean,
+    "std for variance": DeviationForVariance,
+    "global seed": GlobalSeed,
+    "outside the logs": OutsideTheLogDomain,
+    "no ridge": NoRidge,
+}
+#: Two more bugs of the same kind, for the table of experiments.
+OTHER_BUGS = {"second moment": SecondMoment, "index slip": IndexSlip}
+
+
+class Complete(Right):
+    """The right class with the ridge that the chapter ends with."""
+
+    reg = 1e-6
+
+
+def with_ridge(bug):
+    """Return the class of a bug with the ridge that the chapter ends with (but for the bug of having none)."""
+    return type(bug.__name__, (bug,), {} if bug is NoRidge else {"reg": Complete.reg})
+
+
+# ------------------------------------------------------------------------- experiments with a class
+
+# What an experiment returns in place of numbers when the code stopped for a reason that is worth a message of its own.
+_NAME_ERROR, _UNPACKING, _NOTHING, _TUPLE, _OBJECT, _INDEX, _BROADCAST = (float(-1000 - i) for i in range(7))
+
+
+def _says(code):
+    """Return a wrong answer: the experiment that ends with this code on every case."""
+    return lambda *case: code
+
+
+def _experiment(caught=None):
+    """Make of `run(cls, *case)` a function from a class to a function of the case; `caught` maps errors to codes."""
+    caught = caught or {}
+
+    def decorate(run):
+        @functools.wraps(run)
+        def experiment(cls):
+            if not isinstance(cls, type):
+                return cls
+
+            @functools.wraps(run)
+            def trial(*case):
+                try:
+                    return run(cls, *case)
+                except tuple(caught) as error:
+                    return next(code for kind, code in caught.items() if isinstance(error, kind))
+
+            del trial.__wrapped__  # the trial takes the case alone
+            return trial
+
+        return experiment
+
+    return decorate
+
+
+def _planted(cls, *examined, **given):
+    """Return the reader's class with its methods `examined`, those `given`, and the right ones for the rest."""
+    parts = {name: vars(Right)[name] for name in _METHODS if name not in examined}
+    if "reg" not in examined:
+        parts["reg"] = 0.0
+    return type(cls.__name__, (cls,), parts | given)
+
+
+def _at(cls, k, weights=None, means=None, covs=None):
+    """Make an object with these parameters; those left out are of no account."""
+    model = cls(k)
+    model.weights = np.ones(k) / k if weights is None else np.array(weights)
+    if means is not None:
+        model.means = np.array(means)
+        model.covs = np.stack([np.eye(model.means.shape[1])] * k) if covs is None else np.array(covs)
+    return model
+
+
+def starts_at(weights, means, covs):
+    """Return an `initialise` that puts these parameters into a model, whatever the data."""
+
+    def initialise(self, X):
+        self.weights, self.means, self.covs = (np.array(part, dtype=float) for part in (weights, means, covs))
+
+    return initialise
+
+
+@_experiment({NameError: _NAME_ERROR})
+def joint_densities(cls, X, weights, means, covs):
+    """Examine `joint`: the weighted densities, shape (n, k)."""
+    return _at(_planted(cls, "joint"), len(weights), weights, means, covs).joint(X)
+
+
+def _is_unpacking(error):
+    return "unpack" in str(error)
+
+
+@_experiment()
+def one_iteration(cls, X, weights, means, covs):
+    """Examine one round of `fit`: the log-likelihood before the M-step, and the means after it."""
+    model = _planted(cls, "fit", initialise=starts_at(weights, means, covs))(len(weights), max_iter=1)
+    try:
+        model.fit(X)
+    except ValueError as error:
+        if _is_unpacking(error):
+            return _UNPACKING
+        raise
+    return np.asarray(model.history[0]), model.means
+
+
+@_experiment()
+def returned(cls, X, resp, means):
+    """Examine what `m_step` returns."""
+    model = _at(_planted(cls, "m_step"), resp.shape[1], means=means)
+    answer = model.m_step(X, resp)
+    if answer is model:
+        return _OBJECT
+    if isinstance(answer, (tuple, list)):
+        return _TUPLE
+    return _NOTHING if answer is None else np.array(answer)
+
+
+def _new_means(self, X, resp):
+    """Right.m_step with new means in new memory."""
+    self.means = self.means.copy()
+    return Right.m_step(self, X, resp)
+
+
+@_experiment({IndexError: _INDEX})
+def stopping(cls, X, weights, means, covs, tol, max_iter, in_place):
+    """Examine `fit`: how many iterations it does, its log-likelihoods, and the means it ends with.
+
+    `in_place` says whether the M-step writes the new means over the old ones, as that of the chapter does.
+    """
+    m_step = Right.m_step if in_place else _new_means
+    planted = _planted(cls, "fit", initialise=starts_at(weights, means, covs), m_step=m_step)
+    model = planted(len(weights), max_iter=max_iter, tol=tol).fit(X)
+    return float(len(model.history)), np.array(model.history), model.means
+
+
+@_experiment({ValueError: _BROADCAST})
+def e_step(cls, X, weights, means, covs):
+    """Examine `e_step`: the responsibilities."""
+    return _at(_planted(cls, "e_step"), len(weights), weights, means, covs).e_step(X)
+
+
+@_experiment()
+def updated_weights(cls, X, resp, weights, means):
+    """Examine `m_step`: the weights after it."""
+    model = _at(_planted(cls, "m_step"), resp.shape[1], weights, means)
+    model.m_step(X, resp)
+    return np.array(model.weights)
+
+
+@_experiment()
+def updated_covariances(cls, X, resp, means):
+    """Examine `m_step`: the means and covariances after it."""
+    model = _at(_planted(cls, "m_step"), resp.shape[1], means=means)
+    model.m_step(X, resp)
+    return np.array(model.means), np.array(model.covs)
+
+
+@_experiment()
+def start_covariances(cls, X, k):
+    """Examine `initialise`: the covariances of the start."""
+    model = _planted(cls, "initialise")(k)
+    model.initialise(X)
+    return np.array(model.covs)
+
+
+def _state():
+    return np.random.get_state()[1:3]  # noqa: NPY002
+
+
+def _first_means(cls, X, k, seed):
+    model = cls(k, seed=seed)
+    model.initialise(X)
+    return np.array(model.means)
+
+
+@_experiment()
+def randomness(cls, X, k):
+    """Examine `__init__` and `initialise`. Four numbers, 1 for yes and 0 for no.
+
+    Is the global stream left alone; does the same seed give the same start; do other seeds give others; are the
+    means different samples?
+    """
+    return _randomness(_planted(cls, "__init__", "initialise"), X, k)
+
+
+def _randomness(planted, X, k):
+    keep = np.random.get_state()  # noqa: NPY002
+    try:
+        np.random.seed(20)  # noqa: NPY002
+        before = _state()
+        first = _first_means(planted, X, k, 5)
+        after = _state()
+        untouched = np.array_equal(before[0], after[0]) and before[1] == after[1]
+        same = np.array_equal(first, _first_means(planted, X, k, 5))
+        starts = [_first_means(planted, X, k, seed) for seed in range(30)]
+    finally:
+        np.random.set_state(keep)  # noqa: NPY002
+    others = any(not np.array_equal(start, starts[0]) for start in starts)
+    distinct = all(len(np.unique(start, axis=0)) == k for start in starts)
+    return float(untouched), float(same), float(others), float(distinct)
+
+
+@_experiment()
+def far_away(cls, X, weights, means, covs):
+    """Examine `e_step` and `log_likelihood`, with all that they call."""
+    planted = _planted(cls, "joint", "log_joint", "log_likelihood", "e_step")
+    model = _at(planted, len(weights), weights, means, covs)
+    return model.e_step(X), np.asarray(model.log_likelihood(X))
+
+
+@_experiment()
+def regularised(cls, X, resp, reg):
+    """Examine `initialise` and `m_step`: the covariances that each sets, when `reg` is on the object."""
+    k = resp.shape[1]
+    model = _planted(cls, "__init__", "initialise", "m_step", "reg")(k)
+    model.reg = reg
+    model.initialise(X)
+    start = np.array(model.covs)
+    model.m_step(X, resp)
+    return start, np.array(model.covs)
+
+
+# ------------------------------------------------------------------------- references and cases
+
+_rng = np.random.default_rng(20)
+_three = np.array([[1.0], [2.0], [3.0]])
+_faithful = load_old_faithful().X
+
+
+def _mixture(d, k, spread=2.0):
+    A = _rng.normal(size=(k, d, d))
+    covs = A @ A.transpose(0, 2, 1) + 0.5 * np.eye(d)
+    return _rng.dirichlet(np.ones(k) * 5), _rng.normal(scale=spread, size=(k, d)), covs
+
+
+def _resp(n, k):
+    return _rng.dirichlet(np.ones(k), size=n)
+
+
+def _wrong(experiment, **methods):
+    """Return a wrong answer: the experiment with a class in which these methods are wrong."""
+    return experiment(type("Wrong", (Right,), methods))
+
+
+_plain = [
+    (_three, np.array([0.5, 0.5]), np.array([[1.0], [3.0]]), np.ones((2, 1, 1))),
+    (_rng.normal(scale=2.0, size=(6, 2)), *_mixture(2, 3)),
+    (_rng.normal(size=(5, 3)), *_mixture(3, 2)),
+]
+
+# ------------------------------------------------------------------------- 1: a missing import
+
+
+def _scaled(factor):
+    def joint(self, X):
+        return factor(self, X) * np.exp(Right.log_joint(self, X))
+
+    return joint
+
+
+def _root_det(cov):
+    return np.sqrt(np.linalg.det(cov))
+
+
+_no_root = _scaled(lambda self, X: np.array([1 / _root_det(cov) for cov in self.covs]))
+_no_weight = _scaled(lambda self, X: 1 / np.asarray(self.weights))
+_product_of_diagonal = _scaled(
+    lambda self, X: np.array([_root_det(cov) / np.sqrt(np.diag(cov).prod()) for cov in self.covs])
+)
+
+
+def _cov_for_inverse(self, X):
+    columns = []
+    for weight, mean, cov in zip(self.weights, self.means, self.covs):
+        D = X - mean
+        power = -0.5 * np.sum(D @ cov * D, axis=1)
+        columns.append(weight / (np.sqrt(2 * np.pi) ** len(mean) * _root_det(cov)) * np.exp(power))
+    return np.column_stack(columns)
+
+
+def _reciprocal_entries(self, X):
+    columns = []
+    for weight, mean, cov in zip(self.weights, self.means, self.covs):
+        D = X - mean
+        power = -0.5 * np.sum(D @ (1 / cov) * D, axis=1)
+        columns.append(weight / (np.sqrt(2 * np.pi) ** len(mean) * _root_det(cov)) * np.exp(power))
+    return np.column_stack(columns)
+
+
+exercise(
+    "ex-debug-import",
+    joint_densities(Right),
+    cases=_plain,
+    mistakes=[
+        (_says(_NAME_ERROR), "`joint` still uses a name that this notebook never defined. Which module has it?"),
+        (
+            _wrong(joint_densities, joint=_reciprocal_entries),
+            "1 / cov divides entry by entry; an inverse matrix is meant.",
+        ),
+        (
+            _wrong(joint_densities, joint=_cov_for_inverse),
+            "the exponent holds the covariance where its inverse is meant.",
+        ),
+        (_wrong(joint_densities, joint=_product_of_diagonal), "the product of the diagonal is no determinant."),
+        (_wrong(joint_densities, joint=_no_root), "the square root of the determinant was lost on the way."),
+        (_wrong(joint_densities, joint=_no_weight), "the weight of the component was lost on the way."),
+    ],
+)
+
+# ------------------------------------------------------------------------- 2: one array unpacked
+
+
+def _fit_once(value, resp=lambda self, X: self.e_step(X)):
+    """One round of fit, with `value(model, X, before)` as the log-likelihood it notes down."""
+
+    def fit(self, X):
+        self.initialise(X)
+        before = self.log_likelihood(X)
+        self.means = np.array(self.m_step(X, resp(self, X)))
+        self.history = [value(self, X, before)]
+        return self
+
+    return fit
+
+
+def _first_row_only(self, X):
+    return np.repeat(self.e_step(X)[:1], len(X), axis=0)
+
+
+exercise(
+    "ex-debug-unpack",
+    one_iteration(Right),
+    cases=_plain,
+    mistakes=[
+        (_says(_UNPACKING), "`fit` still takes one array apart as if it were a pair. What does `e_step` return?"),
+        (
+            _wrong(one_iteration, fit=_fit_once(lambda self, X, before: self.log_likelihood(X))),
+            "this is the log-likelihood after the M-step; take it before, where it belongs to these responsibilities.",
+        ),
+        (
+            _wrong(one_iteration, fit=_fit_once(lambda self, X, before: before / len(X))),
+            "the total log-likelihood is meant; this is the average of a sample.",
+        ),
+        (
+            _wrong(one_iteration, fit=_fit_once(lambda self, X, before: before, _first_row_only)),
+            "the M-step got the responsibilities of the first sample only: [0] of an array is its first row.",
+        ),
+        (
+            _wrong(one_iteration, fit=_fit_once(lambda self, X, before: np.log(np.exp(self.log_joint(X)).sum()))),
+            "the log-likelihood is a sum of logarithms, one a sample, and not the logarithm of one sum.",
+        ),
+    ],
+)
+
+# ------------------------------------------------------------------------- 3: an M-step that returns nothing
+
+
+def _returns(what):
+    def m_step(self, X, resp):
+        before = self.means.copy()
+        Right.m_step(self, X, resp)
+        return what(self, before, resp)
+
+    return m_step
+
+
+_m_cases = [
+    (_three, np.array([[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]]), np.array([[1.0], [3.0]])),
+    (_rng.normal(scale=3.0, size=(8, 2)), _resp(8, 3), _rng.normal(size=(3, 2))),
+    (_rng.normal(size=(7, 3)), np.ones((7, 1)), _rng.normal(size=(1, 3))),
+]
+exercise(
+    "ex-debug-none",
+    returned(Right),
+    cases=_m_cases,
+    mistakes=[
+        (_says(_NOTHING), "`m_step` still returns nothing, and `fit` subtracts the old means from that."),
+        (_says(_TUPLE), "`fit` subtracts the old means from the result: return the means alone, not a tuple."),
+        (_says(_OBJECT), "`fit` subtracts the old means from the result: return the means, not the object."),
+        (
+            _wrong(returned, m_step=_returns(lambda self, before, resp: before)),
+            "these are the means before the update.",
+        ),
+        (
+            _wrong(returned, m_step=_returns(lambda self, before, resp: resp.sum(axis=0))),
+            "these are the counts; `fit` compares means.",
+        ),
+        (
+            _wrong(returned, m_step=_returns(lambda self, before, resp: self.means - before)),
+            "this is the difference already; `fit` takes it once more.",
+        ),
+    ],
+)
+
+# ------------------------------------------------------------------------- 4 and 5: a value compared with itself
+
+
+def _fit(gain, old=np.copy):
+    """`fit` with its own gain(history) and its own way to keep the old means."""
+
+    def fit(self, X):
+        self.initialise(X)
+        self.history = []
+        for _ in range(self.max_iter):
+            old_means = old(self.means)
+            resp = self.e_step(X)
+            self.history.append(self.log_likelihood(X))
+            shift = np.abs(self.m_step(X, resp) - old_means).max()
+            if gain(self.history) < self.tol or shift < self.tol:
+                break
+        return self
+
+    return fit
+
+
+def _gain(history):
+    return abs(history[-1] - history[-2]) if len(history) > 1 else np.inf
+
+
+def _signed(history):
+    return history[-2] - history[-1] if len(history) > 1 else np.inf
+
+
+def _from_the_first(history):
+    return abs(history[-1] - history[0]) if len(history) > 1 else np.inf
+
+
+_start = (np.array([0.5, 0.5]), np.array([[2.0, 50.0], [4.0, 70.0]]), np.stack([np.diag([1.3, 184.0])] * 2))
+_stops = [
+    (_three, np.array([0.5, 0.5]), np.array([[1.0], [2.5]]), np.ones((2, 1, 1)), 1e-9, 6, True),
+    (_faithful, *_start, 1e-2, 60, True),
+    (_faithful, *_start, 1e-6, 60, False),
+    (_faithful[:50], *_start, 0.0, 5, True),
+    # in a small unit the means move by large numbers: the gain alone stops this one
+    (1e4 * _faithful, _start[0], 1e4 * _start[1], 1e8 * _start[2], 400.0, 60, True),
+]
+
+exercise(
+    "ex-debug-stop",
+    stopping(Right),
+    cases=_stops,
+    mistakes=[
+        (
+            _wrong(stopping, fit=_fit(lambda history: 0.0)),
+            "`fit` stops after one iteration, always: the gain is 0 on the first pass. What is subtracted from what?",
+        ),
+        (
+            _wrong(stopping, fit=_fit(_gain, old=lambda means: means)),
+            "the gain is right now, and `fit` stops after one iteration all the same: the shift of the means is 0. "
+            "Do `old_means` and the new means share their memory?",
+        ),
+        (
+            _wrong(stopping, fit=_fit(lambda history: np.inf)),
+            "the gain of the log-likelihood never stops the loop: only the shift does.",
+        ),
+        (
+            _wrong(stopping, fit=_fit(_gain, old=lambda means: np.inf)),
+            "the shift of the means never stops the loop: only the gain does.",
+        ),
+        (
+            _wrong(stopping, fit=_fit(_signed)),
+            "a rise gives a negative gain here, and that is below any tolerance: take the absolute value.",
+        ),
+        (
+            _wrong(stopping, fit=_fit(_from_the_first)),
+            "compare with the iteration before, not with the first.",
+        ),
+        (
+            _says(_INDEX),
+            "in the first iteration there is no log-likelihood before. Let the gain be infinite there.",
+        ),
+    ],
+)
+
+# ------------------------------------------------------------------------- 6: the wrong axis
+
+
+def _from_joint(normalise):
+    def method(self, X):
+        return normalise(self.joint(X))
+
+    return method
+
+
+exercise(
+    "ex-debug-rows",
+    e_step(Right),
+    cases=_plain,
+    mistakes=[
+        (
+            e_step(WrongAxis),
+            "the columns sum to one, the rows do not. The responsibilities of each sample have to sum to one.",
+        ),
+        (
+            _says(_BROADCAST),
+            "the division does not broadcast: the row sums have shape (n,). `keepdims=True` makes it (n, 1).",
+        ),
+        (
+            _wrong(e_step, e_step=_from_joint(lambda a: a / a.sum())),
+            "all entries together sum to one; each row should.",
+        ),
+        (_wrong(e_step, e_step=_from_joint(lambda a: a)), "these are the joint densities; no row sums to one."),
+        (
+            _wrong(e_step, e_step=_from_joint(lambda a: np.exp(a) / np.exp(a).sum(axis=1, keepdims=True))),
+            "`joint` holds densities already; this takes their exponential once more.",
+        ),
+        (
+            _wrong(e_step, e_step=_from_joint(lambda a: np.eye(a.shape[1])[a.argmax(axis=1)])),
+            "these are hard labels, as in k-means; the responsibilities share a sample out.",
+        ),
+        (
+            _wrong(e_step, e_step=_from_joint(lambda a: a / a.max(axis=1, keepdims=True))),
+            "the largest entry of each row is one; the sum should be.",
+        ),
+    ],
+)
+
+# ------------------------------------------------------------------------- 7: a misspelt attribute
+
+
+def _sets_weights(weights):
+    def m_step(self, X, resp):
+        before = self.weights
+        Right.m_step(self, X, resp)
+        self.weights = weights(before, resp)
+        return self.means
+
+    return m_step
+
+
+_weight_cases = [
+    (X, resp, np.arange(1.0, resp.shape[1] + 1) / np.arange(1.0, resp.shape[1] + 1).sum(), means)
+    for X, resp, means in _m_cases[:2]
+]
+exercise(
+    "ex-debug-weights",
+    updated_weights(Right),
+    cases=_weight_cases,
+    mistakes=[
+        (
+            updated_weights(MisspeltWeights),
+            "the weights are what they were before the M-step. Where did the new ones go?",
+        ),
+        (
+            _wrong(updated_weights, m_step=_sets_weights(lambda before, resp: resp.sum(axis=0))),
+            "these are the counts; divided by n they are weights.",
+        ),
+        (
+            _wrong(updated_weights, m_step=_sets_weights(lambda before, resp: np.ones(len(before)) / len(before))),
+            "the weights are equal whatever the responsibilities are.",
+        ),
+        (
+            _wrong(updated_weights, m_step=_sets_weights(lambda before, resp: resp.mean(axis=0) * before)),
+            "the old weights are in the responsibilities already; this takes them once more.",
+        ),
+        (
+            _wrong(updated_weights, m_step=_sets_weights(lambda before, resp: resp.sum(axis=0) / len(before))),
+            "divide the counts by the number of samples, not by the number of components.",
+        ),
+    ],
+)
+
+# ------------------------------------------------------------------------- 8: the old mean
+
+
+def _sets_covariances(covariance):
+    def m_step(self, X, resp):
+        Right.m_step(self, X, resp)
+        for j in range(self.k):
+            self.covs[j] = covariance(self.covs[j], X, resp[:, j], self.means[j])
+        return self.means
+
+    return m_step
+
+
+def _about_the_data_mean(cov, X, r, mean):
+    D = X - X.mean(axis=0)
+    return (r[:, None] * D).T @ D / r.sum()
+
+
+class _MeansNotUpdated(Right):
+    def m_step(self, X, resp):
+        before = self.means.copy()
+        super().m_step(X, resp)
+        self.means = before
+        return self.means
+
+
+def _raw(cov, X, r, mean):
+    return (r[:, None] * X).T @ X / r.sum() - np.outer(mean, mean)
+
+
+exercise(
+    "ex-debug-mean",
+    updated_covariances(Right),
+    cases=[*_m_cases, (1e6 + _rng.normal(size=(9, 2)), _resp(9, 2), 1e6 + _rng.normal(size=(2, 2)))],
+    mistakes=[
+        (updated_covariances(OldMean), "the covariances are taken about the means of the iteration before."),
+        (
+            _wrong(updated_covariances, m_step=_sets_covariances(_about_the_data_mean)),
+            "take the differences from the component's own new mean, not from the mean of all data.",
+        ),
+        (updated_covariances(IndexSlip), "every covariance is taken about the mean of component 0."),
+        (
+            _wrong(updated_covariances, m_step=_sets_covariances(lambda cov, X, r, mean: cov * r.sum() / len(X))),
+            "divide by the count of the component, not by n.",
+        ),
+        (
+            _wrong(
+                updated_covariances, m_step=_sets_covariances(lambda cov, X, r, mean: cov * r.sum() / (r.sum() - 1))
+            ),
+            "the maximum of the likelihood divides by N_k, not by N_k − 1.",
+        ),
+        (updated_covariances(_MeansNotUpdated), "the covariances are right, and the new means were not kept."),
+        (
+            _wrong(updated_covariances, m_step=_sets_covariances(_raw)),
+            "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first.",
+        ),
+    ],
+    rtol=1e-6,
+)
+
+# ------------------------------------------------------------------------- 9: standard deviation for variance
+
+
+def _starts_with(covariance):
+    def initialise(self, X):
+        Right.initialise(self, X)
+        self.covs = np.array([covariance(X)] * self.k)
+
+    return initialise
+
+
+exercise(
+    "ex-debug-units",
+    start_covariances(Right),
+    cases=[
+        (_three, 2),
+        (_rng.normal(scale=[3.0, 0.1], size=(9, 2)), 3),
+        (60.0 * _rng.normal(scale=[3.0, 0.1, 1.0], size=(9, 3)), 2),
+    ],
+    mistakes=[
+        (
+            start_covariances(DeviationForVariance),
+            "in other units the start is another one: a covariance has the unit of the data squared.",
+        ),
+        (
+            _wrong(start_covariances, initialise=_starts_with(lambda X: np.diag(np.sqrt(X.std(axis=0))))),
+            "you took another root; the deviation has to be squared.",
+        ),
+        (
+            _wrong(start_covariances, initialise=_starts_with(lambda X: np.eye(X.shape[1]))),
+            "the identity has no unit at all: in seconds this start is another one than in minutes.",
+        ),
+        (
+            _wrong(start_covariances, initialise=_starts_with(lambda X: np.diag(X.var(axis=0, ddof=1)))),
+            "right but for the divisor: the rest of the class divides by n, not by n − 1.",
+        ),
+        (
+            _wrong(
+                start_covariances, initialise=_starts_with(lambda X: np.cov(X.T, bias=True).reshape(2 * X.shape[1:]))
+            ),
+            "the whole covariance is a good start too; here keep the diagonal one, to compare results.",
+        ),
+        (
+            _wrong(start_covariances, initialise=_starts_with(lambda X: np.eye(X.shape[1]) * X.var())),
+            "this is one variance over all entries; each feature has its own (axis 0).",
+        ),
+    ],
+)
+
+# ------------------------------------------------------------------------- 10: the global seed
+
+
+exercise(
+    "ex-debug-seed",
+    randomness(Right),
+    cases=[(_three, 3), (_rng.normal(size=(4, 2)), 3)],
+    mistakes=[
+        (
+            _says((0.0, 1.0, 1.0, 0.0)),
+            "making or starting a model changes the random numbers of everybody else, and a sample can be drawn twice.",
+        ),
+        (
+            _says((0.0, 1.0, 1.0, 1.0)),
+            "no sample is drawn twice now, but the global stream is still touched. Give the model its own generator.",
+        ),
+        (
+            _says((1.0, 1.0, 1.0, 0.0)),
+            "the global stream is left alone; but two components can start at the same sample. See `replace`.",
+        ),
+        (_says((1.0, 0.0, 1.0, 1.0)), "the same seed gives different starts: is `seed` handed to the generator?"),
+        (_says((1.0, 0.0, 1.0, 0.0)), "the same seed gives different starts, and a sample can be drawn twice."),
+        (_says((0.0, 0.0, 1.0, 0.0)), "the draw still comes from the global stream, and now without a seed."),
+        (_says((0.0, 0.0, 1.0, 1.0)), "the draw still comes from the global stream, and now without a seed."),
+        (_says((1.0, 1.0, 0.0, 1.0)), "every seed gives the same start: is `seed` handed to the generator?"),
+    ],
+)
+
+# ------------------------------------------------------------------------- 11: outside the log domain
+
+
+def _logs(log_joint=Right.log_joint, resp=None):
+    """The two methods that the experiment looks at, from a log_joint of their own."""
+
+    def log_likelihood(self, X):
+        return np.logaddexp.reduce(log_joint(self, X), axis=1).sum()
+
+    def responsibilities(self, X):
+        a = log_joint(self, X)
+        return np.exp(a - np.logaddexp.reduce(a, axis=1, keepdims=True))
+
+    return {"log_likelihood": log_likelihood, "e_step": resp or responsibilities}
+
+
+def _tiny(self, X):
+    joint = naive_joint(self, X) + 1e-300
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def _tiny_likelihood(self, X):
+    return np.log((naive_joint(self, X) + 1e-300).sum(axis=1)).sum()
+
+
+def _nan_replaced(self, X):
+    joint = naive_joint(self, X)
+    return np.nan_to_num(joint / joint.sum(axis=1, keepdims=True), nan=1 / self.k)
+
+
+def _without_shift(self, X):
+    joint = np.exp(Right.log_joint(self, X))
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def _log_of_det(self, X):
+    off = [0.5 * (np.log(np.linalg.det(cov)) - np.linalg.slogdet(cov)[1]) for cov in self.covs]
+    return Right.log_joint(self, X) - np.array(off)
+
+
+def _without_half(self, X):
+    log_normaliser = np.array([-0.5 * np.linalg.slogdet(2 * np.pi * cov)[1] for cov in self.covs]) + np.log(
+        self.weights
+    )
+    return 2 * Right.log_joint(self, X) - log_normaliser
+
+
+def _whole_determinant(self, X):
+    return Right.log_joint(self, X) - np.array([0.5 * np.linalg.slogdet(cov)[1] for cov in self.covs])
+
+
+def _log_of_all(self, X):
+    return np.logaddexp.reduce(Right.log_joint(self, X), axis=None)
+
+
+_narrow = np.stack([np.diag(np.full(40, 1e-10)), np.diag(np.full(40, 2e-10))])
+exercise(
+    "ex-debug-log",
+    far_away(Right),
+    cases=[
+        *_plain,
+        (
+            np.array([[0.0, 0.0], [60.0, -60.0]]),
+            np.array([0.3, 0.7]),
+            np.array([[0.0, 0.0], [1.0, 0.0]]),
+            np.stack([np.eye(2)] * 2),
+        ),
+        (1e-5 * _rng.normal(size=(5, 40)), np.array([0.5, 0.5]), 1e-5 * _rng.normal(size=(2, 40)), _narrow),
+    ],
+    mistakes=[
+        (
+            far_away(OutsideTheLogDomain),
+            "right near the components; a far sample has density 0 under each of them, and 0/0 is NaN.",
+        ),
+        (
+            _wrong(far_away, e_step=_tiny, log_likelihood=_tiny_likelihood),
+            "a tiny constant hides the NaN and makes up responsibilities for far samples. Work with logarithms.",
+        ),
+        (
+            _wrong(far_away, **_logs(resp=_nan_replaced)),
+            "equal shares in place of NaN are an invention; the far sample has an answer. Work with logarithms.",
+        ),
+        (
+            _wrong(far_away, **_logs(resp=_without_shift)),
+            "the logarithms are good, but exp is taken of each before the division. Subtract the log-sum-exp first.",
+        ),
+        (
+            _wrong(far_away, **_logs(_log_of_det)),
+            "the determinant underflows in many dimensions before its logarithm is taken. Sum the logarithms of the "
+            "diagonal of the Cholesky factor.",
+        ),
+        (
+            _wrong(far_away, **_logs(_without_half)),
+            "a factor ½ is missing: the exponent is −½ times the squared distance.",
+        ),
+        (
+            _wrong(far_away, **_logs(_whole_determinant)),
+            "the log-determinant counts twice: the diagonal of L gives half of it already.",
+        ),
+        (
+            _wrong(far_away, log_likelihood=_log_of_all),
+            "the log-likelihood sums one log-sum-exp a sample (axis 1); this is one over everything.",
+        ),
+    ],
+    rtol=1e-6,
+)
+
+# ------------------------------------------------------------------------- 12: no regularisation
+
+
+def _ridge(start, update):
+    """The two methods with their own ways to use `reg`, functions of (self, covariance, count)."""
+
+    def initialise(self, X):
+        self.rng = np.random.default_rng(0)
+        self.weights = np.ones(self.k) / self.k
+        self.means = X[: self.k].copy()
+        self.covs = np.array([start(self, np.diag(X.var(axis=0)), 1.0)] * self.k)
+
+    def m_step(self, X, resp):
+        reg, self.reg = self.reg, 0.0
+        Right.m_step(self, X, resp)
+        self.reg = reg
+        self.covs = np.array([update(self, cov, r.sum()) for cov, r in zip(self.covs, resp.T)])
+        return self.means
+
+    return {"initialise": initialise, "m_step": m_step}
+
+
+def _plain_ridge(self, cov, count):
+    return cov + self.reg * np.eye(len(cov))
+
+
+def _none(self, cov, count):
+    return cov
+
+
+def _fixed(self, cov, count):
+    return cov + 1e-6 * np.eye(len(cov))
+
+
+def _everywhere(self, cov, count):
+    return cov + self.reg
+
+
+def _relative(self, cov, count):
+    return cov * (1 + self.reg)
+
+
+def _before_dividing(self, cov, count):
+    return cov + self.reg / count * np.eye(len(cov))
+
+
+exercise(
+    "ex-debug-ridge",
+    regularised(Right),
+    cases=[
+        (_three, np.array([[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]]), 0.01),
+        (_rng.normal(size=(8, 2)), _resp(8, 3), 0.1),
+        (np.column_stack([_rng.normal(size=6), np.full(6, 3.0)]), _resp(6, 2), 1e-3),
+    ],
+    mistakes=[
+        (_wrong(regularised, **_ridge(_none, _none)), "neither start nor M-step adds `self.reg` to the diagonals."),
+        (_wrong(regularised, **_ridge(_none, _plain_ridge)), "the M-step is right; the start needs the ridge as well."),
+        (_wrong(regularised, **_ridge(_plain_ridge, _none)), "the start is right; the M-step needs the ridge as well."),
+        (
+            _wrong(regularised, **_ridge(_fixed, _fixed)),
+            "the amount is fixed; take `self.reg`, so that users can choose.",
+        ),
+        (
+            _wrong(regularised, **_ridge(_everywhere, _everywhere)),
+            "the amount was added to all entries: a constant column stays singular. Add it to the diagonal.",
+        ),
+        (
+            _wrong(regularised, **_ridge(_plain_ridge, _everywhere)),
+            "the M-step adds the amount to all entries of the covariance. Add it to the diagonal.",
+        ),
+        (
+            _wrong(regularised, **_ridge(_relative, _relative)),
+            "a factor leaves a zero variance zero. Add the amount to the diagonal.",
+        ),
+        (
+            _wrong(regularised, **_ridge(_plain_ridge, _before_dividing)),
+            "the amount was added before the division by the count; add it after.",
+        ),
+    ],
+)
+
+# ------------------------------------------------------------------------- the whole class
+
+
+def _is_nothing(error):
+    return "NoneType" in str(error)
+
+
+@_experiment({NameError: _NAME_ERROR})
+def whole(cls, X, weights, means, covs, n_iter, reg):
+    """Examine the whole class: what a fit from a given start leaves behind, and its own start."""
+    planted = type(cls.__name__, (cls,), {"initialise": starts_at(weights, means, covs)})
+    model = planted(len(weights), max_iter=n_iter, tol=1e-13)
+    model.reg = reg
+    try:
+        model.fit(X)
+    except (ValueError, TypeError) as error:
+        if _is_unpacking(error):
+            return _UNPACKING
+        if _is_nothing(error):
+            return _NOTHING
+        raise
+    own = cls(len(weights))
+    own.reg = reg
+    own.initialise(X)
+    fitted = np.array(model.history), model.weights, model.means, model.covs
+    return (*fitted, own.covs, _randomness(cls, X[:4], 3))
+
+
+def _fitted_by_gmm(X, weights, means, covs, n_iter, reg):
+    """What :func:`gmm.em` finds on the same way, and the start that the chapter ends with."""
+    found = em(X, weights, means, covs, tol=0.0, max_iter=n_iter, reg_covar=reg)
+    start = np.stack([np.diag(X.var(axis=0) + reg)] * len(weights))
+    return found.log_likelihoods[:-1], found.weights, found.means, found.covariances, start, (1.0,) * 4
+
+
+_typo = _faithful[:60].copy()
+_typo[5] = 3.3, 740.0
+_WHOLE_MESSAGES = {
+    "missing import": "a name is used that was never defined (bug 1).",
+    "one array unpacked": "one array is taken apart as if it were a pair (bug 2).",
+    "returns nothing": "the result of a method that returns nothing is used (bug 3).",
+    "compared with itself": "one iteration only: a value is compared with itself (bugs 4 and 5).",
+    "wrong axis": "the responsibilities of a sample do not sum to one (bug 6).",
+    "misspelt weights": "the weights never change (bug 7).",
+    "old mean": "the covariances are taken about the old means (bug 8).",
+    "std for variance": "the start has standard deviations for variances (bug 9).",
+    "global seed": "the start touches the global random stream, or draws a sample twice (bug 10).",
+    "outside the logs": "a far sample gives NaN (bug 11).",
+    "no ridge": "nothing is added to the diagonals of the covariances (bug 12).",
+}
+exercise(
+    "ex-debug-whole",
+    _fitted_by_gmm,
+    cases=[
+        (_faithful, *_start, 12, 1e-6),
+        (_faithful, *random_start(_faithful, 3, rng=3), 10, 1e-3),
+        (
+            _typo,
+            np.array([0.5, 0.5]),
+            np.array([[2.0, 50.0], [4.0, 80.0]]),
+            np.stack([np.diag([0.1, 30.0])] * 2),
+            1,
+            1e-2,
+        ),
+    ],
+    mistakes=[(whole(with_ridge(BUGS[bug])), message) for bug, message in _WHOLE_MESSAGES.items()],
+    rtol=1e-8,
+)
+
+# ------------------------------------------------------------------------- predict: which bugs a falling ℓ betrays
+
+_SILENT = ("wrong axis", "misspelt weights", "old mean", "std for variance", "global seed")
+exercise(
+    "ex-debug-blind",
+    np.array([1, 0, 0, 0, 0]),
+    mistakes=[
+        (np.ones(5), "five alarms are too many: a rising log-likelihood proves nothing."),
+        (np.zeros(5), "one of them does make the log-likelihood fall: which one breaks the lower bound?"),
+        (
+            np.array([1, 1, 0, 0, 0]),
+            "with the weights held, both steps still climb the lower bound, over fewer parameters.",
+        ),
+        (np.array([1, 0, 1, 0, 0]), "on this run the old mean lets the log-likelihood rise."),
+        (np.array([1, 1, 1, 0, 0]), "the frozen weights and the old mean both let it rise here; one alarm is right."),
+        (np.array([1, 0, 0, 1, 0]), "a start in wrong units is still a start; from any start EM climbs."),
+        (
+            np.array([0, 1, 0, 0, 0]),
+            "with the weights held, both steps still climb the lower bound. Look at the E-step.",
+        ),
+    ],
+)
