@@ -65,7 +65,9 @@ def score_means_kernel(X, resp, means, covariances):
         for i in range(n):
             for j in range(d):
                 pull[j] += resp[i, k] * (X[i, j] - means[k, j])
-        score[k] = cholesky_solve_kernel(cholesky_kernel(covariances[k]), pull)
+        solved = cholesky_solve_kernel(cholesky_kernel(covariances[k]), pull)
+        for j in range(d):  # entry by entry: to assign slices takes Numba 2 s more to compile
+            score[k, j] = solved[j]
     return score
 
 
@@ -83,9 +85,13 @@ def score_covariances_kernel(X, resp, means, covariances):
                     excess[j, l] += resp[i, k] * (product - covariances[k, j, l])
         L = cholesky_kernel(covariances[k])
         for j in range(d):  # from the left: solve with each column
-            excess[:, j] = cholesky_solve_kernel(L, excess[:, j])
+            solved = cholesky_solve_kernel(L, excess[:, j].copy())
+            for l in range(d):
+                excess[l, j] = solved[l]
         for j in range(d):  # from the right: solve with each row
-            score[k, j] = 0.5 * cholesky_solve_kernel(L, excess[j])
+            solved = cholesky_solve_kernel(L, excess[j])
+            for l in range(d):
+                score[k, j, l] = 0.5 * solved[l]
     return score
 
 

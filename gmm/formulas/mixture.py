@@ -93,14 +93,15 @@ def categorical_sample_kernel(u, weights):
 def ancestral_sample_kernel(u, z, weights, means, covariances):
     n, d = z.shape
     K = weights.shape[0]
-    factors = np.empty((K, d, d))
-    for k in range(K):
-        factors[k] = cholesky_kernel(covariances[k])
     labels = categorical_sample_kernel(u, weights)
     X = np.empty((n, d))
-    for i in range(n):
-        k = labels[i]
-        X[i] = gaussian_sample_kernel(z[i : i + 1], means[k], factors[k])[0]
+    for k in range(K):
+        L = cholesky_kernel(covariances[k])
+        for i in range(n):
+            if labels[i] == k:
+                x = gaussian_sample_kernel(z[i : i + 1], means[k], L)
+                for j in range(d):  # entry by entry: to assign slices takes Numba 2 s more to compile
+                    X[i, j] = x[0, j]
     return X, labels
 
 

@@ -71,9 +71,15 @@ def standardise_kernel(X, mean, covariance):
 
 @kernel
 def whiten_kernel(X, mean, L):
-    Z = np.empty(X.shape)
-    for i in range(X.shape[0]):
-        Z[i] = forward_substitution_kernel(L, X[i] - mean)
+    n, d = X.shape
+    Z = np.empty((n, d))
+    difference = np.empty(d)
+    for i in range(n):
+        for j in range(d):
+            difference[j] = X[i, j] - mean[j]
+        z = forward_substitution_kernel(L, difference)
+        for j in range(d):
+            Z[i, j] = z[j]
     return Z
 
 
