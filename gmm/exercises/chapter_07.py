@@ -329,6 +329,7 @@ _two = np.concatenate([_rng.normal([0.0, 0.0], 1.0, size=(60, 2)), _rng.normal([
 exercise(
     "ex-em-stuck",
     lambda X: (1.0, 1.0, 1.0),
+    via=trapped,
     cases=[(load_old_faithful().X,), (_two,)],
     mistakes=[
         (lambda X: (0.0, 1.0, 1.0), "two components reach the two-component maximum, but three are asked for."),

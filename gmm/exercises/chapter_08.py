@@ -179,6 +179,7 @@ def ends_poorly(start):
 exercise(
     "ex-start-far-apart",
     lambda x: (1.0, 1.0),
+    via=ends_poorly,
     cases=[(load_galaxies().X[:, 0] / 1000.0,)],
     mistakes=[
         (lambda x: (1.0, 0.0), "far enough apart, but EM finds the group at 10. Where does the midpoint have to lie?"),

@@ -208,3 +208,43 @@ exercise(
     ],
     rtol=1e-8,
 )
+
+# ------------------------------------------------------------------------- compute by hand: BIC
+
+
+def _by_hand(p, log_likelihood=-1130.264, n=272):
+    return -2 * log_likelihood + p * np.log(n)
+
+
+exercise(
+    "ex-select-by-hand",
+    _by_hand(11),
+    mistakes=[
+        (-_by_hand(11), "that is the sign of mclust, where larger is better; in this book smaller is."),
+        (_by_hand(12), "12 parameters are one too many: the second weight follows from the first."),
+        (_by_hand(10), "10 parameters are one too few: one of the two weights is free."),
+        (_by_hand(13), "13 parameters are two too many: a covariance is symmetric, three of its entries are free."),
+        (-2 * -1130.264 + 2 * 11, "that is AIC: BIC charges log n for a parameter, not 2."),
+        (-_by_hand(11) / 2, "that is log-likelihood minus half the penalty, the form of Schwarz. Multiply by -2."),
+        (-2 * -1130.264 + 11 * np.log10(272), "the logarithm of n is natural, not to the base 10."),
+        (
+            2 * -1130.264 + 11 * np.log(272),
+            "the log-likelihood enters with a minus: a better fit has a lower BIC.",
+        ),
+        (1130.264 + 11 * np.log(272), "the log-likelihood counts twice."),
+    ],
+    rtol=4e-6,
+)
+
+# ------------------------------------------------------------------------- break: rounded durations
+
+exercise(
+    "ex-select-rounding",
+    8,
+    mistakes=[
+        (126, "these are the durations before they are rounded."),
+        (4, "these are rounded to whole minutes: double, round, and halve."),
+        (109, "these are different pairs of duration and waiting time; look at the first column alone."),
+        (272, "these are the eruptions; count their different durations, with np.unique."),
+    ],
+)
