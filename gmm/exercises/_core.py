@@ -193,7 +193,7 @@ def examine(label: str, answer) -> Verdict:
     task = EXERCISES[label]
     if task.via and callable(answer):
         judged = task.via(answer)
-        with_names = answer
+        with_names = judged if isinstance(answer, type) else answer  # a class is not called with the case
     else:
         judged = with_names = answer
     return judge(task, judged, with_names)

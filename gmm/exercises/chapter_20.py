@@ -7,6 +7,7 @@ repaired.
 """
 
 import functools
+import inspect
 
 import numpy as np
 
@@ -279,19 +280,20 @@ def _experiment(caught=None):
     caught = caught or {}
 
     def decorate(run):
+        signature = inspect.signature(run)
+
         @functools.wraps(run)
         def experiment(cls):
             if not isinstance(cls, type):
                 return cls
 
-            @functools.wraps(run)
             def trial(*case):
                 try:
                     return run(cls, *case)
                 except tuple(caught) as error:
                     return next(code for kind, code in caught.items() if isinstance(error, kind))
 
-            del trial.__wrapped__  # the trial takes the case alone
+            trial.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
             return trial
 
         return experiment
@@ -536,6 +538,7 @@ def _reciprocal_entries(self, X):
 exercise(
     "ex-debug-import",
     joint_densities(Right),
+    via=joint_densities,
     cases=_plain,
     mistakes=[
         (_says(_NAME_ERROR), "`joint` still uses a name that this notebook never defined. Which module has it?"),
@@ -576,6 +579,7 @@ def _first_row_only(self, X):
 exercise(
     "ex-debug-unpack",
     one_iteration(Right),
+    via=one_iteration,
     cases=_plain,
     mistakes=[
         (_says(_UNPACKING), "`fit` still takes one array apart as if it were a pair. What does `e_step` return?"),
@@ -618,6 +622,7 @@ _m_cases = [
 exercise(
     "ex-debug-none",
     returned(Right),
+    via=returned,
     cases=_m_cases,
     mistakes=[
         (_says(_NOTHING), "`m_step` still returns nothing, and `fit` subtracts the old means from that."),
@@ -684,6 +689,7 @@ _stops = [
 exercise(
     "ex-debug-stop",
     stopping(Right),
+    via=stopping,
     cases=_stops,
     mistakes=[
         (
@@ -731,6 +737,7 @@ def _from_joint(normalise):
 exercise(
     "ex-debug-rows",
     e_step(Right),
+    via=e_step,
     cases=_plain,
     mistakes=[
         (
@@ -781,6 +788,7 @@ _weight_cases = [
 exercise(
     "ex-debug-weights",
     updated_weights(Right),
+    via=updated_weights,
     cases=_weight_cases,
     mistakes=[
         (
@@ -839,6 +847,7 @@ def _raw(cov, X, r, mean):
 exercise(
     "ex-debug-mean",
     updated_covariances(Right),
+    via=updated_covariances,
     cases=[*_m_cases, (1e6 + _rng.normal(size=(9, 2)), _resp(9, 2), 1e6 + _rng.normal(size=(2, 2)))],
     mistakes=[
         (updated_covariances(OldMean), "the covariances are taken about the means of the iteration before."),
@@ -880,6 +889,7 @@ def _starts_with(covariance):
 exercise(
     "ex-debug-units",
     start_covariances(Right),
+    via=start_covariances,
     cases=[
         (_three, 2),
         (_rng.normal(scale=[3.0, 0.1], size=(9, 2)), 3),
@@ -921,6 +931,7 @@ exercise(
 exercise(
     "ex-debug-seed",
     randomness(Right),
+    via=randomness,
     cases=[(_three, 3), (_rng.normal(size=(4, 2)), 3)],
     mistakes=[
         (
@@ -1002,6 +1013,7 @@ _narrow = np.stack([np.diag(np.full(40, 1e-10)), np.diag(np.full(40, 2e-10))])
 exercise(
     "ex-debug-log",
     far_away(Right),
+    via=far_away,
     cases=[
         *_plain,
         (
@@ -1099,6 +1111,7 @@ def _before_dividing(self, cov, count):
 exercise(
     "ex-debug-ridge",
     regularised(Right),
+    via=regularised,
     cases=[
         (_three, np.array([[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]]), 0.01),
         (_rng.normal(size=(8, 2)), _resp(8, 3), 0.1),
@@ -1184,6 +1197,8 @@ _WHOLE_MESSAGES = {
 exercise(
     "ex-debug-whole",
     _fitted_by_gmm,
+    via=whole,
+    returns=("history", "weights", "means", "covs", "the covariances of your own start", "the random numbers"),
     cases=[
         (_faithful, *_start, 12, 1e-6),
         (_faithful, *random_start(_faithful, 3, rng=3), 10, 1e-3),
@@ -1219,6 +1234,62 @@ exercise(
         (
             np.array([0, 1, 0, 0, 0]),
             "with the weights held, both steps still climb the lower bound. Look at the E-step.",
+        ),
+    ],
+)
+
+# ------------------------------------------------------------------------- compute: an experiment of one's own
+
+_QUIET = list(BUGS)[3:]
+_ENOUGH = 6
+
+
+def alarms(passes):
+    """Judge a test of classes: run it on the right class and on each class with one of the silent bugs.
+
+    Parameters
+    ----------
+    passes : callable
+        From a class to True or False.
+
+    Returns
+    -------
+    callable
+        Without arguments, to two numbers: 1 if the right class passes, and 1 if enough of the faulty ones do not.
+    """
+    if not callable(passes):
+        return passes
+
+    def judged(classes):
+        answer = passes(Complete)
+        if answer is None:
+            return None
+        caught = [bug for bug in _QUIET if not _passes(passes, with_ridge(BUGS[bug]))]
+        return float(bool(answer)), float(min(len(caught), _ENOUGH))
+
+    return judged
+
+
+def _passes(passes, bug):
+    try:
+        with np.errstate(all="ignore"):
+            return bool(passes(bug))
+    except Exception:
+        return False
+
+
+exercise(
+    "ex-debug-experiment",
+    lambda classes: (1.0, float(_ENOUGH)),
+    via=alarms,
+    cases=[("the right class and nine faulty ones",)],
+    returns=("the right class passes", "faulty classes found"),
+    mistakes=[
+        (_says((1.0, 0.0)), "your test finds none of the nine bugs. Begin with one column of the table."),
+        (_says((0.0, float(_ENOUGH))), "your test refuses the right class as well; its alarms mean nothing then."),
+        *(
+            (_says((1.0, float(found))), f"{found} of the nine found; at least {_ENOUGH} are asked for.")
+            for found in range(1, _ENOUGH)
         ),
     ],
 )
