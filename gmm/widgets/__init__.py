@@ -10,7 +10,19 @@ arrow keys go back and on. The same arguments give the same output, byte for byt
 """
 
 from gmm.widgets._page import MAX_SIZE
+from gmm.widgets.bound import elbo_curve
+from gmm.widgets.ellipse import ellipse_explorer
+from gmm.widgets.line import responsibility_line
 from gmm.widgets.slider import sigma_slider
 from gmm.widgets.stepper import em_stepper
+from gmm.widgets.surface import likelihood_surface
 
-__all__ = ["MAX_SIZE", "em_stepper", "sigma_slider"]
+__all__ = [
+    "MAX_SIZE",
+    "elbo_curve",
+    "ellipse_explorer",
+    "em_stepper",
+    "likelihood_surface",
+    "responsibility_line",
+    "sigma_slider",
+]

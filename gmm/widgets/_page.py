@@ -12,6 +12,7 @@ import numpy as np
 from IPython.display import HTML
 from matplotlib.colors import to_hex, to_rgb
 
+from gmm.formulas._checks import real_array
 from gmm.plot import COLOURS, GREY, colour
 
 #: Largest size of a widget, in bytes: a page holds several, and each is stored in its notebook.
@@ -27,9 +28,17 @@ _HERE = Path(__file__).parent
 
 
 @cache
-def script() -> str:
-    """Return the script that all widgets share, without comments and indentation."""
-    lines = (line.strip() for line in (_HERE / "widgets.js").read_text(encoding="utf-8").splitlines())
+def script(kind: str | None = None) -> str:
+    """Return the script without comments and indentation: all of it, or what widgets of one kind need."""
+    text = (_HERE / "widgets.js").read_text(encoding="utf-8")
+    if kind is not None:
+        text = re.sub(
+            r"^ *// begin (.*)\n((?:.*\n)*?) *// end\n",
+            lambda part: part[2] if kind in part[1].split() else "",
+            text,
+            flags=re.M,
+        )
+    lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
@@ -37,8 +46,11 @@ def script() -> str:
 def style() -> str:
     """Return the style that all widgets share; the colours are those of :mod:`gmm.plot`."""
     palette = "".join(f"--c{k}:{value};" for k, value in enumerate(COLOURS))
-    rules = "".join(f".gmm-widget .k{k}{{stroke:var(--c{k});stroke-dasharray:{dash or 'none'}}}"
-                    for k, dash in enumerate(DASHES))  # fmt: skip
+    rules = "".join(
+        f".gmm-widget .k{k}{{stroke:var(--c{k});stroke-dasharray:{dash or 'none'}}}"
+        f".gmm-widget .p{k}{{stroke:var(--c{k})}}.gmm-widget .f{k}{{fill:var(--c{k});stroke:none;opacity:.45}}"
+        for k, dash in enumerate(DASHES)
+    )
     text = (_HERE / "widgets.css").read_text(encoding="utf-8")
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     text = re.sub(r"\s+", " ", text)
@@ -61,6 +73,17 @@ def check_labels(axis_labels, n):
         wanted = "a string" if n == 1 else f"{('two', 'three')[n - 2]} strings"
         raise ValueError(f"axis_labels must be {wanted}; got {axis_labels!r}")
     return tuple(axis_labels)
+
+
+def check_limits(limits, low, high):
+    """Return two numbers in order, by default `low` and `high`."""
+    if limits is None:
+        margin = 0.0 if high > low else 1.0
+        return float(low - margin), float(high + margin)
+    low, high = real_array(limits, "limits", 1, "(2,)") if np.shape(limits) == (2,) else (1.0, 0.0)
+    if low >= high:
+        raise ValueError(f"limits must be (low, high) with low < high; got {limits!r}")
+    return float(low), float(high)
 
 
 def check_n_components(n_components):
@@ -103,6 +126,24 @@ def encode_pixels(values, size) -> str:
     """Encode pixel coordinates from 0 to `size`, two characters each, in steps of size/4095."""
     steps = np.rint(np.clip(np.asarray(values, dtype=float) / size, 0.0, 1.0) * 4095).astype(int)
     return "".join(CODE[step >> 6] + CODE[step & 63] for step in steps.ravel())
+
+
+def table(heads, rows, *, marked=True) -> str:
+    """Table with one row for each component, its line before its number."""
+    sign = '<svg viewBox="0 0 32 10" aria-hidden="true"><path class="{}" d="M0 5h32"/></svg>'
+    body = "".join(
+        f'<tr><th scope="row">{sign.format(f"k{k}" if marked else f"k{k + 1}")} {k + 1}</th>'
+        f"{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
+        for k, row in enumerate(rows)
+    )
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def key(entries) -> str:
+    """Legend: pairs of a line's class and what it means."""
+    sign = '<svg viewBox="0 0 32 10" aria-hidden="true"><path class="{}" d="M0 5h32"/></svg>'
+    return f'<p class="gw-key">{" ".join(f"<span>{sign.format(css)} {text}</span>" for css, text in entries)}</p>'
 
 
 def buttons(n_steps, name, first) -> str:
@@ -151,7 +192,7 @@ def page(*, kind, name, summary, body, controls, data, hint) -> HTML:
             body.replace(CONTROLS, f'<div class="gw-controls" hidden>{controls}</div>'),
             f"<noscript>{escape(hint)}</noscript>",
             f'<script type="application/json">{content}</script>',
-            f"<script>{BEGIN}{script()}{END}</script>",
+            f"<script>{BEGIN}{script(kind)}{END}</script>",
             "</div>",
         ]
     )

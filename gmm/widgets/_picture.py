@@ -38,7 +38,7 @@ class Frame:
     def __init__(self, low, high, *, width=400, height=330, left=None, right=8, top=8, bottom=40, equal=False):
         self.low, self.high = np.array(low, dtype=float), np.array(high, dtype=float)
         if left is None:
-            left = 27 + 7 * max(len(_tick(value)) for value in self._ticks(1, 5))
+            left = 30 + 7 * max(len(_tick(value)) for value in self._ticks(1, 5))
         self.width, self.height = width, height
         self.left, self.right, self.top, self.bottom = left, width - right, top, height - bottom
         size = np.array([self.right - self.left, self.bottom - self.top])
@@ -62,7 +62,7 @@ class Frame:
 
     def path(self, points) -> str:
         """Path through points, shape (n, 2), of the data."""
-        return "M" + "L".join(f"{px(x)} {px(y)}" for x, y in self.place(points))
+        return polyline(self.place(points))
 
     def ring(self, mean, covariance) -> list[float]:
         """Centre, half-axes and angle in degrees, in pixels, of the one-sigma ellipse of a Gaussian."""
@@ -73,6 +73,8 @@ class Frame:
         return [round(float(value), 1) for value in (*self.place([mean])[0], *lengths, angle)]
 
     def _ticks(self, axis, wanted, whole=False):
+        if not wanted:
+            return []
         values = MaxNLocator(wanted, integer=whole).tick_values(self.low[axis], self.high[axis])
         return [value for value in values if self.low[axis] <= value <= self.high[axis]]
 
@@ -103,6 +105,11 @@ class Frame:
             f'<svg class="gw-svg" viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(label)}">'
             f"{''.join(parts)}</svg>"
         )
+
+
+def polyline(pixels) -> str:
+    """Path through pixel coordinates. The script draws the same."""
+    return "M" + "L".join(f"{px(x)} {px(y)}" for x, y in pixels)
 
 
 def ellipse_path(ring, radius) -> str:

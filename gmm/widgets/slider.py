@@ -79,7 +79,7 @@ def sigma_slider(X, means, weights, variances, *, axis_labels=("x", "y"), name="
         summary=summary,
         body=f'<div class="gw-one">{frame.svg(parts, summary)}{_page.CONTROLS}</div><output>{texts[0]}</output>',
         controls=_page.slider(
-            f"Shared variance, from {variances[0]:g} to {variances[-1]:g}",
+            f"variance σ², shared, from {variances[0]:g} to {variances[-1]:g}",
             len(variances),
             0,
             titles[0],

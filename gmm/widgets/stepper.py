@@ -69,9 +69,11 @@ def em_stepper(X, weights, means, covariances, *, n_iter=10, reg_covar=0.0, axis
     tables = [_rows(step, _page.digits_for(X)) for step in steps]
     states = list(_states(X, steps))
     summary = f"EM on {n_samples} samples with {len(weights)} components, {n_iter} iterations in half-steps"
+    heads = ("k", "weight", "mean" if n_features == 1 else "means", "sd")
     body = (
-        f'<div class="gw-row"><div class="gw-main">{picture.svg(summary)}{_page.CONTROLS}</div>'
-        f'<div class="gw-side">{trace.svg()}{_table(tables[0], n_features)}<output>{states[0][1]}</output></div></div>'
+        f'<div class="gw-row"><div class="gw-main">{picture.svg(summary)}{_page.CONTROLS}'
+        f"<output>{states[0][1]}</output></div>"
+        f'<div class="gw-side">{trace.svg()}{_page.table(heads, tables[0])}</div></div>'
     )
     return _page.page(
         kind="stepper",
@@ -118,17 +120,6 @@ def _rows(step, digits):
         [number(weight, 3), *(", ".join(map(number, row, digits)) for row in pair)]
         for weight, *pair in zip(step.weights, step.means, spread, strict=True)
     ]
-
-
-def _table(rows, n_features):
-    sign = '<svg viewBox="0 0 32 10" aria-hidden="true"><path class="k{k}" d="M0 5h32"/></svg>'
-    body = "".join(
-        f'<tr><th scope="row">{sign.format(k=k)} {k + 1}</th>{"".join(f"<td>{cell}</td>" for cell in row)}</tr>'
-        for k, row in enumerate(rows)
-    )
-    heads = ("k", "weight", "mean" if n_features == 1 else "means", "sd")
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 class _Plane:

@@ -1,5 +1,6 @@
 // The script that all interactive figures share. It switches between states that Python has computed and stored.
-// It may be in a page many times: each run starts the figures that no earlier run has started.
+// It may be in a page many times: each run starts the figures that no earlier run has started. The output of a notebook
+// carries the part of its own kind; parts of the other kinds, from "begin" to "end", are left out.
 (function () {
 "use strict";
 const CODE = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
@@ -22,6 +23,7 @@ function start(root) {
   const all = s => [...root.querySelectorAll(s)], one = s => root.querySelector(s), out = one("output");
   const say = text => { if (out.textContent !== text) out.textContent = text; };
 
+  // begin stepper sigma
   // The colours of the palette, one place for style and script.
   const palette = () => Array.from({ length: D.K }, (_, k) => {
     const hex = getComputedStyle(root).getPropertyValue("--c" + k).trim();
@@ -42,6 +44,8 @@ function start(root) {
     });
   }
 
+  // end
+  // begin stepper bound sigma
   // Buttons, slider and arrow keys over a row of states.
   function steps(draw) {
     const slider = one("input"), n = D.names.length, play = one("[data-do=play]");
@@ -83,7 +87,44 @@ function start(root) {
     show(0);
   }
 
+  // end
+  // begin line ellipse surface
+  // Several sliders; draw() is told their values.
+  function sliders(values, draw) {
+    const inputs = all("input");
+    const show = () => {
+      const now = inputs.map(input => +input.value);
+      inputs.forEach((input, j) => input.setAttribute("aria-valuetext", values[j][now[j]]));
+      draw(...now);
+    };
+    inputs.forEach(input => input.addEventListener("input", show));
+    show();
+    return (...places) => {
+      places.forEach((place, j) => { if (place !== null) inputs[j].value = place; });
+      show();
+    };
+  }
+  // Press and drag: move() is told the place in the coordinates of the view box.
+  function drag(target, svg, move) {
+    const tell = event => {
+      const box = svg.getBoundingClientRect(), view = svg.viewBox.baseVal;
+      move((event.clientX - box.left) / box.width * view.width, (event.clientY - box.top) / box.height * view.height);
+    };
+    target.addEventListener("pointerdown", event => {
+      if (event.button) return;
+      target.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      tell(event);
+    });
+    target.addEventListener("pointermove", event => { if (target.hasPointerCapture(event.pointerId)) tell(event); });
+  }
+  const nearest = (values, v) => values.reduce((best, x, i) => Math.abs(x - v) < Math.abs(values[best] - v) ? i : best, 0);
+  // end
+  const fixed = (v, digits) => v.toFixed(digits).replace("-", "−");
+  const three = v => v === 0 ? "0.00" : v.toPrecision(3).replaceAll("-", "−");
+
   const kinds = {
+    // begin stepper
     stepper() {
       const marks = all(".gw-dots path"), rings = all(".gw-rings path"), crosses = all(".gw-marks path");
       const curves = all(".gw-curves path"), here = one(".gw-here"), rows = all("tbody tr"), C = D.curves;
@@ -105,6 +146,107 @@ function start(root) {
         set(here, { cx: D.trace[done][0], cy: D.trace[done][1] });
       });
     },
+    // end
+    // begin bound
+    bound() {
+      const [old, bound, gap, top, here] = ["old", "bound", "gap", "top", "now"].map(name => one(".gw-" + name));
+      const curve = t => polyline(pixels(D.bounds[t], D.span).map((y, i) => [D.x[0] + i * D.x[1], D.top + y]));
+      steps(t => {
+        const [x, y, z] = D.marks[t], now = t >> 1;
+        set(bound, { d: curve(now) });
+        set(old, { d: t && t % 2 === 0 ? curve(now - 1) : "" });
+        set(gap, { d: `M${px(x)} ${px(y)}V${px(z)}` });
+        set(top, { d: t % 2 ? cross(x, z) : "" });
+        set(here, { cx: px(x), cy: px(y) });
+      });
+    },
+    // end
+    // begin line
+    line() {
+      const K = D.K, rows = all("tbody tr"), bars = all("rect"), here = one(".gw-here"), svg = one(".gw-main svg");
+      const move = sliders([D.names], t => {
+        const joint = D.joint.slice(t * (K + 1), (t + 1) * (K + 1)), resp = D.resp.slice(t * K, (t + 1) * K);
+        const width = one(".gw-bars").viewBox.baseVal.width;
+        let edge = 0;
+        resp.forEach((r, k) => {
+          rows[k].cells[1].textContent = fixed(joint[k] / 100, 2);
+          rows[k].cells[2].textContent = fixed(r / 1000, 3);
+          set(bars[k], { x: px(edge), width: px(r / 1000 * width) });
+          edge += r / 1000 * width;
+        });
+        set(here, { transform: `translate(${px(D.x[0] + t * D.x[1])})` });
+        const shares = resp.map(r => fixed(r / 1000, 3)).join(", ");
+        say(`${D.names[t]}: log-density ${fixed(joint[K] / 100, 2)}; responsibilities ${shares}.`);
+      });
+      drag(svg, svg, x => move(Math.max(0, Math.min(D.names.length - 1, Math.round((x - D.x[0]) / D.x[1])))));
+    },
+    // end
+    // begin ellipse
+    ellipse() {
+      const rings = all(".gw-discs path"), box = one(".gw-box"), arrows = all(".gw-arrow"), rows = all("tbody tr");
+      const handles = all(".gw-handle"), svg = one(".gw-main svg"), [x, y] = D.mean, s = D.scale, stops = D.stops;
+      const values = stops.map((row, j) => row.map(v => j < 2 ? String(v) : fixed(v, 2)));
+      let sd;
+      const move = sliders(values, (i, j, k) => {
+        const a = stops[0][i], c = stops[1][j], rho = stops[2][k], b = rho * Math.sqrt(a * c);
+        const det = a * c * (1 - rho * rho), first = (a + c) / 2 + Math.hypot((a - c) / 2, b), second = det / first;
+        const angle = Math.atan2(2 * b, a - c) / 2, angles = [angle, angle <= 0 ? angle + Math.PI / 2 : angle - Math.PI / 2];
+        sd = [Math.sqrt(a), Math.sqrt(c)];
+        [first, second].forEach((value, m) => {
+          const length = Math.sqrt(value), turn = angles[m], cells = rows[m].cells;
+          set(arrows[m], { d: polyline([[x, y], [x + s * length * Math.cos(turn), y - s * length * Math.sin(turn)]]) });
+          cells[1].textContent = three(value);
+          cells[2].textContent = three(length);
+          cells[3].textContent = fixed(turn * 180 / Math.PI, 0).replace("−0", "0") + "°";
+        });
+        const ring = [x, y, s * Math.sqrt(first), s * Math.sqrt(second), -angle * 180 / Math.PI];
+        rings.forEach((path, m) => set(path, { d: ellipse(ring, 3 - m) }));
+        const w = s * sd[0], h = s * sd[1];
+        set(box, { d: `M${px(x - w)} ${px(y - h)}h${px(2 * w)}v${px(2 * h)}h${px(-2 * w)}z` });
+        set(handles[0], { cx: px(x + w), cy: px(y - rho * h) });
+        set(handles[1], { cx: px(x + rho * w), cy: px(y - h) });
+        let text = `Variances ${three(a)} and ${three(c)}, correlation ${fixed(rho, 2)}, covariance ${three(b)}. ` +
+          `Root of the determinant ${three(Math.sqrt(det))}; density at the peak ${three(1 / (2 * Math.PI * Math.sqrt(det)))}.`;
+        if (D.n) {
+          // Squares of the Mahalanobis distance and their mean, from the inverse of a 2 × 2 matrix.
+          const form = (p, q, r) => (p / a - 2 * rho * q / (sd[0] * sd[1]) + r / c) / (1 - rho * rho);
+          const inside = [0, 0, 0];
+          for (let m = 0; m < D.n; m++) {
+            const u = D.X[2 * m], v = D.X[2 * m + 1], square = form(u * u, u * v, v * v);
+            [1, 4, 9].forEach((limit, r) => { inside[r] += square <= limit; });
+          }
+          const likelihood = (logDet, trace) => -D.n / 2 * (2 * Math.log(2 * Math.PI) + logDet + trace);
+          const best = likelihood(Math.log(D.S[0] * D.S[3] - D.S[1] * D.S[1]), 2);
+          const now = likelihood(Math.log(det), form(D.S[0], D.S[1], D.S[3]));
+          text += ` Inside 1, 2, 3 sigmas: ${inside.join(", ")} of ${D.n}. ` +
+            `Log-likelihood ${fixed(now, 2)}, at most ${fixed(best, 2)}.`;
+        }
+        say(text);
+      });
+      // A handle stands where the ellipse touches the box: its place gives one standard deviation and the correlation.
+      handles.forEach((handle, m) => drag(handle, svg, (u, v) => {
+        const at = [(u - x) / s, (y - v) / s], own = Math.max(at[m], 0);
+        const place = nearest(stops[m], own * own), rho = nearest(stops[2], at[1 - m] / sd[1 - m]);
+        move(...(m ? [null, place, rho] : [place, null, rho]));
+      }));
+    },
+    // end
+    // begin surface
+    surface() {
+      const way = one(".gw-way"), points = one(".gw-points"), here = one(".gw-here"), svg = one(".gw-svg");
+      const move = sliders([D.names, D.names], (i, j) => {
+        const t = i * D.names.length + j, flat = pixels(D.paths[t], D.size), line = [];
+        for (let m = 0; m < flat.length; m += 2) line.push([flat[m], flat[m + 1]]);
+        set(way, { d: polyline(line) });
+        set(points, { d: line.map(p => `M${px(p[0])} ${px(p[1])}h0`).join("") });
+        set(here, { cx: px(line[0][0]), cy: px(line[0][1]) });
+        say(`From (${D.names[i]}, ${D.names[j]}), log-likelihood ${D.heights[t]}: ` +
+          `${D.iterations[t]} iterations to ${D.optima[D.reached[t]]}.`);
+      });
+      drag(svg, svg, (x, y) => move(nearest(D.x, x), nearest(D.y, y)));
+    },
+    // end
+    // begin sigma
     sigma() {
       const marks = all(".gw-dots > *"), rings = all(".gw-rings circle");
       steps(t => {
@@ -112,12 +254,13 @@ function start(root) {
         rings.forEach(ring => set(ring, { r: D.radii[t] }));
       });
     },
+    // end
   };
-  kinds[root.dataset.kind]();
+  const kind = kinds[root.dataset.kind];
+  if (!kind) return;
+  root.dataset.ready = "";
+  kind();
   one(".gw-controls").hidden = false;
 }
-document.querySelectorAll(".gmm-widget:not([data-ready])").forEach(root => {
-  root.dataset.ready = "";
-  start(root);
-});
+document.querySelectorAll(".gmm-widget:not([data-ready])").forEach(start);
 })();
