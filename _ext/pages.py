@@ -1,0 +1,150 @@
+"""Finish each page after the theme has written it: accessible, light, and still while it loads.
+
+What the theme and the extensions write is put right here, in one place, on the text of the page:
+
+* The sidebar becomes a landmark of its own; roles that HTML does not know, empty header cells, a place
+  for advertisements and a second viewport are taken out. Icons are hidden from screen readers.
+* The theme is settled before the first paint, so that a dark page does not flash white.
+* Images say how large they are, and those below the first are loaded when they come near.
+* Formulas keep room for what MathJax will put there (`mathroom`), so that the text does not jump.
+* Scripts that no page needs are dropped: 1.5 MB that draw the icons a second time (the style sheet draws
+  them from a font), and the search index on pages other than the search.
+
+Pictures are stored with a palette of 256 colours, a third of the bytes of full colour.
+"""
+
+import io
+import re
+import struct
+from html import unescape
+from pathlib import Path
+
+import mathroom
+from PIL import Image
+
+SEARCH_SCRIPTS = r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
+# (what the theme writes, what stands on the page)
+REPAIRS = [
+    (re.compile(pattern, flags), repair)
+    for pattern, repair, flags in [
+        (r'<meta name="viewport" content="width=device-width, initial-scale=1"\s*/>', "", 0),
+        (
+            r'document\.documentElement\.dataset\.theme = localStorage\.getItem\("theme"\) \|\| "[a-z]*";',
+            "document.documentElement.dataset.theme = /^(dark|light)$/.test(document.documentElement.dataset.mode) "
+            "? document.documentElement.dataset.mode "
+            ': matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";',
+            0,
+        ),
+        (r'\s*<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>', "", 0),
+        (
+            r'<div id="pst-primary-sidebar" class="([^"]*)">',
+            r'<div id="pst-primary-sidebar" class="\1" role="complementary" aria-label="Book">',
+            0,
+        ),
+        (r'\s*<div class="sidebar-primary-item">\s*<div id="ethical-ad-placement".*?</div>\s*</div>', "", re.S),
+        (r'<th class="head[^"]*">(?:<p>\s*</p>)?\s*</th>', '<td class="head"></td>', 0),
+        (r'<div role="list" class="citation-list">', '<div class="citation-list">', 0),
+        (r' role="doc-(?:biblioentry|endnote)"', "", 0),
+        (r'<([bi]|span) class="((?:theme-switch )?fa[srb]? ?[^"]*\bfa-)', r'<\1 aria-hidden="true" class="\2', 0),
+        # Code: blanks need no element of their own.
+        (r'<span class="w">([^<]*)</span>', r"\1", 0),
+    ]
+]
+IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^"]+)"[^>]*?>')
+FORMULA = re.compile(r'<(span|div) class="math notranslate nohighlight"([^>]*)>(.*?)</\1>', re.S)
+EQUATION_NUMBER = re.compile(r'^\s*<span class="eqno">.*?</span>', re.S)
+
+
+def png_size(path):
+    """Return (width, height) of a PNG file in pixels, or None for any other file."""
+    with open(path, "rb") as file:
+        head = file.read(24)
+    return struct.unpack(">II", head[16:24]) if head.startswith(b"\x89PNG") else None
+
+
+def with_sizes(html, size_of):
+    """Give the images of a page their sizes; load all but the first only when they come near."""
+    count = 0
+
+    def repair(match):
+        nonlocal count
+        tag, size = match[0], size_of(match[1])
+        more = "" if size is None or " width=" in tag else f' width="{size[0]}" height="{size[1]}"'
+        more += ' decoding="async"' + (' loading="lazy"' if count else "")
+        count += 1
+        return tag[:4] + more + tag[4:]
+
+    return IMAGE.sub(repair, html)
+
+
+def with_room(html):
+    """Reserve room for the formulas of a page until MathJax has set them."""
+
+    def repair(match):
+        tag, _, body = match.groups()
+        tex = unescape(EQUATION_NUMBER.sub("", body)).strip()
+        room = mathroom.style(tex, display=tag == "div")
+        return match[0] if room is None else match[0].replace('nohighlight"', f'nohighlight" style="{room}"', 1)
+
+    return FORMULA.sub(repair, html)
+
+
+def polish(html, size_of, search=False):
+    """Return the text of a page as the reader gets it."""
+    for pattern, repair in REPAIRS:
+        html = pattern.sub(repair, html)
+    if not search:
+        html = re.sub(SEARCH_SCRIPTS, "", html)
+    return with_room(with_sizes(html, size_of))
+
+
+def polish_pages(app):
+    """Let the builder pass each page through `polish` before it is written."""
+    if app.builder.name not in ("html", "dirhtml"):
+        return
+    render = app.builder.templates.render
+
+    def size_of(address):
+        name = Path(address).name
+        source = next((path for path, stored in app.builder.images.items() if stored == name), None)
+        return None if source is None else png_size(Path(app.srcdir) / source)
+
+    def render_polished(template, context):
+        text = render(template, context)
+        if not template.endswith(".html"):
+            return text
+        return polish(text, size_of, search=context.get("pagename") == "search")
+
+    app.builder.templates.render = render_polished
+
+
+def shrink(data):
+    """Return PNG data with a palette instead of full colour, when that is smaller."""
+    image = Image.open(io.BytesIO(data))
+    if image.mode == "P":
+        return data
+    out = io.BytesIO()
+    palette = image.convert("RGBA").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette.save(out, "PNG", optimize=True)
+    return min(data, out.getvalue(), key=len)
+
+
+def shrink_site(app, exception):
+    """Shrink the pictures of the written site, and drop the theme's source maps and unused script."""
+    if exception is not None or app.builder.name not in ("html", "dirhtml"):
+        return
+    out = Path(app.outdir)
+    for path in (out / "_images").glob("*.png"):
+        data = path.read_bytes()
+        small = shrink(data)
+        if small is not data:
+            path.write_bytes(small)
+    for path in {*(out / "_static").rglob("*.map"), *(out / "_static").rglob("fontawesome.js*")}:
+        path.unlink()
+
+
+def setup(app):
+    app.connect("builder-inited", polish_pages)
+    app.connect("build-finished", shrink_site)
+    app.add_js_file("reading.js", loading_method="defer")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
