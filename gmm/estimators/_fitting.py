@@ -76,6 +76,7 @@ class Search:
         self.resume = resume
         self.prior = prior
         self.rng = random_generator(model.random_state)
+        self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
         self.rows = []  # what became of each start, as a dict
         self.n_init = model.n_init if resume is None else 1
         # The same start would collapse again.
@@ -206,7 +207,7 @@ class Search:
         """EM from `start`."""
         model = self.model
         if model.max_iter == 0:
-            history = [start] if model.record_parameters else None
+            history = [start] if self.every_iteration else None
             return Run(start, np.empty(0), False, False, history, [], len(self.rows))
         previous = -np.inf if self.resume is None else self.resume[1]
         settings = {
@@ -215,7 +216,7 @@ class Search:
             "sample_weight": self.sample_weight,
             "n_threads": model.n_threads,
             "callback": self.callback(previous),
-            "record_parameters": model.record_parameters,
+            "record_parameters": self.every_iteration,
             "previous_log_likelihood": previous,
         }
         if self.prior is None:
@@ -228,7 +229,7 @@ class Search:
             result.log_likelihoods,
             result.converged,
             result.stopped,
-            [start, *result.history] if model.record_parameters else None,
+            [start, *result.history] if self.every_iteration else None,
             on_regularisation_alone(result.parameters, model.reg_covar) if self.prior is None else [],
             len(self.rows),
         )

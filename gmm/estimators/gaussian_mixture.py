@@ -89,8 +89,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     callback : callable, default=None
         Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and
         the mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.
-    record_parameters : bool, default=False
-        Keep the parameters of each iteration in ``history_``, and of each start and its end in ``restarts_``.
+    record_parameters : bool or 'restarts', default=False
+        'restarts' keeps the parameters of each start and of its end in ``restarts_``; True those, and the parameters of
+        each iteration in ``history_``.
     n_threads : int, default=None
         The most threads to use; None: the variable GMM_NUM_THREADS, or the CPUs this process may run on.
 
@@ -124,7 +125,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ``initialisation`` (from 0 to n_init - 1); ``attempt`` (from 0; more than one with ``on_collapse='restart'``);
         ``lower_bound`` (as `lower_bound_`; nan after a singular covariance); ``n_iter``; ``converged``; ``status``
         ('ok', or 'collapsed' if a covariance became singular or holds nothing but `reg_covar`); ``best`` (True for the
-        one that was kept); ``reason`` ('' or why it collapsed). With ``record_parameters=True`` also ``start`` and
+        one that was kept); ``reason`` ('' or why it collapsed). With `record_parameters` also ``start`` and
         ``parameters``, each with the arrays `weights`, `means`, `covariances` and `precisions_cholesky`, or None if
         there are none. Empty if there was no fit. A warm start has one row.
     n_features_in_ : int
@@ -173,7 +174,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "on_collapse": [StrOptions({"raise", "restart"})],
         "covariance_prior": [StrOptions({"default"}), tuple, list, None],
         "callback": [callable, None],
-        "record_parameters": ["boolean"],
+        "record_parameters": ["boolean", StrOptions({"restarts"})],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
 

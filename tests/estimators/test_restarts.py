@@ -64,9 +64,12 @@ def test_a_row_is_what_that_start_alone_leads_to(uneven):
         assert alone.restarts_["best"].tolist() == [True]
 
 
-def test_recorded_starts_and_ends_belong_together(uneven):
+@pytest.mark.parametrize("record_parameters", [True, "restarts"])
+def test_recorded_starts_and_ends_belong_together(uneven, record_parameters):
     X, K = uneven
-    model = fitted(X, K, n_init=5, init_params="random_from_data", record_parameters=True, tol=1e-6)
+    settings = {"n_init": 5, "init_params": "random_from_data", "tol": 1e-6}
+    model = fitted(X, K, **settings, record_parameters=record_parameters)
+    assert (model.history_.parameters is None) == (record_parameters == "restarts")
     assert list(model.restarts_.columns) == [*OUTCOME, "start", "parameters"]
     for row in model.restarts_:
         start, end = row["start"], row["parameters"]
@@ -168,7 +171,7 @@ def test_no_fit_no_rows_and_a_warm_start_has_one(uneven):
 
 
 def test_pickle_clone_and_files(uneven, tmp_path):
-    model = fitted(*uneven, n_init=3, init_params="kmeans_whitened", record_parameters=True)
+    model = fitted(*uneven, n_init=3, init_params="kmeans_whitened", record_parameters="restarts")
     again = pickle.loads(pickle.dumps(model))
     assert repr(again.restarts_) == repr(model.restarts_)
     np.testing.assert_array_equal(again.restarts_["start"][1].means, model.restarts_["start"][1].means)
