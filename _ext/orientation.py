@@ -161,7 +161,7 @@ class BookMap(Directive):
         for line in self.content:
             if line.strip():
                 name, _, about = line.partition(":")
-                lines[f"book/{name.strip()}"] = about.strip()
+                lines[name.strip()] = about.strip()
         return [book_map("", lines=lines)]
 
 
@@ -258,9 +258,10 @@ def draw_map(app, doctree, docname):
     """Put the map and the list of the other pages in the place of the directive."""
     env = app.env
     for node in list(doctree.findall(book_map)):
-        about, known = node["lines"], chapters_of(env)
+        known = chapters_of(env)
         parts = parts_of(app.srcdir)
         listed = [name for _, _, names in parts for name in names if name in env.titles]
+        about = {next((n for n in listed if Path(n).name == name), name): text for name, text in node["lines"].items()}
         for name in sorted(set(listed) ^ set(about)):
             logger.warning("book-map: %s is not both in _toc.yml and described here", name, location=docname)
         rows, after, others = [], {}, []
