@@ -311,8 +311,7 @@ def _function(task, answer):
         return what
     shown = [_FAILED if isinstance(result, Exception) else result for result in results]
     for mistake in task.mistakes:
-        wrong = task.results(mistake.wrong)
-        if all(a is b or _diagnosis.same(a, b, task.rtol) for a, b in zip(shown, wrong, strict=True)):
+        if _diagnosis.makes(shown, task.results(mistake.wrong), expected, task.rtol):
             return Verdict("wrong", mistake.message)
     return _diagnosis.of_function(task, results, expected)
 

@@ -14,11 +14,39 @@ def same(a, b, rtol):
     """Whether two answers agree, part by part if they are tuples."""
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
         return len(a) == len(b) and all(same(x, y, rtol) for x, y in zip(a, b, strict=True))
+    if isinstance(a, str) or isinstance(b, str):
+        return isinstance(a, str) and isinstance(b, str) and a == b
     try:
         a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     except (TypeError, ValueError):
-        return a is b or (isinstance(a, str) and a == b)
+        return a is b
     return a.shape == b.shape and np.allclose(a, b, rtol=rtol, atol=rtol, equal_nan=True)
+
+
+def makes(got, wrong, right, rtol):
+    """Whether results are those of a wrong function.
+
+    A function that loses digits is not wrong by the same digits each time it is written: where it is only
+    inaccurate, another inaccurate result will do. In some other case it has to be right.
+    """
+    inaccurate = 0
+    for a, b, e in zip(got, wrong, right, strict=True):
+        if a is b or same(a, b, rtol):
+            continue
+        if same(a, e, rtol) or same(b, e, rtol) or not (_near(a, e) and _near(b, e)):
+            return False
+        inaccurate += 1
+    return not inaccurate or any(same(b, e, rtol) for b, e in zip(wrong, right, strict=True))
+
+
+def _near(a, b):
+    """Whether two answers agree to a tenth of the largest number of each part."""
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_near, a, b))
+    a, b = _numbers(a), _numbers(b)
+    if a is None or b is None or a.shape != b.shape or not np.isfinite(a).all():
+        return False
+    return bool(np.abs(a - b).max(initial=0.0) <= 0.1 * np.abs(b).max(initial=0.0))
 
 
 # ------------------------------------------------------------------------- show
@@ -36,7 +64,8 @@ def show(value, precision=4):
         except ValueError:
             return repr(value)
         text = np.array2string(array, precision=precision, threshold=20, separator=", ", max_line_width=10_000)
-        return " ".join(text.split())
+        text = " ".join(text.split())
+        return text + "0" if array.ndim == 0 and text.endswith(".") else text
     text = repr(value)
     if " at 0x" in text:
         text = f"<{type(value).__name__}>"
@@ -200,11 +229,22 @@ def _clue_about(results, expected, wrong, number, task, originals):
         return "the result is an array of integers and has lost its fractions: make it one of floats."
     if np.asarray(originals[number]).dtype == np.float32:
         return "the result has single precision, float32, and too few digits. Stay with float64."
+    if all(_far(task.cases[k]) for k in wrong) and len(wrong) < len(results):
+        return (
+            "right near the origin, and wrong for data far from it, where squares are huge and almost equal. Take "
+            "differences before you square."
+        )
     if all(np.allclose(a, b, rtol=1e-3, atol=1e-6 * np.abs(b).max(initial=0.0)) for a, b, _ in pairs):
         return (
             "nearly right, but some digits are lost. Do you round, or subtract two large numbers that are almost equal?"
         )
     return None
+
+
+def _far(case):
+    """Whether a case has data that lie far from the origin for their spread."""
+    arrays = [a for a in case if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.size > 1]
+    return any(np.ptp(a) < 1e-3 * np.abs(a).max(initial=0.0) for a in arrays)
 
 
 def _clue_about_shape(numbers, right, rtol):

@@ -114,7 +114,7 @@ def tex(formula):
     """A formula as one line of text, or as several where it has several."""
     text = _Reader(formula.replace(r"\cr", r"\\")).until(None)
     lines = [
-        re.sub(r"([(\[|]) ", r"\1", re.sub(r"[ \t]+", " ", line)).strip()
+        re.sub(r"([(\[]) ", r"\1", re.sub(r"[ \t]+", " ", line)).strip()
         for line in text.replace("\n ", "\n").split("\n")
     ]
     if "pmatrix" in formula:

@@ -161,7 +161,7 @@ exercise(
     _faithful_in_hours(),
     mistakes=[
         (272 - _faithful_in_hours(), "the two runs number their groups in opposite order: match them first."),
-        (0, "no change at all: was only the waiting time divided by 60, and not the whole matrix?"),
+        (0, "no change: the waiting time alone has to shrink. Here it grew, or both features shrank alike."),
         (4, "this compares minutes with standardised data; divide the waiting time by 60 instead."),
     ],
 )

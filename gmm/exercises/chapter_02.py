@@ -34,6 +34,7 @@ exercise(
     "ex-gaussian-by-hand",
     _by_hand(),
     rtol=1e-3 / 8,
+    returns=("the squared distance", "the log-density"),
     mistakes=[
         (
             (6.0, -0.5 * (3 * math.log(2 * math.pi) + math.log(12) + 6)),
@@ -208,6 +209,7 @@ exercise(
         _summaries(_rng, 7, 5, 4),
         _summaries(_rng, 3, 50, 2, offset=1e6),
     ],
+    returns=("mean", "covariance"),
     mistakes=[
         (_merge_within_only, "the mean is right; the covariance lacks the part between the two means."),
         (_merge_unweighted, "the two files count equally here; weigh them by their numbers of samples."),

@@ -219,6 +219,7 @@ exercise(
     "ex-mixture-split",
     _split,
     cases=_split_cases(),
+    returns=("weights", "means", "variances"),
     mistakes=[
         (_split_doubled, "the weights sum to more than one: the copy must share the old weight, not repeat it."),
         (_split_variance, "the variances must stay: half of a bell of half the width is another density."),

@@ -100,6 +100,10 @@ def _line_without_normaliser(x, weights, means, variances):
     return _softmax(np.log(weights) - 0.5 * (x[:, None] - means) ** 2 / variances)
 
 
+def _line_whole_logarithm(x, weights, means, variances):
+    return _softmax(np.log(weights) - np.log(variances) - 0.5 * (x[:, None] - means) ** 2 / variances)
+
+
 def _line_variance_as_deviation(x, weights, means, variances):
     return _line(x, weights, means, variances**2)
 
@@ -134,6 +138,7 @@ exercise(
         (_line_naive, "right near the means, but far away both densities underflow and 0/0 is NaN. Use logarithms."),
         (_line_without_weights, "the weights are missing: they stand before each density."),
         (_line_without_normaliser, "1/sigma differs between the components and does not cancel: -log(variance)/2."),
+        (_line_whole_logarithm, "the logarithm of the variance counts half: -log(variance)/2 is -log(sigma)."),
         (_line_variance_as_deviation, "the argument is the variance, not the standard deviation: do not square it."),
         (_line_wrong_axis, "you normalise down the columns; each row, one sample, has to sum to one."),
         (_line_logarithms, "these are the log responsibilities; take the exponential."),
@@ -192,6 +197,8 @@ exercise(
     mistakes=[
         (38, "at 38 the density is 1.1e-314: below the normal range, and still not zero. Rounded the wrong way?"),
         (28, "that is the square root of 745 rounded up: the exponent is half the square of the distance."),
+        (40, "the density is 0 at 40, and at 39 already: look for the first whole number."),
+        (27, "that is the square root of 745 rounded down: the exponent is half the square of the distance."),
         (745, "e^-745 is the limit of the exponential; the exponent is minus half the square of the distance."),
         (746, "e^-746 is zero; the exponent is minus half the square of the distance."),
     ],

@@ -13,6 +13,7 @@ exercise(
     "ex-mstep-equal",
     (0.5, 2.0, 2 / 3),
     rtol=1e-3,
+    returns=("the weight", "the mean", "the variance"),
     mistakes=[
         (
             (0.5, 2.0, 1.0),
@@ -29,6 +30,7 @@ exercise(
     "ex-mstep-by-hand",
     (0.5, 3.0, 2.0),
     rtol=1e-3,
+    returns=("the weight", "the mean", "the variance"),
     mistakes=[
         ((0.5, 1.5, 1.0), "you divided the weighted sums by n = 3; divide them by the effective count 1.5."),
         ((0.5, 4.0, 0.0), "that gives each sample to its best component. The middle sample counts half."),
@@ -143,6 +145,14 @@ def _resp_squared(X, resp):
     return weights, means, np.einsum("ikj,ikl->kjl", D, D) / counts[:, None, None]
 
 
+def _expanded(X, resp, sample_weight=1.0):
+    shares = resp * np.reshape(sample_weight, (-1, 1))
+    counts = shares.sum(axis=0)
+    means = shares.T @ X / counts[:, None]
+    second = np.einsum("ik,ij,il->kjl", shares, X, X) / counts[:, None, None]
+    return counts / counts.sum(), means, second - means[:, :, None] * means[:, None, :]
+
+
 def _case(rng, n, d, K, offset=0.0):
     X = offset + rng.normal(size=(n, d)) @ rng.normal(size=(d, d))
     return X, rng.dirichlet(np.ones(K), size=n)
@@ -161,6 +171,7 @@ exercise(
         _case(_rng, 30, 4, 2),
         _case(_rng, 10, 2, 2, offset=1e6),
     ],
+    returns=("weights", "means", "covariances"),
     mistakes=[
         (_divided_by_n, "the means are divided by n; divide by the effective count of each component."),
         (
@@ -174,6 +185,7 @@ exercise(
         (_less_one, "weights and means are right; the divisor of the covariances is the count, without minus one."),
         (_diagonal_only, "the variances are right; the covariances between features are missing."),
         (_resp_squared, "the responsibility enters each covariance term once; here it is squared."),
+        (_expanded, "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first."),
     ],
 )
 
@@ -201,6 +213,12 @@ def _unweighted_counts(X, resp, sample_weight):
     return weights, means, np.einsum("ik,ikj,ikl->kjl", shares, D, D) / resp.sum(axis=0)[:, None, None]
 
 
+def _less_total_one(X, resp, sample_weight):
+    weights, means, covariances = _weighted(X, resp, sample_weight)
+    counts = (resp * sample_weight[:, None]).sum(axis=0)[:, None, None]
+    return weights, means, covariances * counts / (counts - 1)
+
+
 def _twice(X, resp, sample_weight):
     return _weighted(X, resp, sample_weight**2)
 
@@ -219,6 +237,7 @@ exercise(
         _weighted_case(_rng, 12, 3, 1),
         _weighted_case(_rng, 15, 2, 2, offset=1e6),
     ],
+    returns=("weights", "means", "covariances"),
     mistakes=[
         (_ignored, "the sample weights are not used."),
         (
@@ -228,5 +247,13 @@ exercise(
         (_weights_only, "the mixing weights are right; means and covariances need the sample weights too."),
         (_unweighted_counts, "the divisor must hold the sample weights as the sum above it does."),
         (_twice, "each sample weight enters once; here it is squared."),
+        (
+            _less_total_one,
+            "weights and means are right; the divisor of the covariances is the count, without minus one.",
+        ),
+        (
+            lambda X, resp, w: _expanded(X, resp, w),
+            "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first.",
+        ),
     ],
 )

@@ -24,6 +24,7 @@ def _mixture(d, K):
 exercise(
     "ex-em-duplicate",
     np.array([2.0, 1.0, 1.0, 1.0]),
+    returns=("log-likelihood", "weights", "means", "covariances"),
     mistakes=[
         (np.array([1.0, 1.0, 1.0, 1.0]), "the log-likelihood is a sum over samples, not an average."),
         (np.array([4.0, 1.0, 1.0, 1.0]), "the likelihood is squared; its logarithm is doubled."),
@@ -143,6 +144,7 @@ exercise(
         (_rng.normal(scale=2.0, size=(5, 3)), *_mixture(3, 2)),
         (_far, np.array([0.3, 0.7]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.stack([np.eye(2)] * 2)),
     ],
+    returns=("log_resp", "log_likelihood"),
     mistakes=[
         (_naive_e_step, "right near the components, but far samples underflow to log 0. Stay with logarithms."),
         (_no_weights, "the weights are missing from the responsibilities: use the joint density."),
@@ -225,6 +227,7 @@ exercise(
         (_rng.normal(size=(7, 3)), np.ones((7, 1))),  # one component
         (1e6 + _rng.normal(size=(9, 2)), _resp(9, 2)),  # far from the origin
     ],
+    returns=("weights", "means", "covariances"),
     mistakes=[
         (_counts_as_weights, "the weights are shares: divide the counts by the number of samples."),
         (_divided_by_n, "divide each covariance by the count of its component, not by n."),
@@ -271,6 +274,7 @@ exercise(
         (_rng.normal(size=7), np.array([0.2, 0.3, 0.5]), np.array([-1.0, 0.0, 2.0]), np.array([0.3, 4.0, 1.0])),
         (_rng.normal(50.0, 9.0, size=5), np.array([1.0]), np.array([40.0]), np.array([60.0])),
     ],
+    returns=("log_likelihood", "weights", "means", "variances"),
     mistakes=[
         (
             lambda *a: _iteration(*a, scale=lambda variances: variances),

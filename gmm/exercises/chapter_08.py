@@ -126,6 +126,7 @@ exercise(
         (_rng.normal(scale=2.0, size=(12, 2)), np.array([2, 0, 1, 1, 0, 2, 2, 2, 0, 1, 0, 2]), 3),
         (1e5 + _rng.normal(size=(7, 3)), np.zeros(7, dtype=int), 1),  # one component, far from the origin
     ],
+    returns=("weights", "means", "covariances"),
     mistakes=[
         (_counts_as_weights, "the weights are shares: divide the counts by the number of samples."),
         (_equal_weights, "the weights follow from the labels: a group's share of the samples."),

@@ -1,0 +1,98 @@
+"""What holds for every exercise with a check: the answer, the usual mistakes, other wrong answers, no answer."""
+
+import numpy as np
+import pytest
+
+from gmm.exercises import _core, _diagnosis
+from gmm.exercises._core import verdict
+
+_core._load()
+EXERCISES = _core.EXERCISES
+ALL = sorted(EXERCISES)
+FUNCTIONS = [label for label in ALL if EXERCISES[label].cases]
+VALUES = [label for label in ALL if not EXERCISES[label].cases and not EXERCISES[label].judge]
+MISTAKES = [(label, number) for label in ALL for number in range(len(EXERCISES[label].mistakes))]
+
+
+def numeric(value):
+    """Whether an answer consists of numbers alone."""
+    return all(map(numeric, value)) if isinstance(value, tuple) else np.asarray(value).dtype.kind in "biuf"
+
+
+def first(label):
+    return EXERCISES[label].results(EXERCISES[label].reference)[0]
+
+
+def altered(answer):
+    """A wrong answer of the same kind that follows no rule."""
+    if isinstance(answer, tuple):
+        return (*answer[:-1], altered(answer[-1]))
+    answer = np.asarray(answer, dtype=float)
+    return answer * (1.37 + 0.11 * np.cos(np.arange(answer.size)).reshape(answer.shape)) + 0.0317
+
+
+@pytest.mark.parametrize("label", ALL)
+def test_the_reference_is_right(label):
+    text = verdict(EXERCISES[label], EXERCISES[label].reference)
+    count = len(EXERCISES[label].cases)
+    assert text == ("Right." if count < 2 else f"Right, on all {count} cases.")
+
+
+@pytest.mark.parametrize(("label", "number"), MISTAKES)
+def test_each_usual_mistake_is_named(label, number):
+    mistake = EXERCISES[label].mistakes[number]
+    assert verdict(EXERCISES[label], mistake.wrong) == f"Not yet: {mistake.message}"
+
+
+@pytest.mark.parametrize("label", ALL)
+def test_at_least_three_mistakes_have_messages_of_their_own(label):
+    messages = [mistake.message for mistake in EXERCISES[label].mistakes]
+    assert len(set(messages)) >= 3
+    assert all(message.rstrip().endswith((".", "?", "!")) for message in messages)
+
+
+@pytest.mark.parametrize("label", [label for label in FUNCTIONS if numeric(first(label))])
+def test_any_other_wrong_function_is_shown_the_smallest_case(label):
+    task = EXERCISES[label]
+    found = _core.judge(task, lambda *a: altered(task.reference(*a)), task.reference)
+    smallest = min(range(len(task.cases)), key=lambda k: sum(np.size(argument) for argument in task.cases[k]))
+    called, expected, got = found.details
+    assert called.split() == _diagnosis.arguments(task, smallest)[0].split()
+    assert expected.startswith("expected")
+    assert got.startswith("got")
+    assert expected.split("  ", 1)[1] != got.split("  ", 1)[1]
+
+
+@pytest.mark.parametrize("label", VALUES)
+def test_any_other_wrong_value_is_refused(label):
+    reference = EXERCISES[label].reference
+    wrong = altered(reference)
+    text = verdict(EXERCISES[label], wrong)
+    assert text.startswith("Not yet: ")
+    assert text.removeprefix("Not yet: ") not in [mistake.message for mistake in EXERCISES[label].mistakes]
+
+
+@pytest.mark.parametrize("label", ALL)
+def test_nothing_is_not_yet_an_answer(label):
+    empty = "Not yet: there is no answer here so far."
+    assert verdict(EXERCISES[label], ...) == empty
+    assert verdict(EXERCISES[label], None) == empty
+    if label in FUNCTIONS:
+        assert verdict(EXERCISES[label], lambda *a: ...) == empty
+        assert verdict(EXERCISES[label], lambda *a: None).startswith("Not yet: your function returned None.")
+
+
+@pytest.mark.parametrize("label", ALL)
+def test_values_and_functions_are_told_apart(label):
+    if label in FUNCTIONS:
+        assert verdict(EXERCISES[label], 3.5).startswith("Not yet: pass your function itself, without parentheses.")
+    elif label in VALUES:
+        assert verdict(EXERCISES[label], abs).startswith("Not yet: a value is asked for, and this is a function.")
+
+
+@pytest.mark.parametrize("label", FUNCTIONS)
+def test_the_number_of_parameters_is_told(label):
+    count = len(EXERCISES[label].cases[0])
+    text = verdict(EXERCISES[label], lambda: 1.0)
+    assert text.startswith(f"Not yet: your function is called with {count} argument")
+    assert text.endswith("it takes (none).")
