@@ -64,7 +64,7 @@ MAY_IMPORT = {
     "source.py": {"IPython"},
     "formulas": {"numpy", "numba", "gmm._compile"},
     "engine": {"numpy", "numba", "llvmlite", "gmm._compile"},  # llvmlite is the part of Numba that emits code
-    "datasets": {"numpy", "sklearn"},
+    "datasets": {"numpy", "PIL"},
     "plot.py": {"numpy", "matplotlib", "gmm.formulas"},
     "widgets": {"numpy", "matplotlib", "IPython", "gmm.formulas", "gmm.plot"},
 }
