@@ -106,8 +106,11 @@ def _covariances(model, X, resp, centre):
 
 
 class MissingImport(Right):
+    def joint(self, X):
+        return np.column_stack([w * det(cov) for w, cov in zip(self.weights, self.covs)])  # noqa: F821
+
     def log_joint(self, X):
-        return np.array([log(w) for w in self.weights])  # noqa: F821
+        return np.log(self.joint(X))
 
 
 class OneArrayUnpacked(Right):
@@ -275,6 +278,14 @@ def _says(code):
     return lambda *case: code
 
 
+def _no_class(signature):
+    def trial(*case):
+        raise TypeError("a class is asked for; pass the class itself, neither a function nor an object of the class")
+
+    trial.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return trial
+
+
 def _experiment(caught=None):
     """Make of `run(cls, *case)` a function from a class to a function of the case; `caught` maps errors to codes."""
     caught = caught or {}
@@ -285,7 +296,7 @@ def _experiment(caught=None):
         @functools.wraps(run)
         def experiment(cls):
             if not isinstance(cls, type):
-                return cls
+                return _no_class(signature)
 
             def trial(*case):
                 try:
@@ -948,7 +959,10 @@ exercise(
         ),
         (_says((1.0, 0.0, 1.0, 1.0)), "the same seed gives different starts: is `seed` handed to the generator?"),
         (_says((1.0, 0.0, 1.0, 0.0)), "the same seed gives different starts, and a sample can be drawn twice."),
-        (_says((0.0, 0.0, 1.0, 0.0)), "the draw still comes from the global stream, and now without a seed."),
+        (
+            _says((0.0, 0.0, 1.0, 0.0)),
+            "the draw still comes from the global stream, now without a seed, and a sample can be drawn twice.",
+        ),
         (_says((0.0, 0.0, 1.0, 1.0)), "the draw still comes from the global stream, and now without a seed."),
         (_says((1.0, 1.0, 0.0, 1.0)), "every seed gives the same start: is `seed` handed to the generator?"),
     ],
