@@ -229,7 +229,8 @@ class TestOfTheBook:
         page = soup("genindex")
         entries = {li.get_text().partition("·")[0].strip(): li for li in page.select(".index-entries > li")}
         uses = {}
-        for number, name in enumerate(NOTEBOOKS, 1):
+        for name in NOTEBOOKS:
+            number = int(name[:2])
             for use in soup(f"book/{name}").select('span[id^="use-"]:has(> a)'):
                 uses.setdefault(use.a["href"].partition("#")[2], []).append(str(number))
         for name, anchor in anchors.items():
