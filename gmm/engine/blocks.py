@@ -80,10 +80,18 @@ def load_block(X, start, size, padded, shift, scale, x):
 
 
 @block
-def load_responsibilities(given, start, size, padded, r):
-    """r[k, b] = given[start + b, k]; zero in the padding."""
+def load_responsibilities(given, sample_weight, start, size, padded, r):
+    """r[k, b] = w_b given[start + b, k]; zero in the padding.
+
+    A `given` of fewer than K columns holds the number of each sample's component in its first.
+    """
+    numbered = given.shape[1] < r.shape[0]
     for k in range(r.shape[0]):
         for b in range(size):
-            r[k, b] = given[start + b, k]
+            w = sample_weight[start + b] if sample_weight.size else 1.0
+            if numbered:
+                r[k, b] = w if given[start + b, 0] == k else 0.0
+            else:
+                r[k, b] = w * given[start + b, k]
         for b in range(size, padded):
             r[k, b] = 0.0

@@ -10,7 +10,7 @@ import math
 from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import block, entry
 from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, wide
-from gmm.engine.small_algebra import EPS, log_coefficient, new_weights
+from gmm.engine.small_algebra import NOISE, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, RUNNING
 from gmm.engine.tiles import moments_of_4_features
@@ -52,7 +52,7 @@ def update(counts, first, second, reg_covar, old, new):
     """The M-step from the moments about the old means, and the new 1 / σ.
 
     `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns
-    -1, or the component that has lost a variance.
+    -1, or the component one of whose variances is nothing but rounding.
     """
     old_means = old[1]
     weights, means, covariances, factors, coefficients = new
@@ -67,11 +67,10 @@ def update(counts, first, second, reg_covar, old, new):
         for j in range(d):
             delta = first[k, j] * inverse
             means[k, j] = old_means[k, j] + delta
-            variance = second[k, j] * inverse - delta * delta
-            if variance <= 2.0 * EPS * second[k, j] * inverse:
-                variance = 0.0  # nothing but the rounding error of the subtraction is left
-            variance += reg_covar
-            if not (variance > 0.0 and variance < math.inf):
+            size = second[k, j] * inverse + reg_covar
+            variance = size - delta * delta
+            # The test of `gmm.engine.small_algebra` for one feature by itself.
+            if not (variance > NOISE * size and variance < math.inf):
                 return k
             covariances[k, j] = variance
             factors[k, j] = 1.0 / math.sqrt(variance)
@@ -115,7 +114,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 padded = -(-size // WIDE) * WIDE
                 load_block(X, low, size, padded, shift, scale, x)
                 if given.size:
-                    load_responsibilities(given, low, size, padded, r)
+                    load_responsibilities(given, sample_weight, low, size, padded, r)
                 else:
                     log_joint_block(x, padded, coefficients, centres, factors, r)
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import passes, threads, tied
+from gmm.engine import passes, scoring, starts, threads, tied
 from gmm.engine.blocks import workspace
-from gmm.engine.parameters import Parameters, coefficients_from, make_parameters
-from gmm.engine.samples import NO_TABLE, Samples, as_sample_weight
+from gmm.engine.parameters import CovarianceError, Parameters, coefficients_from, make_parameters
+from gmm.engine.samples import FAR_FROM_ORIGIN, NO_TABLE, Samples, as_sample_weight
+from gmm.engine.small_algebra import DEAD
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
 from gmm.engine.structures import (
     KERNELS,
@@ -27,8 +28,6 @@ from gmm.engine.structures import (
 
 # Operations of one compiled bout, about a tenth of a second: after each, Python can hear Ctrl-C.
 BOUT = 2e9
-# Means this many standard deviations from the origin are stored relative to a shift, so that they do not round.
-FAR_FROM_ORIGIN = 16.0
 # Squares of values beyond 2**±256 come near the ends of float64's range.
 LARGEST_EXPONENT = 256
 
@@ -64,33 +63,43 @@ class _State:
         p = parameters
         self.covariance_type = p.covariance_type
         self.kernels = KERNELS[p.covariance_type]
-        variances = {
-            "full": lambda c: np.einsum("kjj->kj", c),
-            "tied": np.diagonal,
-            "diag": lambda c: c,
-            "spherical": lambda c: c[:, None],
-        }[p.covariance_type](p.covariances)
+        covariances = p.covariances if p.covariance_type != "spherical" else p.covariances[:, None]
+        variances = np.einsum("...jj->...j", covariances) if p.covariance_type in ("full", "tied") else covariances
         with np.errstate(over="ignore"):
             centre = p.weights @ p.means
-            spread = np.abs(p.means - centre).max(axis=0) + np.sqrt(np.max(np.atleast_2d(variances), axis=0))
+            spread = np.abs(p.means - centre).max(axis=0) + np.sqrt(
+                variances if variances.ndim == 1 else variances.max(axis=0)
+            )
         self.shift = np.where(np.abs(centre) > FAR_FROM_ORIGIN * spread, centre, 0.0)
-        exponent = math.frexp(float(np.max(spread)))[1]
+        exponent = math.frexp(float(spread.max()))[1]
         # A power of two: scaling rounds nothing.
         self.scale = math.ldexp(1.0, -exponent) if abs(exponent) > LARGEST_EXPONENT else 1.0
         shapes = parameter_shapes(p.covariance_type, p.n_components, p.n_features)
         self.values, self.arrays = flat_views(shapes)
         self.weights, self.means, self.covariances, self.factors, self.coefficients = self.arrays
-        self.weights[...] = p.weights
-        self.means[...] = (p.means - self.shift) * self.scale
-        self.covariances[...] = p.covariances * self.scale * self.scale
-        self.factors[...] = factors_from(p.precisions_cholesky, p.covariance_type) / self.scale
-        self.coefficients[...] = coefficients_from(p.weights, self.factors, p.covariance_type, p.n_features)
+        self.set(
+            p.weights,
+            (p.means - self.shift) * self.scale,
+            p.covariances * self.scale * self.scale,
+            factors_from(p.precisions_cholesky, p.covariance_type) / self.scale,
+        )
         if p.covariance_type == "tied":
             self.reference = np.ascontiguousarray((centre - self.shift) * self.scale)
             self.scatter = None  # T, once it is known
             self.far_apart = False
 
+    def set(self, weights, means, covariances, factors):
+        """Take these parameters, which are in the kernels' units."""
+        self.weights[...], self.means[...], self.covariances[...], self.factors[...] = (
+            weights,
+            means,
+            covariances,
+            factors,
+        )
+        self.coefficients[...] = coefficients_from(weights, factors, self.covariance_type, means.shape[1])
+
     def parameters(self):
+        """The parameters in the units of X."""
         return Parameters(
             self.covariance_type,
             self.weights.copy(),
@@ -159,6 +168,29 @@ def _far_apart_iteration(state, samples, numbers, history, options):
     return 1, CONVERGED if abs(mean - previous) < tol else RUNNING, -1
 
 
+def _second_look(state, samples, weights, reg_covar, n_threads):
+    """The M-step that found a singular covariance, once more, with the moments about the new means.
+
+    Moments about old means far away end in a difference of large numbers: what is left of a variance may then be
+    rounding. Whether a fit collapses is decided here, where nothing cancels. Raises CovarianceError if it does.
+    """
+    current = state.parameters()
+
+    def given(low, high):
+        return scoring.predict_proba(samples.X[low:high], current, 1)
+
+    options = {"sample_weight": weights, "n_threads": n_threads}
+    structure = "spherical" if state.covariance_type == "tied" else state.covariance_type
+    counts, first, _ = starts.moments_of_given(samples, structure, given, state.means, options)
+    counts[counts < DEAD] = 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = np.where(counts[:, None] > 0.0, state.means + first / counts[:, None], state.means)
+    found = starts.m_step_about_new_means(
+        samples, given, counts, means, state.covariance_type, reg_covar, options, state.covariances
+    )
+    state.set(*found)
+
+
 def _failure(status, component, iteration, covariance_type, value):
     if status == BAD_LIKELIHOOD:
         message = (
@@ -167,7 +199,7 @@ def _failure(status, component, iteration, covariance_type, value):
         )
         return Failure("log_likelihood", -1, iteration, message)
     name = "The tied covariance" if covariance_type == "tied" else f"The covariance of component {component}"
-    message = f"{name} is not positive definite after the M-step of iteration {iteration}."
+    message = f"{name} is singular after the M-step of iteration {iteration}."
     return Failure("covariance", component, iteration, message)
 
 
@@ -245,6 +277,14 @@ def fit_em(
             n_done, status, component = _one_iteration(*arguments, n_threads)
         if status == FAR_APART:
             state.far_apart = True  # and it stays so: the choice depends on the data alone
+        if status == BAD_COVARIANCE:
+            try:
+                _second_look(state, samples, weights, reg_covar, n_threads)
+            except CovarianceError as error:
+                component = error.component
+            else:
+                before, now = (previous, *log_likelihoods[done : done + n_done])[-2:]
+                status = CONVERGED if abs(now - before) < tol else RUNNING
         if n_done == 0:
             continue
         done += n_done

@@ -132,13 +132,14 @@ def update(counts, first, second, reg_covar, old, new):
     """The M-step from the moments about the old means, and the factors of the new covariances.
 
     `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns
-    -1, or the component whose new covariance is not positive definite.
+    -1, or the component whose new covariance is singular (see `gmm.engine.small_algebra`).
     """
     old_means = old[1]
     weights, means, covariances, factors, coefficients = new
     n_components, d = means.shape
     new_weights(counts, weights)
     lower = np.empty((d, d))
+    sizes = np.empty(d)
     for k in range(n_components):
         if counts[k] == 0.0:
             coefficients[k] = -math.inf  # its mean and covariance stay as they are in `new`: those of `old`
@@ -152,7 +153,8 @@ def update(counts, first, second, reg_covar, old, new):
                 covariances[k, i, j] = value
                 covariances[k, j, i] = value
             covariances[k, i, i] += reg_covar
-        log_det = factorise(covariances[k], lower, factors[k])
+            sizes[i] = math.sqrt(second[k, i, i] * inverse + reg_covar)
+        log_det = factorise(covariances[k], sizes, lower, factors[k])
         if math.isnan(log_det):
             return k
         coefficients[k] = log_coefficient(weights[k], d, log_det)
@@ -196,7 +198,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 padded = -(-size // WIDE) * WIDE
                 load_block(X, low, size, padded, shift, scale, x)
                 if given.size:
-                    load_responsibilities(given, low, size, padded, r)
+                    load_responsibilities(given, sample_weight, low, size, padded, r)
                 else:
                     log_joint_block(x, padded, coefficients, centres, factors, r, z)
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)

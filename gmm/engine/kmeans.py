@@ -12,13 +12,18 @@ import numpy as np
 from gmm.engine import passes, threads
 from gmm.engine.blocks import load_block, workspace
 from gmm.engine.compilation import block, entry
-from gmm.engine.samples import Samples, as_sample_weight
+from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
+from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
+from gmm.engine.structures import flat_views
 
-# Values of the subsample: 1 MB.
+# Values of the subsample: 1 MB, of at least LEAST and at most MOST samples.
 SUBSAMPLE_VALUES = 131072
+LEAST, MOST = 1024, 16384
 LARGEST_EXPONENT = 256
+# Operations of one compiled bout, about a tenth of a second: after each, Python can hear Ctrl-C.
+BOUT = 2e9
 
 
 class KMeansResult(NamedTuple):
@@ -44,131 +49,297 @@ def nearest_block(distances, padded, nearest):
         store(nearest, 1, b, label)
 
 
-def work_rows(n_features, n_components):
-    """Rows of the workspace of the two functions below."""
-    return n_features + 2 + n_components
-
-
-@entry
-def run_pass(X, sample_weight, given, start, stop, layout, work, centres, slots):
-    """Assign samples start … stop - 1 to their nearest centres; add inertia, N_k and Σ w (x - c_k) to the slots."""
-    length, chunk, shift, scale = layout
-    inertia, counts, first, _ = slots
-    n_components, d = centres.shape
-    weighted = sample_weight.size > 0
-    x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
-    for low in range(start, stop, length):
-        slot = (low - start) // chunk
-        size = min(length, stop - low)
-        padded = -(-size // WIDE) * WIDE
-        load_block(X, low, size, padded, shift, scale, x)
-        distances_block(x, padded, centres, distances)
-        nearest_block(distances, padded, nearest)
-        for b in range(size):
-            k = int(nearest[1, b])
-            w = sample_weight[low + b] if weighted else 1.0
-            inertia[slot, 0] += w * nearest[0, b]
-            counts[slot, k] += w
-            # A sample belongs to one centre: d additions along its row, whatever K is.
-            for j in range(d):
-                first[slot, k, j] += w * ((X[low + b, j] - shift[j]) * scale - centres[k, j])
-
-
-@entry
-def run_labels(X, start, stop, layout, work, centres, labels):
-    """labels[i] = the nearest centre of sample i."""
-    length, _, shift, scale = layout
-    n_components, d = centres.shape
-    x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
-    for low in range(start, stop, length):
-        size = min(length, stop - low)
-        padded = -(-size // WIDE) * WIDE
-        load_block(X, low, size, padded, shift, scale, x)
-        distances_block(x, padded, centres, distances)
-        nearest_block(distances, padded, nearest)
-        for b in range(size):
-            labels[low + b] = int(nearest[1, b])
-
-
 @block
-def draw(mass, total, u):
-    """The first index at which the running sum of `mass` exceeds u * total; u is uniform on [0, 1)."""
+def draw(mass, sample_weight, total, u):
+    """The first index at which the running sum of weight times mass exceeds u * total; u is uniform on [0, 1)."""
     target = u * total
     running = 0.0
     last = 0
     for i in range(mass.size):
-        if mass[i] > 0.0:
-            running += mass[i]
+        m = mass[i] * sample_weight[i] if sample_weight.size else mass[i]
+        if m > 0.0:
+            running += m
             last = i
             if running > target:
                 return i
     return last
 
 
-@entry
-def seed(X, weight, uniforms, chosen):
-    """k-means++: fill `chosen` (K,) with row numbers of X. uniforms (K, trials) are drawn by the caller.
+@block
+def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
+    """k-means++: fill `chosen` (K,) with row numbers of X and `centres` with these rows.
 
     Each next centre is drawn with probability proportional to w_i D_i², D_i the distance to the nearest centre so
-    far; of `trials` such candidates the one that lowers Σ w D² most is taken (Arthur & Vassilvitskii 2007, with
-    greedy trials).
+    far; of uniforms.shape[1] such candidates the one that lowers Σ w D² most is taken (Arthur & Vassilvitskii 2007,
+    with greedy trials). `closest` (n,) is a workspace for D².
     """
+    length, _, shift, scale = layout
     n, d = X.shape
-    total = 0.0
+    weighted = sample_weight.size > 0
+    candidates = np.empty((uniforms.shape[1], d))
+    numbers = np.empty(uniforms.shape[1], dtype=np.int64)
+    potentials = np.empty(uniforms.shape[1])
+    x = work[:d]
     for i in range(n):
-        total += weight[i]
-    chosen[0] = draw(weight, total, uniforms[0, 0])
-    closest = np.empty(n)
-    mass = np.empty(n)
-    candidate_distances = np.empty(n)
-    best_distances = np.empty(n)
-    for i in range(n):
-        s = 0.0
-        for j in range(d):
-            z = X[i, j] - X[chosen[0], j]
-            s += z * z
-        closest[i] = s
-    for k in range(1, chosen.size):
+        closest[i] = 1.0  # the first is drawn by weight alone
+    for k in range(chosen.size):
         total = 0.0
         for i in range(n):
-            mass[i] = weight[i] * closest[i]
-            total += mass[i]
-        best = math.inf
-        for trial in range(uniforms.shape[1]):
+            total += closest[i] * sample_weight[i] if weighted else closest[i]
+        n_trials = uniforms.shape[1] if k else 1
+        for trial in range(n_trials):
+            u = uniforms[k, trial]
             # With fewer distinct points than centres the mass runs out, and any point will do.
-            candidate = draw(mass, total, uniforms[k, trial]) if total > 0.0 else int(uniforms[k, trial] * n)
-            potential = 0.0
-            for i in range(n):
-                s = 0.0
-                for j in range(d):
-                    z = X[i, j] - X[candidate, j]
-                    s += z * z
-                s = min(s, closest[i])
-                candidate_distances[i] = s
-                potential += weight[i] * s
-            if potential < best:
-                best = potential
-                chosen[k] = candidate
-                best_distances, candidate_distances = candidate_distances, best_distances
-        closest, best_distances = best_distances, closest
+            numbers[trial] = draw(closest, sample_weight, total, u) if total > 0.0 else int(u * n)
+            for j in range(d):
+                candidates[trial, j] = (X[numbers[trial], j] - shift[j]) * scale
+            potentials[trial] = 0.0
+        best = 0
+        if n_trials > 1:
+            distances = work[d + 2 : d + 2 + n_trials]
+            for low in range(0, n, length):
+                size = min(length, n - low)
+                padded = -(-size // WIDE) * WIDE
+                load_block(X, low, size, padded, shift, scale, x)
+                distances_block(x, padded, candidates, distances)
+                for trial in range(n_trials):
+                    for b in range(size):
+                        mass = min(distances[trial, b], closest[low + b])
+                        potentials[trial] += mass * sample_weight[low + b] if weighted else mass
+            for trial in range(1, n_trials):
+                if potentials[trial] < potentials[best]:
+                    best = trial
+        chosen[k] = numbers[best]
+        for j in range(d):
+            centres[k, j] = candidates[best, j]
+        distances = work[d + 2 : d + 3]
+        for low in range(0, n, length):
+            size = min(length, n - low)
+            padded = -(-size // WIDE) * WIDE
+            load_block(X, low, size, padded, shift, scale, x)
+            distances_block(x, padded, candidates[best : best + 1], distances)
+            for b in range(size):
+                closest[low + b] = min(distances[0, b], closest[low + b]) if k else distances[0, b]
 
 
-def _subsample(samples, weights, rng):
-    """(rows, row numbers, weights) of about SUBSAMPLE_VALUES values.
+@block
+def update(sums, centres, moved):
+    """Move the centres to the means of their clusters; moved[0] = Σ_k |move|². Returns the number of empty clusters."""
+    _, counts, first = sums
+    n_empty = 0
+    moved[0] = 0.0
+    for k in range(centres.shape[0]):
+        if counts[0, k] == 0.0:
+            n_empty += 1
+            continue
+        for j in range(centres.shape[1]):
+            move = first[0, k, j] / counts[0, k]
+            centres[k, j] += move
+            moved[0] += move * move
+    return n_empty
 
-    One random sample from each of m equal stretches of X: distinct, and no permutation of n numbers is needed.
+
+def work_rows(n_features, n_components):
+    """Rows of `run`'s workspace; the candidates of a seed are no more than the centres, or two."""
+    return n_features + 2 + max(n_components, 2)
+
+
+@entry
+def run(X, sample_weight, given, start, stop, layout, work, centres, slots, labels, loop):
+    """Seeding, a pass that assigns samples start … stop - 1 to their nearest centres, or Lloyd's iterations over them.
+
+    A pass adds inertia, N_k and Σ w (x - c_k) to the slots and, where `labels` is not empty, writes the numbers of the
+    nearest centres to it, from labels[0] for sample `start`. With `max_iter` > 0 in the loop, as many iterations move
+    `centres` in place; where start = stop the sums are given and an update is all that is left to do. Seeding, if there
+    are `uniforms`, comes first. Returns (iterations, status).
+    One function does all, because each function that Python can call costs a second of compilation.
+    """
+    length, chunk, shift, scale = layout
+    inertia, counts, first, slot_values = slots
+    uniforms, closest, chosen, sums, sum_values, moved, max_iter, tolerance = loop
+    n_components, d = centres.shape
+    weighted = sample_weight.size > 0
+    if uniforms.size:
+        seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres)
+    looping = max_iter > 0
+    x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
+    for iteration in range(max(1, max_iter)):
+        if stop > start:
+            for p in range(sum_values.size):
+                sum_values[p] = 0.0
+        for chunk_start in range(start, stop, chunk):
+            slot = 0 if looping else (chunk_start - start) // chunk
+            if looping:
+                for p in range(slot_values.size):
+                    slot_values[p] = 0.0
+            chunk_stop = min(chunk_start + chunk, stop)
+            for low in range(chunk_start, chunk_stop, length):
+                size = min(length, chunk_stop - low)
+                padded = -(-size // WIDE) * WIDE
+                load_block(X, low, size, padded, shift, scale, x)
+                distances_block(x, padded, centres, distances)
+                nearest_block(distances, padded, nearest)
+                for b in range(size if labels.size else 0):
+                    labels[low - start + b] = nearest[1, b]
+                for b in range(size if counts.size else 0):
+                    k = int(nearest[1, b])
+                    w = sample_weight[low + b] if weighted else 1.0
+                    inertia[slot, 0] += w * nearest[0, b]
+                    counts[slot, k] += w
+                    # A sample belongs to one centre: d additions along its row, whatever K is.
+                    for j in range(d):
+                        first[slot, k, j] += w * ((X[low + b, j] - shift[j]) * scale - centres[k, j])
+            for p in range(sum_values.size):
+                sum_values[p] += slot_values[p]
+        if not looping:
+            break
+        if not math.isfinite(sums[0][0, 0]):
+            return iteration + 1, BAD_LIKELIHOOD
+        if update(sums, centres, moved) > 0:
+            return iteration + 1, EMPTY
+        if moved[0] <= tolerance:
+            return iteration + 1, CONVERGED
+    return max_iter, RUNNING
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What Python does around it
+
+NO_NUMBERS = np.empty(0, dtype=np.int64)
+NO_SLOTS = (np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0, 0)))
+NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_SLOTS, NO_WEIGHTS, NO_WEIGHTS, 0, 0.0)
+
+
+def _shapes(n_components, d):
+    """Shapes of a slot's inertia, counts and first moments."""
+    return [(1,), (n_components,), (n_components, d)]
+
+
+def _pass(samples, centres, sample_weight, n_threads):
+    """(inertia, counts, first) of one assignment."""
+    n_components, d = centres.shape
+    return passes.run_chunks(
+        samples, run, work_rows(d, n_components), (centres,), _shapes(n_components, d), _cost(samples, n_components),
+        sample_weight=sample_weight, n_threads=n_threads, tail=(NO_WEIGHTS, NO_LOOP),
+    )  # fmt: skip
+
+
+def _cost(samples, n_components):
+    return samples.n_samples * n_components * (3.0 * samples.n_features + 8.0)
+
+
+def assignments(samples, centres, sample_weight, n_threads):
+    """(N_k, Σ w (x - c_k)) of the nearest-centre clusters, in the samples' units."""
+    return _pass(samples, centres, sample_weight, n_threads)[1:]
+
+
+def labels_of(samples, start, stop, centres):
+    """The numbers of the centres nearest to samples start … stop - 1, the first of equals, as float64."""
+    labels = np.empty(stop - start)
+    room = workspace(work_rows(*centres.shape[::-1]), samples.length)
+    for rows, row, low, high in samples.slabs(start, stop):
+        run(
+            rows, NO_WEIGHTS, NO_TABLE, row, row + high - low, samples.layout, room, centres, (*NO_SLOTS, NO_WEIGHTS),
+            labels[low - start : high - start], NO_LOOP,
+        )  # fmt: skip
+    return labels
+
+
+def _compiled(samples, sample_weight, centres, max_iter, tolerance, uniforms=NO_TABLE, given=None):
+    """`run` on samples that it can read in place. Returns (iterations, status, sums, squared moves, chosen)."""
+    n_components, d = centres.shape
+    shapes = [(1, *shape) for shape in _shapes(n_components, d)]
+    sum_values, sums = flat_views(shapes)
+    slot_values, slots = flat_views(shapes)
+    stop = samples.n_samples if max_iter else 0
+    if given is not None:
+        stop = 0
+        for total, value in zip(sums, given, strict=True):
+            total[0] = value
+    chosen, moved = np.empty(len(uniforms), dtype=np.int64), np.zeros(1)
+    closest = np.empty(samples.n_samples if uniforms.size else 0)
+    room = workspace(work_rows(d, n_components), samples.length)
+    loop = (uniforms, closest, chosen, sums, sum_values, moved, max_iter, tolerance)
+    X = samples.X if samples.native else np.empty((0, d))
+    done, status = run(
+        X, sample_weight, NO_TABLE, 0, stop, samples.layout, room, centres, (*slots, slot_values), NO_WEIGHTS, loop
+    )
+    return done, status, sums, moved[0], chosen
+
+
+def _lloyd(samples, sample_weight, centres, max_iter, tolerance, n_threads, uniforms=NO_TABLE):
+    """Lloyd's iterations on `centres`, in place, after their seeding if there are uniforms (X must be native then).
+
+    Returns (inertia, iterations, whether they converged).
+    """
+    cost = _cost(samples, len(centres))
+    compiled = samples.native and (n_threads == 1 or cost <= passes.WORTH_A_THREAD)
+    bout = max(1, int(BOUT / cost)) if compiled else 1
+    done, status, sums = 0, RUNNING, None
+    while done < max_iter and status in (RUNNING, EMPTY):
+        given = None if compiled else _pass(samples, centres, sample_weight, n_threads)
+        n_done, status, sums, moved, _ = _compiled(
+            samples, sample_weight, centres, min(bout, max_iter - done), tolerance, uniforms, given
+        )
+        uniforms = NO_TABLE
+        done += n_done
+        if status == BAD_LIKELIHOOD:
+            raise ValueError("X holds values that are not finite.")
+        if status == EMPTY:
+            refilled = _refill(samples, sample_weight, centres, np.flatnonzero(sums[1][0] == 0.0))
+            if not refilled and moved <= tolerance:
+                status = CONVERGED
+    return float(sums[0][0, 0]), done, status == CONVERGED
+
+
+def _refill(samples, weights, centres, empty):
+    """Put the centres of empty clusters on the samples that are farthest from any centre. Whether that moved them."""
+    n_components = len(centres)
+    if len(empty) == n_components:
+        return False
+    best = []
+    others = np.delete(centres, empty, axis=0)
+    for _, _, low, high in samples.slabs(0, samples.n_samples, given=True, n_columns=n_components):
+        x = (np.asarray(samples.X[low:high], dtype=np.float64) - samples.shift) * samples.scale
+        d2 = np.min([np.einsum("ij,ij->i", x - c, x - c) for c in others], axis=0)
+        if weights.size:
+            d2 = np.where(weights[low:high] > 0.0, d2, -1.0)
+        top = np.argsort(-d2, kind="stable")[: len(empty)]
+        best += [(-d2[i], low + i, x[i]) for i in top]
+    best.sort(key=lambda entry: entry[:2])
+    before = centres[empty]
+    for k, (_, _, x) in zip(empty, best, strict=False):
+        centres[k] = x
+    return not np.array_equal(before, centres[empty])
+
+
+def _part(samples, weights, n_clusters, rng):
+    """(part, its row numbers, its weights): samples that fit the cache, in the units of `samples`.
+
+    All of X, or of equal stretches of X one random sample each: distinct, and no permutation of n numbers is needed.
+    Sets the shift and the scale of `samples`.
     """
     n, d = samples.n_samples, samples.n_features
-    m = min(n, max(1024, SUBSAMPLE_VALUES // d))
-    offsets = 0.0 if m == n else rng.random(m)
-    numbers = np.minimum(((np.arange(m) + offsets) * (n / m)).astype(np.int64), n - 1)
-    rows = np.ascontiguousarray(samples.X[numbers], dtype=np.float64)
-    return rows, numbers, (weights[numbers] if weights.size else np.ones(m))
+    m = min(n, max(min(max(LEAST, SUBSAMPLE_VALUES // d), MOST), n_clusters))
+    if m < n:
+        numbers = np.minimum(((np.arange(m) + rng.random(m)) * (n / m)).astype(np.int64), n - 1)
+        rows = np.array(samples.X[numbers], dtype=np.float64, order="C")
+        weights = weights[numbers] if weights.size else weights
+    else:
+        numbers = np.arange(n)
+        rows = np.array(samples.X, dtype=np.float64, order="C")
+    if weights.size and not weights.any():
+        weights = NO_WEIGHTS
+    samples.shift = samples.shift_near_the_data()
+    rows -= samples.shift
+    samples.scale = _scale_of(rows)
+    rows *= samples.scale
+    return Samples(rows), numbers, weights
 
 
 def _scale_of(rows):
     """A power of two that keeps squares away from the ends of float64's range; 1 for ordinary data."""
-    largest = float(np.max(np.abs(rows - rows[0])))
+    largest = max(float(rows.max()), -float(rows.min()))
     exponent = math.frexp(largest)[1] if math.isfinite(largest) else 0
     return math.ldexp(1.0, -exponent) if abs(exponent) > LARGEST_EXPONENT else 1.0
 
@@ -178,14 +349,9 @@ def _check_n_clusters(n_clusters, n_samples):
         raise ValueError(f"n_clusters must be between 1 and the number of samples, {n_samples}, got {n_clusters}.")
 
 
-def _seed_rows(rows, weight, n_clusters, rng):
-    if not np.any(weight > 0.0):
-        weight = np.ones(len(rows))
-    uniforms = rng.random((n_clusters, 2 + int(math.log(n_clusters))))
-    chosen = np.empty(n_clusters, dtype=np.int64)
-    scale = _scale_of(rows)
-    seed((rows - rows[0]) * scale, weight, uniforms, chosen)
-    return chosen
+def _uniforms(n_clusters, rng):
+    """What chance has to say about the seeds: a number for each candidate."""
+    return rng.random((n_clusters, 2 + int(math.log(n_clusters))))
 
 
 def kmeans_plusplus(X, n_clusters, rng, *, sample_weight=None, n_threads=None):
@@ -200,62 +366,17 @@ def kmeans_plusplus(X, n_clusters, rng, *, sample_weight=None, n_threads=None):
 
     Returns
     -------
-    centres (K, d) and their row numbers in X (K,). Large data are seeded from a random subsample of about 1 MB.
-    Cost O(m d K log K), m the size of the subsample.
+    centres (K, d) and their row numbers in X (K,). Large data are seeded from a random part of about 1 MB.
+    Cost O(m d K log K), m the size of that part.
     """
     samples = Samples(X)
     _check_n_clusters(n_clusters, samples.n_samples)
     weights = as_sample_weight(sample_weight, samples.n_samples)
-    rows, numbers, weight = _subsample(samples, weights, rng)
-    if len(rows) < n_clusters:
-        numbers = np.arange(samples.n_samples)
-        rows, weight = (
-            samples.X.astype(np.float64),
-            weights if weights.size else np.ones(len(numbers)),
-        )
-    chosen = _seed_rows(rows, weight, n_clusters, rng)
-    return rows[chosen], numbers[chosen]
-
-
-def _refill(samples, weights, centres, empty):
-    """Put the centres of empty clusters on the samples that are farthest from any centre."""
-    best = []
-    others = np.delete(centres, empty, axis=0)
-    for _, _, low, high in samples.slabs(0, samples.n_samples, given=True, n_columns=len(centres)):
-        x = (np.asarray(samples.X[low:high], dtype=np.float64) - samples.shift) * samples.scale
-        d2 = np.min([np.einsum("ij,ij->i", x - c, x - c) for c in others], axis=0)
-        if weights.size:
-            d2 = np.where(weights[low:high] > 0.0, d2, -1.0)
-        top = np.argsort(-d2, kind="stable")[: len(empty)]
-        best += [(-d2[i], low + i, x[i]) for i in top]
-    best.sort(key=lambda entry: entry[:2])
-    for k, (_, _, x) in zip(empty, best, strict=False):
-        centres[k] = x
-
-
-def _lloyd(samples, weights, centres, max_iter, tolerance, n_threads):
-    n_components, d = centres.shape
-    cost = samples.n_samples * n_components * (3.0 * d + 8.0)
-    inertia = math.inf
-    for iteration in range(1, max_iter + 1):
-        value, counts, first = passes.run_chunks(
-            samples, run_pass, work_rows(d, n_components), (centres,), [(1,), (n_components,), (n_components, d)], cost,
-            sample_weight=weights, n_threads=n_threads,
-        )  # fmt: skip
-        inertia = float(value[0])
-        if not math.isfinite(inertia):
-            raise ValueError("X holds values that are not finite.")
-        empty = np.flatnonzero(counts == 0.0)
-        moves = first / np.where(counts == 0.0, 1.0, counts)[:, None]
-        centres = centres + moves
-        if empty.size and empty.size < n_components:
-            before = centres[empty]
-            _refill(samples, weights, centres, empty)
-            if not np.array_equal(before, centres[empty]):
-                continue
-        if np.sum(moves * moves) <= tolerance:
-            return centres, inertia, iteration, True
-    return centres, inertia, max_iter, False
+    part, numbers, weights = _part(samples, weights, n_clusters, rng)
+    centres = np.empty((n_clusters, samples.n_features))
+    chosen = _compiled(part, weights, centres, 0, 0.0, _uniforms(n_clusters, rng))[-1]
+    numbers = numbers[chosen]
+    return np.array(samples.X[numbers], dtype=np.float64), numbers
 
 
 def kmeans(
@@ -277,7 +398,7 @@ def kmeans(
     X : (n, d)
     n_clusters : int
     rng : numpy Generator or RandomState; the only source of chance
-    max_iter : iterations over all of X (and as many on the subsample before)
+    max_iter : iterations over all of X (and as many on a part of it before, where X is large)
     tol : stop when the centres' squared moves sum to at most tol times the mean variance of a feature
     init : 'k-means++', 'random' (samples drawn without replacement) or centres (K, d)
     sample_weight : (n,) or None
@@ -303,30 +424,22 @@ def kmeans(
         raise ValueError(f"init must be 'k-means++', 'random' or an array of centres, got {init!r}.")
     best = None
     for _ in range(n_init):
-        rows, numbers, weight = _subsample(samples, weights, rng)
-        if len(rows) < n_clusters:
-            numbers = np.arange(samples.n_samples)
-            rows, weight = (
-                samples.X.astype(np.float64),
-                weights if weights.size else np.ones(len(numbers)),
-            )
-        scale = _scale_of(rows)
-        origin = rows[0].copy()
-        samples.shift, samples.scale = origin, scale
-        rows = (rows - origin) * scale
-        tolerance = tol * float(np.mean(np.var(rows, axis=0)))
+        part, _, part_weights = _part(samples, weights, n_clusters, rng)
+        mean = part.X.mean(axis=0)
+        tolerance = tol * max(0.0, float(np.vdot(part.X, part.X) / part.X.size - np.mean(mean * mean)))
+        uniforms = NO_TABLE
         if given is not None:
-            centres = (given - origin) * scale
+            centres = (given - samples.shift) * samples.scale
         elif init == "random":
-            centres = rows[np.argsort(rng.random(len(rows)), kind="stable")[:n_clusters]]
+            centres = part.X[np.argsort(rng.random(part.n_samples), kind="stable")[:n_clusters]]
         else:
-            centres = rows[_seed_rows(rows, weight, n_clusters, rng)]
-        if len(rows) < samples.n_samples and np.any(weight > 0.0):
-            part_weights = weight if weights.size else weights
-            centres = _lloyd(Samples(rows), part_weights, centres, max_iter, tolerance, 1)[0]
-        centres, inertia, n_iter, converged = _lloyd(samples, weights, centres, max_iter, tolerance, n_threads)
+            centres, uniforms = np.empty((n_clusters, samples.n_features)), _uniforms(n_clusters, rng)
+        found = _lloyd(part, part_weights, centres, max_iter, tolerance, 1, uniforms)
+        if part.n_samples < samples.n_samples:
+            found = _lloyd(samples, weights, centres, max_iter, tolerance, n_threads)
+        inertia, n_iter, converged = found
         if best is None or inertia < best[1]:
-            best = (centres / scale + origin, inertia / scale / scale, n_iter, converged)
+            best = (centres / samples.scale + samples.shift, inertia / samples.scale / samples.scale, n_iter, converged)
     return KMeansResult(*best)
 
 
@@ -335,17 +448,16 @@ def kmeans_labels(X, centres, n_threads=None):
     samples = Samples(X)
     centres = passes.check_centres(samples, centres)
     samples.shift = centres[0].copy()
+    centres = centres - samples.shift
     samples.scale = _scale_of(centres)
-    centres = (centres - samples.shift) * samples.scale
+    centres *= samples.scale
     labels = np.empty(samples.n_samples, dtype=np.int32)
 
     def work(start, stop):
-        room = workspace(work_rows(samples.n_features, len(centres)), samples.length)
-        for rows, row, low, high in samples.slabs(start, stop):
-            run_labels(rows, row, row + high - low, samples.layout, room, centres, labels[low - row :])
+        labels[start:stop] = labels_of(samples, start, stop, centres)
 
     starts = range(0, samples.n_samples, samples.chunk)
     tasks = [(start, min(start + samples.chunk, samples.n_samples)) for start in starts]
-    small = samples.n_samples * centres.size * 3.0 < passes.WORTH_A_THREAD
+    small = _cost(samples, len(centres)) < passes.WORTH_A_THREAD
     threads.run(work, tasks, 1 if small else threads.resolve_n_threads(n_threads))
     return labels

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine.small_algebra import EPS, LOG_2PI
+from gmm.engine.small_algebra import EPS, LOG_2PI, NOISE
 from gmm.engine.structures import check_structure, covariance_shape
 
 
@@ -37,37 +37,49 @@ class Parameters(NamedTuple):
         return self.means.shape[1]
 
 
-def _factorise(matrix, factor):
-    """The rule of `small_algebra.cholesky` (which would have to be compiled first) with NumPy."""
+def _factorise(matrices, sizes):
+    """(factors, number of the first matrix that is singular, or -1): `small_algebra.factorise` with NumPy.
+
+    Without `sizes` the matrices are taken as exact, and only the rounding of the factorisation itself counts.
+    """
     try:
-        lower = np.linalg.cholesky(matrix)
+        lower = np.linalg.cholesky(matrices)
     except np.linalg.LinAlgError:
-        return False
-    pivots = np.diagonal(lower) ** 2
-    if not np.all((pivots > 2.0 * EPS * np.diagonal(matrix)) & np.isfinite(pivots)):
-        return False
-    factor[...] = np.tril(np.linalg.solve(lower, np.eye(len(lower))))
-    return True
+        if len(matrices) == 1:
+            return matrices, 0
+        one_by_one = (
+            _factorise(matrices[k : k + 1], sizes if sizes is None else sizes[k : k + 1])[1]
+            for k in range(len(matrices))
+        )
+        return matrices, next(k for k, failed in enumerate(one_by_one) if failed == 0)
+    with np.errstate(all="ignore"):
+        if sizes is None:
+            good = np.einsum("kii->ki", lower) ** 2 > 2.0 * EPS * np.einsum("kii->ki", matrices)
+            good &= np.isfinite(np.einsum("kii->ki", lower))
+            factors = np.tril(np.linalg.inv(lower)) if good.all() else lower
+        else:
+            factors = np.tril(np.linalg.inv(lower))
+            good = NOISE * np.sum((factors * sizes[:, None, :]) ** 2, axis=2) < 1.0
+    return factors, -1 if good.all() else int(np.argmin(good.all(axis=1)))
 
 
 def _name(covariance_type, component):
     return "The tied covariance" if covariance_type == "tied" else f"The covariance of component {component}"
 
 
-def cholesky_factors(covariances, covariance_type):
-    """The kernels' factors: W (lower triangular, W Σ Wᵀ = I) for full and tied, 1 / σ for diag and spherical."""
+def cholesky_factors(covariances, covariance_type, sizes=None):
+    """The kernels' factors: W (lower triangular, W Σ Wᵀ = I) for full and tied, 1 / σ for diag and spherical.
+
+    `sizes` are the s of `gmm.engine.small_algebra`, shaped like 1 / σ or the diagonals; None for covariances that do
+    not come from data. Raises CovarianceError if one is singular.
+    """
     covariances = np.ascontiguousarray(covariances, dtype=np.float64)
     if covariance_type in ("full", "tied"):
         matrices = covariances if covariance_type == "full" else covariances[None]
-        factors = np.empty_like(matrices)
-        failed = -1
-        for k, matrix in enumerate(matrices):
-            if not _factorise(matrix, factors[k]):
-                failed = k
-                break
+        factors, failed = _factorise(matrices, sizes if sizes is None else sizes.reshape(len(matrices), -1))
         factors = factors if covariance_type == "full" else factors[0]
     else:
-        bad = ~((covariances > 0.0) & np.isfinite(covariances))
+        bad = ~((covariances > (0.0 if sizes is None else NOISE * sizes**2)) & np.isfinite(covariances))
         bad = bad.any(axis=1) if bad.ndim == 2 else bad
         failed = int(np.argmax(bad)) if bad.any() else -1
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -5,17 +5,19 @@ do with `Statistics`; none of them touches a kernel.
 """
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from gmm.engine import threads
 from gmm.engine.blocks import workspace
-from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
+from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, SLAB_VALUES, Samples, as_sample_weight
 from gmm.engine.structures import KERNELS, check_structure, factors_from, no_loop, pass_cost
 
 # Below this many operations a second thread costs more than it brings (about half a millisecond of work).
 WORTH_A_THREAD = 1e7
+NO_VALUES = np.empty(0)
 # Doubles that the slots of a wave of chunks may take: half a MB, or one slot a thread where that is more.
 SLOT_VALUES = 65536
 
@@ -61,17 +63,23 @@ def run_chunks(
 
     `arguments` stand between the workspace and the slots in the kernel's signature; `shapes` are those of one slot's
     arrays;
-    ``given(low, high)`` makes responsibilities (high - low, n_columns) where they are not to be computed
-    (a fresh array: it is multiplied by the weights). `tail` ends the kernel's arguments. Chunks run in waves, as many
-    at a time as there are slots. Returns the list of sums.
+    ``given(low, high)`` makes responsibilities (high - low, n_columns) where they are not to be computed. `tail` ends
+    the kernel's arguments. Chunks run in waves, as many at a time as there are slots. Returns the list of sums.
     """
     n_chunks = -(-samples.n_samples // samples.chunk)
+    if n_chunks == 1 and samples.native and samples.n_samples * n_columns <= SLAB_VALUES:
+        # The same without waves and threads: with small data, these are most of the time.
+        table = NO_TABLE if given is None else given(0, samples.n_samples)
+        room = workspace(work_rows, samples.length)
+        slots = (*(np.zeros((1, *shape)) for shape in shapes), NO_VALUES)
+        layout = samples.layout
+        kernel(samples.X, sample_weight, table, 0, samples.n_samples, layout, room, *arguments, slots, *tail)
+        return [slot[0] for slot in slots[:-1]]
     n_threads = min(n_threads, n_chunks) if cost > WORTH_A_THREAD else 1
-    slot_size = sum(int(np.prod(shape)) for shape in shapes)
+    slot_size = sum(map(math.prod, shapes))
     wave = min(n_chunks, max(n_threads, SLOT_VALUES // slot_size, 1))
     sums = [np.zeros(shape) for shape in shapes]
-    slots = [np.empty((wave if shape[0] else 0, *shape)) for shape in shapes]
-    no_values = np.empty(0)
+    slots = [np.empty((wave, *shape)) for shape in shapes]
 
     def work(first_slot, last_slot, offset):
         """Slots first_slot … last_slot - 1, whose samples begin at number `offset`."""
@@ -82,11 +90,9 @@ def run_chunks(
             high_slot = last_slot if in_place else low_slot + 1
             start = offset + (low_slot - first_slot) * samples.chunk
             stop = min(offset + (high_slot - first_slot) * samples.chunk, samples.n_samples)
-            mine = (*(slot[low_slot:high_slot] for slot in slots), no_values)
+            mine = (*(slot[low_slot:high_slot] for slot in slots), NO_VALUES)
             for rows, row, low, high in samples.slabs(start, stop, given, n_columns):
                 table = NO_TABLE if given is None else given(low, high)
-                if given is not None and sample_weight.size:
-                    table *= sample_weight[low:high, None]
                 weights = sample_weight if rows is samples.X else sample_weight[low:high]
                 kernel(rows, weights, table, row, row + high - low, samples.layout, room, *arguments, mine, *tail)
 
@@ -101,9 +107,14 @@ def run_chunks(
         tasks = [(low, high, (first_chunk + low) * samples.chunk) for low, high in itertools.pairwise(bounds)]
         threads.run(work, tasks, n_threads)
         for total, slot in zip(sums, slots, strict=True):
-            for h in range(n_slots if len(slot) else 0):
+            for h in range(n_slots):
                 total += slot[h]
     return sums
+
+
+def as_given(labels, n_components):
+    """One-hot responsibilities as the kernels take them: a column of component numbers, or of ones for a single one."""
+    return (np.asarray(labels, dtype=np.float64) if n_components > 1 else np.ones(len(labels)))[:, None]
 
 
 def symmetric(lower):
@@ -166,7 +177,7 @@ def raw_tied_pass(samples, coefficients, centres, factor, reference, *, sample_w
     return log_likelihood[0], counts, first
 
 
-def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None):
+def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_columns=0):
     """T = Σ_i w_i (x_i - x₀)(x_i - x₀)ᵀ (d, d), x in the samples' units.
 
     w_i is multiplied by the sum of the `given` responsibilities, if any. A fit needs it once, so this is NumPy, slab by
@@ -180,8 +191,10 @@ def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None):
         z = (samples.X[low:high].astype(np.float64) - samples.shift) * samples.scale - reference
         weights = sample_weight[low:high] if sample_weight.size else None
         if given is not None:
-            mass = given(low, high).sum(axis=1)
-            weights = mass if weights is None else mass * weights
+            table = given(low, high)
+            if table.shape[1] == n_columns:  # else component numbers, of mass 1
+                mass = table.sum(axis=1)
+                weights = mass if weights is None else mass * weights
         with np.errstate(over="ignore", invalid="ignore"):  # the log-likelihood reports what is not finite
             scatter += z.T @ (z if weights is None else z * weights[:, None])
     return scatter

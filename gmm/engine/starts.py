@@ -1,12 +1,16 @@
-"""Starting parameters: one M-step from responsibilities that are given instead of computed."""
+"""The M-step of responsibilities that are given instead of computed: where EM starts, and where it looks again.
+
+It takes two passes: the means first, then the moments about these new means, so that no digit is lost however far the
+old means were away.
+"""
 
 import numpy as np
 
-from gmm.engine import passes, threads
-from gmm.engine.kmeans import kmeans_labels
+from gmm.engine import kmeans, passes, threads
 from gmm.engine.parameters import Parameters, cholesky_factors, log_coefficients
 from gmm.engine.samples import Samples, as_sample_weight
-from gmm.engine.structures import KERNELS, check_structure, precisions_cholesky_from
+from gmm.engine.small_algebra import DEAD
+from gmm.engine.structures import KERNELS, check_structure, covariance_shape, precisions_cholesky_from
 
 # scikit-learn's guard: a component without data gets a tiny weight instead of a division by zero.
 SMALLEST_COUNT = 10 * np.finfo(np.float64).eps
@@ -21,70 +25,99 @@ def statistics(X, parameters, sample_weight=None, n_threads=None):
     )  # fmt: skip
 
 
-def _from_given(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads):
-    """The M-step in two passes: means first, then moments about them, so that no scatter cancels."""
-    check_structure(covariance_type)
-    samples = Samples(X, tiled=covariance_type == "full")
-    weights = as_sample_weight(sample_weight, samples.n_samples)
-    d = samples.n_features
-    options = {
-        "sample_weight": weights,
-        "given": given,
-        "n_threads": threads.resolve_n_threads(n_threads),
-    }
-    origin = np.array(samples.X[0], dtype=np.float64)
-    none, ones = np.zeros(n_components), np.ones(n_components)
-    start = np.ascontiguousarray(np.broadcast_to(origin, (n_components, d)))
-    _, counts, first, _ = passes.raw_pass(samples, "spherical", none, start, ones, **options)
-    counts = counts + SMALLEST_COUNT
-    means = np.ascontiguousarray(origin + first / counts[:, None])
-    if covariance_type == "tied":
-        second = _pooled(samples, means, counts, options)
-    else:
-        factors = {
-            "full": np.zeros((n_components, d, d)),
-            "diag": np.ones((n_components, d)),
-            "spherical": ones,
-        }
-        second = passes.raw_pass(samples, covariance_type, none, means, factors[covariance_type], **options)[3]
-        second = passes.symmetric(second) if covariance_type == "full" else second
-    moments = passes.Statistics(0.0, 0.0, counts, np.zeros((n_components, d)), second)
-    parameter_weights, means, covariances = passes.m_step(moments, means, covariance_type, reg_covar)
-    factors = cholesky_factors(covariances, covariance_type)
-    return Parameters(
-        covariance_type,
-        parameter_weights,
-        means,
-        covariances,
-        precisions_cholesky_from(factors, covariance_type).copy(),
-    )
+def moments_of_given(samples, covariance_type, given, centres, options):
+    """(counts, first, second) about `centres`. No E-step is taken: the factors do not matter."""
+    n_components = len(centres)
+    factors = np.zeros(covariance_shape(covariance_type, n_components, samples.n_features))
+    return passes.raw_pass(
+        samples, covariance_type, np.zeros(n_components), centres, factors, given=given, **options
+    )[1:]  # fmt: skip
 
 
-def _pooled(samples, means, counts, options):
-    """Σ_k Σ_i r_ik (x_i - μ_k)(x_i - μ_k)ᵀ: total minus between scatter unless they cancel."""
+def m_step_about_new_means(samples, given, counts, means, covariance_type, reg_covar, options, old=None):
+    """The M-step from given responsibilities, with all moments taken about the new means.
+
+    Everything is in the samples' units. A component without data keeps its mean and covariance of `old`. Raises
+    CovarianceError if a covariance is singular.
+    """
     n_components, d = means.shape
+    if covariance_type == "tied":
+        first = np.zeros((n_components, d))
+        second, squares = _pooled(samples, means, counts, given, options)
+        squares = squares / counts.sum()
+    else:
+        _, first, second = moments_of_given(samples, covariance_type, given, means, options)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if covariance_type == "full":
+                second = passes.symmetric(second)
+                squares = np.einsum("kjj->kj", second) / counts[:, None]
+            else:
+                squares = second / (counts[:, None] if covariance_type == "diag" else counts * d)
+    moments = passes.Statistics(0.0, 0.0, counts, first, second)
+    weights, means, covariances = passes.m_step(moments, means, covariance_type, reg_covar)
+    if old is not None and covariance_type != "tied":
+        dead = counts < DEAD
+        covariances[dead], squares[dead] = old[dead], 0.0
+    factors = cholesky_factors(covariances, covariance_type, np.sqrt(squares + reg_covar))
+    return weights, means, covariances, factors
+
+
+def _pooled(samples, means, counts, given, options):
+    """Σ_k Σ_i r_ik (x_i - μ_k)(x_i - μ_k)ᵀ, and the sums of squares whose rounding it carries.
+
+    Total minus between scatter, unless they cancel.
+    """
     reference = counts @ means / counts.sum()
     centres = means - reference
     between = (centres.T * counts) @ centres
-    within = passes.total_scatter(samples, reference, options["sample_weight"], options["given"]) - between
-    diagonal = np.diagonal(within)
-    if np.all(np.diagonal(between) <= KERNELS["tied"].TOO_FAR * diagonal):
-        return within
-    factors = np.zeros((n_components, d, d))
-    second = passes.raw_pass(samples, "full", np.zeros(n_components), means, factors, **options)[3]
-    return passes.symmetric(second.sum(axis=0))
+    total = passes.total_scatter(samples, reference, options["sample_weight"], given, len(means))
+    within = total - between
+    if np.all(np.diagonal(between) <= KERNELS["tied"].TOO_FAR * np.diagonal(within)):
+        return within, np.diagonal(total)
+    second = moments_of_given(samples, "full", given, means, options)[2]
+    within = passes.symmetric(second.sum(axis=0))
+    return within, np.diagonal(within)
+
+
+def _parameters(samples, given, counts, means, covariance_type, reg_covar, options):
+    """Parameters in the units of X."""
+    weights, means, covariances, factors = m_step_about_new_means(
+        samples, given, counts, means, covariance_type, reg_covar, options
+    )
+    factors = precisions_cholesky_from(factors, covariance_type).copy()
+    return Parameters(covariance_type, weights, means + samples.shift, covariances, factors)
+
+
+def _prepared(X, covariance_type, sample_weight, n_threads):
+    check_structure(covariance_type)
+    samples = Samples(X, tiled=covariance_type == "full")
+    samples.shift = samples.shift_near_the_data()
+    weights = as_sample_weight(sample_weight, samples.n_samples)
+    return samples, {"sample_weight": weights, "n_threads": threads.resolve_n_threads(n_threads)}
+
+
+def _from_table(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads):
+    samples, options = _prepared(X, covariance_type, sample_weight, n_threads)
+    origin = (np.asarray(samples.X[0], dtype=np.float64) - samples.shift) * samples.scale
+    centres = np.tile(origin, (n_components, 1))
+    # For the means any structure will do; the tied one does not take moments about its centres.
+    structure = "spherical" if covariance_type == "tied" else covariance_type
+    counts, first, _ = moments_of_given(samples, structure, given, centres, options)
+    counts = counts + SMALLEST_COUNT
+    means = centres + first / counts[:, None]
+    return _parameters(samples, given, counts, means, covariance_type, reg_covar, options)
 
 
 def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
-    """The M-step of responsibilities resp (n, K). Raises CovarianceError if a covariance is not positive definite."""
+    """The M-step of responsibilities resp (n, K). Raises CovarianceError if a covariance is singular."""
     resp = np.asarray(resp)
     if resp.ndim != 2 or resp.shape[0] != np.shape(X)[0]:
         raise ValueError(f"resp must have shape ({np.shape(X)[0]}, K), got {resp.shape}.")
 
     def given(low, high):
-        return np.array(resp[low:high], dtype=np.float64, order="C")
+        return np.ascontiguousarray(resp[low:high], dtype=np.float64)
 
-    return _from_given(X, given, resp.shape[1], covariance_type, reg_covar, sample_weight, n_threads)
+    return _from_table(X, given, resp.shape[1], covariance_type, reg_covar, sample_weight, n_threads)
 
 
 def parameters_from_labels(
@@ -98,21 +131,20 @@ def parameters_from_labels(
         raise ValueError(f"labels must lie in 0 … {n_components - 1}.")
 
     def given(low, high):
-        table = np.zeros((high - low, n_components))
-        table[np.arange(high - low), labels[low:high]] = 1.0
-        return table
+        return passes.as_given(labels[low:high], n_components)
 
-    return _from_given(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads)
+    return _from_table(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads)
 
 
 def parameters_from_centres(X, centres, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
     """The M-step of k-means' clusters: a sample goes to its nearest centre. No labels are stored. Raises as above."""
-    X = np.asarray(X)
-    centres = np.asarray(centres, dtype=np.float64)
+    samples, options = _prepared(X, covariance_type, sample_weight, n_threads)
+    centres = (passes.check_centres(samples, centres) - samples.shift) * samples.scale
+    counts, first = kmeans.assignments(samples, centres, **options)
+    counts = counts + SMALLEST_COUNT
+    means = centres + first / counts[:, None]
 
     def given(low, high):
-        table = np.zeros((high - low, len(centres)))
-        table[np.arange(high - low), kmeans_labels(X[low:high], centres, 1)] = 1.0
-        return table
+        return passes.as_given(kmeans.labels_of(samples, low, high, centres), len(centres))
 
-    return _from_given(X, given, len(centres), covariance_type, reg_covar, sample_weight, n_threads)
+    return _parameters(samples, given, counts, means, covariance_type, reg_covar, options)

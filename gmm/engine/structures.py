@@ -1,6 +1,7 @@
 """What tells the four covariance structures apart, for the code that treats them alike."""
 
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -47,14 +48,18 @@ def pass_cost(covariance_type, n_samples, n_features, n_components):
     return n_samples * per_sample
 
 
+@functools.cache
+def _places(shapes):
+    """(size of the 1-D array, the slice and shape of each view)."""
+    ends = list(itertools.accumulate(map(math.prod, shapes), initial=0))
+    return ends[-1], [(slice(start, end), shape) for shape, start, end in zip(shapes, ends[:-1], ends[1:], strict=True)]
+
+
 def flat_views(shapes):
     """A zeroed 1-D array and views of it with the given shapes: one loop in a kernel then copies or adds them all."""
-    sizes = [math.prod(shape) for shape in shapes]
-    values = np.zeros(sum(sizes))
-    ends = np.cumsum(sizes)
-    return values, tuple(
-        values[end - size : end].reshape(shape) for shape, size, end in zip(shapes, sizes, ends, strict=True)
-    )
+    size, places = _places(tuple(shapes))
+    values = np.zeros(size)
+    return values, tuple([values[place].reshape(shape) for place, shape in places])
 
 
 def statistics_shapes(covariance_type, n_components, n_features):

@@ -87,13 +87,14 @@ def update(counts, first, scatter, reference, reg_covar, old, new):
     """The M-step from the whitened moments and the total scatter T about x₀.
 
     `old` and `new` are (weights, means, covariance, factor, coefficients). Returns -1, or 0 if the new covariance is
-    not positive definite.
+    singular.
     """
     old_means, old_covariance = old[1], old[2]
     weights, means, covariance, factor, coefficients = new
     n_components, d = means.shape
     new_weights(counts, weights)
     lower = np.empty((d, d))
+    sizes = np.empty(d)
     cholesky(old_covariance, lower)
     offsets = np.empty((n_components, d))
     n_effective = 0.0
@@ -116,7 +117,8 @@ def update(counts, first, scatter, reference, reg_covar, old, new):
             covariance[i, j] = value
             covariance[j, i] = value
         covariance[i, i] += reg_covar
-    log_det = factorise(covariance, lower, factor)
+        sizes[i] = math.sqrt(scatter[i, i] / n_effective + reg_covar)
+    log_det = factorise(covariance, sizes, lower, factor)
     if math.isnan(log_det):
         return 0
     for k in range(n_components):
@@ -132,6 +134,7 @@ def update_pooled(counts, first, second, reg_covar, old, new):
     n_components, d = means.shape
     new_weights(counts, weights)
     lower = np.empty((d, d))
+    sizes = np.zeros(d)
     for i in range(covariance.size):
         covariance.flat[i] = 0.0
     n_effective = 0.0
@@ -143,12 +146,14 @@ def update_pooled(counts, first, second, reg_covar, old, new):
             means[k, i] = old_means[k, i] + delta
             for j in range(i + 1):
                 covariance[i, j] += second[k, i, j] - delta * first[k, j]
+            sizes[i] += second[k, i, i]
     for i in range(d):
         for j in range(i + 1):
             covariance[i, j] /= n_effective
             covariance[j, i] = covariance[i, j]
         covariance[i, i] += reg_covar
-    log_det = factorise(covariance, lower, factor)
+        sizes[i] = math.sqrt(sizes[i] / n_effective + reg_covar)
+    log_det = factorise(covariance, sizes, lower, factor)
     if math.isnan(log_det):
         return 0
     for k in range(n_components):
@@ -204,7 +209,7 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 whiten_block(x, padded, reference, factor, z, y)
                 distances_block(y, padded, centres, distances)
                 if given.size:
-                    load_responsibilities(given, low, size, padded, r)
+                    load_responsibilities(given, sample_weight, low, size, padded, r)
                 else:
                     log_joint_block(padded, coefficients, distances, r)
                     log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)

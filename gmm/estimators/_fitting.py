@@ -21,7 +21,7 @@ from gmm.estimators._collapse import (
 from gmm.estimators._initialise import initial_parameters
 from gmm.estimators._prior import fit_map
 from gmm.estimators._progress import progress
-from gmm.estimators._validation import random_generator
+from gmm.estimators._validation import give_back, random_generator
 from gmm.estimators._warn import warn
 
 MAX_RESTARTS = 10  # further starts for one initialisation with on_collapse='restart'
@@ -111,6 +111,7 @@ class Search:
                     best = run
         finally:
             self.display.close()
+            give_back(self.rng, model.random_state)
         if best is None:
             raise failure
         self.rows[best.row]["best"] = True
@@ -252,7 +253,7 @@ class Search:
         """Turn the engine's account of a failure into an exception."""
         failure = result.failure
         if failure is None:
-            if not all(np.isfinite(array).all() for array in result.parameters[1:]):
+            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.parameters[1:]):
                 raise self.range_error("The parameters are no longer finite", result.n_iter)
             return
         if failure.kind == "log_likelihood":

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -23,12 +23,14 @@ from gmm.estimators._validation import (
     check_parameters,
     check_sample_weight,
     check_samples,
+    has_plain_settings,
     random_generator,
     structure_shape,
 )
 from gmm.estimators._warn import warn
 
 INIT_PARAMS = {"kmeans", "kmeans_whitened", "k-means++", "random_from_data", "random_points", "random"}
+CHOICES = ({"full", "tied", "diag", "spherical"}, INIT_PARAMS, {"raise", "restart"})
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -221,6 +223,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.record_parameters = record_parameters
         self.n_threads = n_threads
 
+    def _validate_params(self):
+        """Check the constructor's parameters."""
+        ours = type(self)._parameter_constraints is GaussianMixture._parameter_constraints
+        if not (ours and has_plain_settings(self, CHOICES)):
+            super()._validate_params()
+
     # ---- other ways to come by a mixture
 
     @classmethod
@@ -321,7 +329,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     # ---- fitting
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Estimate the parameters with the EM algorithm.
 
@@ -356,7 +363,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._fit(X, sample_weight)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def fit_predict(self, X, y=None, sample_weight=None):
         """Fit, then label the samples: the same as ``fit(X).predict(X)``.
 
@@ -372,6 +378,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _fit(self, X, sample_weight):
         """Fit and return the checked X. Attributes change only when all is done."""
+        self._validate_params()
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
             present, scaled_weight, numbers = check_sample_weight(sample_weight, X, self.n_components)

@@ -1,6 +1,8 @@
 """Degenerate data: a sensible fit, or an error that names component, iteration and samples and says what to do."""
 
+import itertools
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -97,6 +99,103 @@ def test_the_error_says_that_features_depend_on_each_other():
             GaussianMixture(2, covariance_type=covariance_type, reg_covar=0.0, random_state=0).fit(X)
     for covariance_type in ("diag", "spherical"):
         assert_sound(GaussianMixture(2, covariance_type=covariance_type, reg_covar=0.0, random_state=0).fit(X), X)
+
+
+def dependent(seed, n, n_features, kind):
+    """Samples whose last feature depends on the others: exactly, up to rounding, or as a constant."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, n_features))
+    coefficients = rng.integers(-2, 3, size=n_features - 1)
+    coefficients[0] = 1
+    if kind == "exactly":
+        X = np.round(X * 1024) / 1024
+        X[:, -1] = X[:, :-1] @ coefficients
+    elif kind == "up to rounding":
+        X[:, -1] = X[:, :-1] @ (coefficients / 10.0) + 0.3
+    else:
+        X[:, -1] = 0.1
+    return X
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "kind"),
+    [*itertools.product(["full", "tied"], ["exactly", "up to rounding", "constant"]), ("diag", "constant")],
+)
+@pytest.mark.parametrize("exponent", [-498, 0, 498])  # 1e-150 … 1e150
+@pytest.mark.parametrize("offset", [0.0, 1e8])
+def test_dependent_features_are_always_seen(covariance_type, kind, exponent, offset):
+    # Rounding must not decide: whatever the data, their units, their offset, the start and the weights.
+    for seed, (n, n_features) in enumerate([(30, 2), (100, 3), (100, 3), (400, 10), (3000, 5)]):
+        X = np.ldexp(dependent(seed, n, n_features, kind) + offset, exponent)
+        for init_params in INITS:
+            if init_params == "random_points" and exponent != 0:
+                continue  # its identity covariances are for standardised data
+            for weight in (None, np.random.default_rng(seed).random(n)):
+                model = GaussianMixture(
+                    2, covariance_type=covariance_type, reg_covar=0.0, init_params=init_params, random_state=seed,
+                    max_iter=1000,
+                )  # fmt: skip
+                with pytest.raises(CollapsedComponentError):
+                    model.fit(X, sample_weight=weight)
+
+
+@pytest.mark.parametrize("exponent", [-400, 0, 498])  # a precision of 1e300 / 1e-12 would be infinite
+@pytest.mark.parametrize("init_params", INITS)
+def test_nearly_dependent_features_are_fitted_while_float64_resolves_them(init_params, exponent):
+    # The rule of gmm.engine.small_algebra: a correlation of 1 - 1e-12 is information, one of 1 - 1e-15 is rounding.
+    a, b = np.random.default_rng(0).normal(size=(2, 500))
+    settings = {"reg_covar": 0.0, "init_params": init_params, "random_state": 0, "max_iter": 1000}
+    for covariance_type in ("full", "tied"):
+        X = np.ldexp(np.c_[a, a + np.sqrt(2e-15) * b], exponent)
+        with pytest.raises(CollapsedComponentError):
+            GaussianMixture(2, covariance_type=covariance_type, **settings).fit(X)
+        X = np.ldexp(np.c_[a, a + np.sqrt(2e-12) * b], exponent)
+        model = GaussianMixture(2, covariance_type=covariance_type, **settings).fit(X)
+        assert_sound(model, X)
+        if covariance_type == "tied":
+            continue
+        # What each factor holds of the difference of the features: the variance that a regression leaves of it.
+        residual = np.ldexp(X[:, 1] - X[:, 0], -exponent)
+        for r, factor in zip(model.predict_proba(X).T, model.precisions_cholesky_):
+            design = np.sqrt(r)[:, None] * np.c_[np.ones(len(X)), a]
+            left = np.sqrt(r) * residual
+            left -= design @ np.linalg.lstsq(design, left)[0]
+            assert np.ldexp(1.0 / factor[1, 1], -exponent) ** 2 == pytest.approx(left @ left / r.sum(), rel=0.05)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_regularisation_keeps_dependent_features_while_it_is_more_than_rounding(covariance_type, scale):
+    X = dependent(0, 200, 3, "exactly") * scale
+    model = GaussianMixture(2, covariance_type=covariance_type, random_state=0, max_iter=1000)
+    assert_sound(model.fit(X), X)
+
+
+def test_regularisation_below_rounding_is_an_error_that_names_a_value_that_works():
+    X = dependent(0, 200, 3, "exactly") * 1e6
+    for covariance_type in ("full", "tied"):
+        settings = {"covariance_type": covariance_type, "random_state": 0, "max_iter": 1000}
+        with pytest.raises(CollapsedComponentError, match="increase reg_covar") as caught:
+            GaussianMixture(2, **settings).fit(X)
+        proposed = float(re.search(r"; (\S+) would be a millionth", str(caught.value)).group(1))
+        assert_sound(GaussianMixture(2, reg_covar=proposed, **settings).fit(X), X)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("n", [300, 30_000])
+def test_a_start_far_away_costs_no_digits(covariance_type, n, n_threads):
+    # The moments about a mean 1e9 standard deviations away say nothing about the covariance.
+    X = np.random.default_rng(0).normal(size=(n, 3)) @ np.array([[1.0, 0.5, 0.0], [0.0, 1.0, 0.3], [0.0, 0.0, 2.0]])
+    shape = {"full": np.eye(3)[None], "tied": np.eye(3), "diag": np.ones((1, 3)), "spherical": np.ones(1)}
+    start = {"weights_init": [1.0], "means_init": [[1e9] * 3], "precisions_init": shape[covariance_type] * 1e-18}
+    settings = {"covariance_type": covariance_type, "reg_covar": 0.0, "max_iter": 1, "n_threads": n_threads}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = GaussianMixture(1, **settings, **start).fit(X)
+    exact = np.cov(X.T, bias=True)
+    expected = {"full": exact[None], "tied": exact, "diag": np.diag(exact)[None], "spherical": [np.trace(exact) / 3]}
+    np.testing.assert_allclose(model.covariances_, expected[covariance_type], rtol=1e-12, atol=1e-13)
+    # The mean is a distance of 1e9 from the old one.
+    np.testing.assert_allclose(model.means_[0], X.mean(axis=0), atol=1e-6)
 
 
 def test_the_tied_covariance_has_no_component():
