@@ -1,0 +1,210 @@
+"""The log-likelihood over two means, and where EM goes from any start."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gmm.formulas import _checks as check
+from gmm.formulas.likelihood import log_likelihood_kernel
+from gmm.formulas.mixture import joint_log_density_kernel
+from gmm.formulas.responsibilities import log_responsibilities_kernel
+from gmm.formulas.updates import update_means_kernel
+from gmm.widgets import _page
+from gmm.widgets._page import number
+from gmm.widgets._picture import Frame, polyline, px
+
+_N_GRID = 41
+_MAX_ITER = 2000
+# Contours at these shares of the way from the highest to the lowest point of the grid.
+_DEPTHS = (0.004, 0.015, 0.04, 0.09, 0.17, 0.3, 0.48, 0.7)
+
+
+def likelihood_surface(
+    X,
+    weights,
+    covariances,
+    *,
+    limits=None,
+    n_starts=17,
+    start=None,
+    axis_labels=("first mean", "second mean"),
+    name="likelihood-surface",
+):
+    """Log-likelihood of a mixture on the line over its two means, with the path of EM from the start that you choose.
+
+    Weights and variances are held, so that an iteration of EM is :eq:`eq-update-means` alone; it is repeated until no
+    mean moves by more than a millionth of the range. The small dots are the starts, in the colour of the optimum that
+    EM reaches from them (mirror images share one); lines are contours of the log-likelihood, :eq:`eq-log-likelihood`.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_samples, 1)
+    weights : array_like, shape (2,)
+        Positive, summing to one.
+    covariances : array_like, shape (2, 1, 1)
+    limits : sequence of two floats, optional
+        Range of both means; by default that of the data.
+    n_starts : int
+        Starts along each axis; EM is run from each pair.
+    start : sequence of two floats, optional
+        The start that is shown first: the nearest one of the grid.
+    axis_labels : sequence of two str
+    name : str
+        The HTML id, unique on the page: a letter, then letters, digits, hyphens.
+
+    Returns
+    -------
+    IPython.display.HTML
+        The same for the same arguments, at most 40 000 bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range, or the figure were too large.
+    """
+    X = check.data(X)
+    if X.shape[1] != 1:
+        raise ValueError(f"X must have 1 feature, for two means to be a point of the plane; got {X.shape[1]}")
+    weights, _, covariances = check.parameters(weights, np.zeros((np.size(weights), 1)), covariances, 1)
+    if len(weights) != 2 or not (weights > 0).all():
+        raise ValueError(f"weights must be two positive numbers; got {weights.tolist()}")
+    low, high = _page.check_limits(limits, X.min(), X.max())
+    n_starts = check.count(n_starts, "n_starts", minimum=2)
+    axis_labels = _page.check_labels(axis_labels, 2)
+    _page.check_name(name)
+    wanted = (
+        np.array([low + 0.2 * (high - low), high]) if start is None else check.real_array(start, "start", 1, "(2,)")
+    )
+    if wanted.shape != (2,) or not ((low <= wanted) & (wanted <= high)).all():
+        raise ValueError(f"start must be two means within ({low:g}, {high:g}); got {wanted.tolist()}")
+
+    frame = Frame((low, low), (high, high), width=400, height=400)
+    places = np.linspace(low, high, n_starts)
+    paths = [_climb(X, weights, [first, second], covariances, high - low) for first in places for second in places]
+    optima, reached = _optima([path[-1] for path in paths], X, weights, covariances, high - low)
+    digits = _page.digits_for(np.array([[low], [high]]))[0]
+    heights = [_height(X, weights, path[0], covariances) for path in paths]
+    named = [
+        f"{letter} at ({number(mean[0], digits)}, {number(mean[1], digits)}), log-likelihood {number(height)}"
+        for letter, (mean, height) in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", optima)
+    ]
+    i, j = (int(np.argmin(np.abs(places - value))) for value in wanted)
+    chosen = i * n_starts + j
+    size = frame.width
+    lines = [_thinned(frame.place(path)) for path in paths]
+    coded = [_page.encode_pixels(line, size) for line in lines]
+    summary = f"Log-likelihood over two means, {len(optima)} optima, and the path of EM from a start"
+    names = [number(value, digits) for value in places]
+    text = _text(names[i], names[j], heights[chosen], len(paths[chosen]) - 1, named[reached[chosen]])
+    parts = [frame.axes(axis_labels), frame.clip(_picture(frame, X, weights, covariances, places, reached, optima))]
+    parts.append(_path(lines[chosen]))
+    controls = "".join(
+        _page.slider(f"start: {label}", n_starts, place, names[place], label=f"start: {label}")
+        for label, place in zip(("first mean", "second mean"), (i, j), strict=True)
+    )
+    return _page.page(
+        kind="surface",
+        name=name,
+        summary=summary,
+        body=f'<div class="gw-one gw-drag">{frame.svg(parts, summary)}{_page.CONTROLS}</div><output>{text}</output>',
+        controls=controls,
+        data={
+            "size": size,
+            "x": [round(float(value), 2) for value in frame.place(np.column_stack([places, places]))[:, 0]],
+            "y": [round(float(value), 2) for value in frame.place(np.column_stack([places, places]))[:, 1]],
+            "names": names,
+            "paths": coded,
+            "heights": [number(height) for height in heights],
+            "iterations": [len(path) - 1 for path in paths],
+            "reached": reached,
+            "optima": named,
+        },
+        hint="With JavaScript, the start can be chosen.",
+    )
+
+
+def _height(X, weights, means, covariances):
+    return log_likelihood_kernel(X, weights, np.reshape(means, (2, 1)), covariances)
+
+
+def _climb(X, weights, means, covariances, span):
+    """Means of every iteration, the start first, until they rest to a millionth of the range."""
+    path = [np.array(means, dtype=float)]
+    for _ in range(_MAX_ITER):
+        log_joint = joint_log_density_kernel(X, weights, path[-1][:, None].copy(), covariances)
+        path.append(update_means_kernel(X, np.exp(log_responsibilities_kernel(log_joint)))[:, 0])
+        if np.abs(path[-1] - path[-2]).max() < 1e-6 * span:
+            break
+    return np.array(path)
+
+
+def _optima(ends, X, weights, covariances, span):
+    """List different ends, the highest first, and say which one each path has reached."""
+    found = []
+    for end in ends:
+        if not any(np.abs(end - other).max() < 2e-3 * span for other in found):
+            found.append(end)
+    heights = [_height(X, weights, end, covariances) for end in found]
+    # Mirror images have the same height to rounding; the one with the smaller first mean comes first.
+    order = sorted(range(len(found)), key=lambda k: (-round(heights[k], 6), found[k][0]))
+    found, heights = [found[k] for k in order], [heights[k] for k in order]
+    reached = [int(np.argmin([np.abs(end - other).max() for other in found])) for end in ends]
+    return list(zip(found, heights, strict=True)), reached
+
+
+def _thinned(pixels):
+    """Leave out iterations that move by less than a pixel, but not the last."""
+    kept = [pixels[0]]
+    for point in pixels[1:]:
+        if np.abs(point - kept[-1]).max() >= 1.5:
+            kept.append(point)
+    if len(kept) > 1 and np.abs(pixels[-1] - kept[-1]).max() < 1.5:
+        kept[-1] = pixels[-1]
+    return np.array(kept)
+
+
+def _picture(frame, X, weights, covariances, places, reached, optima):
+    """Contours, starts in the colours of their optima, and the optima with their letters."""
+    axis = np.linspace(frame.low[0], frame.high[0], _N_GRID)
+    heights = np.array([[_height(X, weights, (first, second), covariances) for first in axis] for second in axis])
+    levels = sorted(heights.max() - depth * np.ptp(heights) for depth in _DEPTHS)
+    lines = "".join(
+        _small_path(frame.place(line))
+        for level in Figure().subplots().contour(axis, axis, heights, levels=levels).allsegs
+        for line in level
+        if len(line) > 2
+    )
+    yield f'<path class="gw-contour" d="{lines}"/>'
+    yield f'<path class="gw-line" stroke-dasharray="4 4" d="{frame.path([frame.low, frame.high])}"/>'
+    starts = frame.place([(first, second) for first in places for second in places])
+    # Mirror images are one answer with two spellings, and share a colour.
+    tops = sorted({round(height, 3) for _, height in optima}, reverse=True)
+    hues = [tops.index(round(height, 3)) % _page.MAX_COMPONENTS for _, height in optima]
+    for k, hue in enumerate(hues):
+        dots = "".join(f"M{px(x)} {px(y)}h0" for (x, y), end in zip(starts, reached, strict=True) if end == k)
+        yield f'<path class="gw-starts p{hue}" d="{dots}"/>'
+    for k, (mean, _) in enumerate(optima):
+        (x, y) = frame.place([mean])[0]
+        yield f'<circle class="gw-optimum p{hues[k]}" cx="{px(x)}" cy="{px(y)}" r="5"/>'
+        yield f'<text class="gw-letter" x="{px(x + 8)}" y="{px(y - 7)}">{"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[k]}</text>'
+
+
+def _small_path(pixels):
+    """Path in whole pixels, each step relative to the one before."""
+    points = np.rint(pixels).astype(int)
+    steps = np.diff(points, axis=0)
+    steps = steps[np.abs(steps).max(axis=1) > 0]
+    return f"M{points[0, 0]} {points[0, 1]}l" + " ".join(f"{x} {y}".replace(" -", "-") for x, y in steps)
+
+
+def _path(line):
+    x, y = line[0]
+    dots = "".join(f"M{px(a)} {px(b)}h0" for a, b in line)
+    ring = f'<circle class="gw-here" cx="{px(x)}" cy="{px(y)}" r="7"/>'
+    return f'<path class="gw-way" d="{polyline(line)}"/><path class="gw-points" d="{dots}"/>{ring}'
+
+
+def _text(first, second, height, n_iter, optimum):
+    """Say where a path begins and ends. The script says the same."""
+    return f"From ({first}, {second}), log-likelihood {number(height)}: {n_iter} iterations to {optimum}."
