@@ -117,7 +117,9 @@ def ellipse_path(ring, radius) -> str:
     cx, cy, rx, ry, angle = ring
     turn = np.radians(angle)
     dx, dy = radius * rx * np.cos(turn), radius * rx * np.sin(turn)
-    arc = f"A{px(radius * rx)} {px(radius * ry)} {px(angle)} 1 0 "
+    # Radii that are too short for the way are lengthened until they fit; rounded ones would be a little too long or too
+    # short, and move the arc.
+    arc = f"A1 {ry / rx:.4f} {px(angle)} 1 0 "
     ends = [f"{px(cx + sign * dx)} {px(cy + sign * dy)}" for sign in (1, -1)]
     return f"M{ends[0]}{arc}{ends[1]}{arc}{ends[0]}Z"
 

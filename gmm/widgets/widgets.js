@@ -14,7 +14,7 @@ const polyline = points => "M" + points.map(p => px(p[0]) + " " + px(p[1])).join
 function ellipse(ring, radius) {
   const [x, y, rx, ry, angle] = ring, t = angle * Math.PI / 180;
   const dx = radius * rx * Math.cos(t), dy = radius * rx * Math.sin(t);
-  const arc = `A${px(radius * rx)} ${px(radius * ry)} ${px(angle)} 1 0 `;
+  const arc = `A1 ${(ry / rx).toFixed(4)} ${px(angle)} 1 0 `;
   const a = px(x + dx) + " " + px(y + dy), b = px(x - dx) + " " + px(y - dy);
   return "M" + a + arc + b + arc + a + "Z";
 }

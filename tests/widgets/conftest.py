@@ -27,12 +27,14 @@ def visit(running, tmp_path):
     """Open widgets in a page of their own; an error or a request to the outside fails the test."""
     contexts, wrong = [], []
 
-    def open_page(*widgets, width=800, **options):
+    def open_page(*widgets, width=800, clock=False, **options):
         path = tmp_path / f"widget-{len(contexts)}.html"
         path.write_text(PAGE.format("\n".join(widget.data for widget in widgets)), encoding="utf-8")
         context = running.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
+        if clock:  # time stands still until the test lets it run
+            page.clock.install()
         page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.on("request", lambda r: None if r.url == path.as_uri() else wrong.append(r.url))

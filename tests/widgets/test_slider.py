@@ -41,7 +41,7 @@ def test_the_slider_is_labelled_and_waits_for_the_script():
     page = Elements(widget())
     (slider,) = page.all("input")
     assert (slider["type"], slider["min"], slider["max"], slider["step"]) == ("range", "0", "3", "1")
-    assert slider["aria-label"] == "Shared variance, from 400 to 0.0001"
+    assert slider["aria-label"] == "variance σ², shared, from 400 to 0.0001"
     assert slider["aria-valuetext"] == "σ² = 400"
     (controls,) = page.all("div", **{"class": "gw-controls"})
     assert "hidden" in controls  # a slider that cannot do anything is not shown

@@ -13,6 +13,7 @@ from gmm.widgets._page import CODE
 VOID = {"input"}
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Widget</title>
 <meta name="viewport" content="width=device-width"><style>:root {{ color-scheme: light dark }}
+body {{ background: #ffffff; color: #222832 }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #121212; color: #ced6dd }} }}</style></head>
 <body><main>{}</main></body></html>"""
 
@@ -62,3 +63,9 @@ def responsibilities(text, n_components):
 def numbers(text):
     """All numbers of a text, in order."""
     return [float(n.replace("−", "-")) for n in re.findall(r"[−-]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", text)]
+
+
+def decode_pixels(text, size):
+    """Decode pixel coordinates that were stored with two characters each."""
+    steps = [64 * CODE.index(a) + CODE.index(b) for a, b in zip(text[::2], text[1::2], strict=True)]
+    return np.array(steps) / 4095 * size
