@@ -8,14 +8,12 @@ Not yet: halfway between the means the Gaussians are equal, but the weights are 
 >>> exercises.progress()                          # doctest: +SKIP
 """
 
-from gmm.exercises._core import EXERCISES, Exercise, Mistake, check, examine, exercise
+from gmm.exercises._core import EXERCISES, check, examine, exercise
 from gmm.exercises._session import hint, progress, solution
 from gmm.exercises._show import Verdict
 
 __all__ = [
     "EXERCISES",
-    "Exercise",
-    "Mistake",
     "Verdict",
     "check",
     "examine",
