@@ -16,6 +16,8 @@ def same(a, b, rtol):
         return len(a) == len(b) and all(same(x, y, rtol) for x, y in zip(a, b, strict=True))
     if isinstance(a, str) or isinstance(b, str):
         return isinstance(a, str) and isinstance(b, str) and a == b
+    if isinstance(a, (complex, np.ndarray)) and np.iscomplexobj(a):
+        return False
     try:
         a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     except (TypeError, ValueError):
@@ -154,7 +156,8 @@ def of_function(task, results, expected):
     )
     if clue is None:
         good = sum(right)
-        clue = f"right in {good} of {len(right)} cases. The smallest that fails:" if good else "the smallest case:"
+        count = f"right in {good} of {len(right)}" if good else f"wrong in all {len(right)}"
+        clue = f"{count} cases. The smallest that fails:" if len(right) > 1 else "wrong in the one case there is:"
     return Verdict("wrong", clue, details)
 
 
@@ -191,7 +194,8 @@ def _plain(value):
 
 def _kind(value):
     if isinstance(value, np.ndarray):
-        return f"one array of shape {value.shape}"
+        kind = {"c": " of complex numbers", "O": " of Python objects", "U": " of texts"}.get(value.dtype.kind, "")
+        return f"one array of shape {value.shape}{kind}"
     if isinstance(value, (int, float, np.number)):
         return "one number"
     return f"a {type(value).__name__}"
@@ -225,7 +229,7 @@ def _clue_about(results, expected, wrong, number, task, originals):
     for rounded in (np.trunc, np.floor, np.round):
         if all(np.array_equal(a, rounded(b)) for a, b, _ in pairs):
             return "the fractions are cut off: is there an integer division, //, or an array of integers?"
-    if np.asarray(originals[number]).dtype.kind in "iu" and not np.array_equal(right[number], np.round(right[number])):
+    if np.asarray(originals[number]).dtype.kind in "iu" and not np.array_equal(right, np.round(right)):
         return "the result is an array of integers and has lost its fractions: make it one of floats."
     if np.asarray(originals[number]).dtype == np.float32:
         return "the result has single precision, float32, and too few digits. Stay with float64."

@@ -96,3 +96,40 @@ def test_the_number_of_parameters_is_told(label):
     text = verdict(EXERCISES[label], lambda: 1.0)
     assert text.startswith(f"Not yet: your function is called with {count} argument")
     assert text.endswith("it takes (none).")
+
+
+STRANGE = {
+    "integers": lambda right: np.asarray(np.floor(np.asarray(right, dtype=float) * 3.3), dtype=int),
+    "truth": lambda right: np.asarray(right, dtype=float) > 1.0,
+    "complex": lambda right: np.asarray(right) + 1j,
+    "nothing": lambda right: np.array([]),
+    "ragged": lambda right: [[1.0], [2.0, 3.0]],
+    "text": lambda right: "a text",
+    "dictionary": lambda right: {"weights": right},
+    "objects": lambda right: np.array([object()]),
+    "infinite": lambda right: np.full(np.shape(right), np.inf),
+    "zero": lambda right: np.zeros(np.shape(right)),
+    "huge": lambda right: np.full(np.shape(right), 1e300),
+    "more axes": lambda right: np.stack([np.asarray(right, dtype=float)] * 2),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("label", [label for label in FUNCTIONS if numeric(first(label))])
+def test_strange_results_are_answered_too(label, kind):
+    task = EXERCISES[label]
+
+    def answer(*arguments):
+        right = task.reference(*arguments)
+        return tuple(map(STRANGE[kind], right)) if isinstance(right, tuple) else STRANGE[kind](right)
+
+    found = _core.judge(task, answer, task.reference)
+    assert found.status in ("right", "wrong")
+    assert found.text
+    assert _core.judge(task, lambda *a: STRANGE[kind](1.0), task.reference).text
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("label", VALUES)
+def test_strange_values_are_answered_too(label, kind):
+    assert verdict(EXERCISES[label], STRANGE[kind](1.5)).startswith("Not yet: ")

@@ -126,12 +126,11 @@ def test_the_smallest_case_that_fails_is_shown_with_names_and_values():
 def test_only_the_wrong_part_of_a_tuple_is_shown():
     found = judge(MOMENTS, lambda x: (x.mean(), 0.1234 + x[0] * x[1], x.max()), moments)
     assert found.text == (
-        "Not yet: right in 0 of 2 cases. The smallest that fails:\n"
+        "Not yet: wrong in all 2 cases. The smallest that fails:\n"
         "  called with        x = [1., 2., 4.]\n"
         "  expected variance  1.5556\n"
         "  got variance       2.1234"
-    ).replace("right in 0 of 2 cases. The smallest that fails:", found.message)
-    assert found.message == "the smallest case:"
+    )
 
 
 def test_numbers_that_differ_late_are_shown_with_enough_digits():
