@@ -18,11 +18,11 @@ AXIS = 0.25
 SCRIPT = 0.707
 TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\s+|.", re.S)
 
-# Thousandths of an em, a to z and A to Z: italic, upright and bold.
+# Thousandths of an em, a to z and A to Z: italic (with the room of the slant), upright and bold.
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _ITALIC = (
-    "529 429 433 520 466 490 477 576 345 412 521 298 878 600 485 503 446 451 469 361 572 485 716 572 490 465 "
-    "750 759 715 828 738 643 786 831 439 554 849 681 970 803 763 642 791 759 613 584 683 583 944 828 581 683"
+    "529 429 433 520 466 550 477 576 345 412 521 298 878 600 485 503 460 451 469 361 572 485 716 572 490 465 "
+    "750 759 760 828 764 749 786 888 504 633 889 681 1051 888 763 751 791 759 645 704 767 769 1048 852 763 723"
 )
 _UPRIGHT = (
     "500 556 444 556 444 306 500 556 278 306 528 278 833 556 500 556 528 392 394 389 556 528 722 528 528 444 "
@@ -45,7 +45,7 @@ def _table(widths):
 
 _SCRIPT = (
     "400 " * 26
-    + "798 657 527 771 528 719 595 845 545 678 762 690 1201 820 796 696 817 848 606 545 626 613 988 713 668 725"
+    + "798 657 527 771 528 719 595 845 545 678 762 690 1201 979 796 696 817 848 606 545 626 613 988 713 668 725"
 )
 ITALIC, UPRIGHT, BOLD, CALLIGRAPHIC = map(_table, (_ITALIC, _UPRIGHT, _BOLD, _SCRIPT))
 _GREEK = _names(
@@ -77,6 +77,19 @@ FUNCTIONS = set(
     _names("log ln exp sin cos tan sinh cosh tanh min max sup inf lim det Pr arg dim ker gcd argmin argmax tr")
 )
 LIMITS = {"\\" + name for name in _names("min max sup inf lim det Pr gcd sum prod underbrace operatorname*")}
+SLANT = {"N": 0.085, "M": 0.081, "H": 0.057, "F": 0.106, "J": 0.079, "K": 0.04, "T": 0.12, "C": 0.045, "I": 0.065}
+SLANT |= {
+    "E": 0.026,
+    "P": 0.109,
+    "S": 0.032,
+    "U": 0.084,
+    "V": 0.186,
+    "W": 0.104,
+    "X": 0.024,
+    "Y": 0.182,
+    "Z": 0.04,
+    "f": 0.06,
+}
 # Large operators: (width, up, down) in a line and on display.
 LARGE = {
     r"\sum": ((1.056, 0.75, 0.25), (1.444, 0.95, 0.45)),
@@ -171,11 +184,11 @@ class _Reader:
         while (mark := self.peek()) in ("^", "_", "'"):
             self.at += 1
             if mark == "'":
-                sup = Box((sup.width if sup else 0) + 0.2, 0.56, 0)
+                sup = Box((sup.width if sup else 0) + 0.195, 0.56, 0)
             elif mark == "^":
-                sup = self.argument(False, True).scaled(1 if script else SCRIPT)
+                sup = self.argument(False, True).scaled(SCRIPT)
             else:
-                sub = self.argument(False, True).scaled(1 if script else SCRIPT)
+                sub = self.argument(False, True).scaled(SCRIPT)
         if sup is None and sub is None:
             return box, kind
         if limits:
@@ -186,7 +199,9 @@ class _Reader:
         raise_by, lower_by = max(0.413, box.up - 0.386), max(0.15 if sup is None else 0.247, box.down + 0.05)
         up = max(box.up, raise_by + sup.up if sup else 0)
         down = max(box.down, lower_by + sub.down if sub else 0)
-        width = box.width + max(sup.width if sup else 0, sub.width if sub else 0) + 0.05
+        # A lower index stands under the slant of a capital, an upper one beyond it.
+        slant = SLANT.get(token, 0.0)
+        width = box.width + max(sup.width + 0.03 + slant if sup else 0, sub.width - slant if sub else 0) + 0.065
         return Box(width, up, down), kind
 
     def nucleus(self, display, script, table):
@@ -210,10 +225,14 @@ class _Reader:
         if token in LARGE:
             return Box(*LARGE[token][display and not script]), "op"
         if token in (r"\frac", r"\dfrac", r"\tfrac"):
-            return self.fraction(token == r"\dfrac" or (display and token == r"\frac"), script), "ord"
+            return self.fraction(token == r"\dfrac" or (display and token == r"\frac"), script), "frac"
         if token == r"\sqrt":
             inner = self.argument(display, script)
-            return Box(inner.width + 0.853, inner.up + 0.15, max(inner.down, 0.04)), "ord"
+            return Box(
+                inner.width + (1.05 if inner.up > 0.75 or inner.down > 0.2 else 0.853),
+                inner.up + 0.15,
+                max(inner.down, 0.04),
+            ), "ord"
         if token in ACCENTS:
             inner = self.argument(display, script, table)
             return inner._replace(up=max(inner.up + 0.2, 0.694)), "ord"
@@ -244,16 +263,19 @@ class _Reader:
             return Box({"|": 0.278, r"\vert": 0.278}.get(token, 0.5), 0.75, 0.25), "ord"
         if token in (".", "!", r"\colon"):
             return Box(0.278, 0.7 if token == "!" else 0.12), "ord"
+        if "dots" in token:
+            return Box(GREEK[token], 0.12), "inner"
         tall = token in _TALL or token.isdigit() or name[:1].isupper() or token in (r"\nabla", r"\top")
         width = (table or ITALIC).get(token) or GREEK.get(token)
         if width is not None and table is not None and token in GREEK:
             width *= 1.13  # bold Greek
-        return Box(width or 0.5, 0.69 if tall else 0.44, 0.2 if token in _DEEP else 0.01), "ord"
+        width = width or (0.575 if table is BOLD else 0.5)
+        return Box(width, 0.69 if tall else 0.44, 0.2 if token in _DEEP else 0.01), "ord"
 
     def fraction(self, display, script):
         factor = 1 if display else SCRIPT
         above, below = (self.argument(False, script or not display).scaled(factor if not script else 1) for _ in "ab")
-        width = max(above.width, below.width) + 0.24
+        width = max(above.width, below.width) + 0.44
         if display:
             return Box(width, max(0.677, 0.44 + above.down) + above.up, max(0.686, below.up - 0.06) + below.down)
         return Box(width, max(0.394, 0.35 + above.down) + above.up, max(0.345, below.up - 0.12) + below.down)
@@ -314,6 +336,8 @@ def _gap(before, kind, script):
         return 0.0 if before == kind or (before, kind) == ("open", "rel") else 0.278
     if "bin" in (before, kind):
         return 0.222
+    if "inner" in (before, kind):
+        return 0.167 if {before, kind} <= {"inner", "ord", "op", "punct"} else 0.0
     return 0.167 if before == "punct" else 0.0
 
 

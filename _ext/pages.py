@@ -46,13 +46,23 @@ REPAIRS = [
         (r'<div role="list" class="citation-list">', '<div class="citation-list">', 0),
         (r' role="doc-(?:biblioentry|endnote)"', "", 0),
         (r'<([bi]|span) class="((?:theme-switch )?fa[srb]? ?[^"]*\bfa-)', r'<\1 aria-hidden="true" class="\2', 0),
+        # A notebook is to be kept, not looked at as text.
+        (r'(<a href="[^"]*\.ipynb") target="_blank"', r"\1 download", 0),
         # Code: blanks need no element of their own.
         (r'<span class="w">([^<]*)</span>', r"\1", 0),
     ]
 ]
 IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^"]+)"[^>]*?>')
-FORMULA = re.compile(r'<(span|div) class="math notranslate nohighlight"([^>]*)>(.*?)</\1>', re.S)
+FORMULA = re.compile(
+    r'<(span|div)(?: aria-hidden="true")? class="math notranslate nohighlight"([^>]*)>(.*?)</\1>', re.S
+)
 EQUATION_NUMBER = re.compile(r'^\s*<span class="eqno">.*?</span>', re.S)
+
+
+FORMULA_HEAD = re.compile(
+    r'(<th class="head[^"]*">(?:<p>)?)'
+    r'(<span class="math notranslate nohighlight"[^>]*>\\\((.*?)\\\)</span>)((?:</p>)?\s*</th>)'
+)
 
 
 def png_size(path):
@@ -89,13 +99,32 @@ def with_room(html):
     return FORMULA.sub(repair, html)
 
 
+def in_words(tex):
+    """Return a short formula as plain words: ``\\log p(x_i)`` is "log p(x i)"."""
+    text = re.sub(r"\\(?:mathbf|boldsymbol|mathcal|mathrm|mathbb|operatorname|text|[,;!: ])\*?", " ", tex)
+    text = re.sub(r"\^(?:\{\s*)?\\top(?:\s*\})?", " transposed", text)
+    text = re.sub(r"\^(?:\{2\}|2)", " squared", text)
+    text = re.sub(r"'", " prime", text)
+    return " ".join(re.sub(r"[\\{}_^~]", " ", text).split())
+
+
+def with_heads_in_words(html):
+    """Give the heads of columns that are formulas their name in words, which screen readers repeat at each cell."""
+
+    def repair(match):
+        formula = match[2].replace("<span ", '<span aria-hidden="true" ', 1)
+        return f'{match[1]}{formula}<span class="visually-hidden">{in_words(match[3])}</span>{match[4]}'
+
+    return FORMULA_HEAD.sub(repair, html)
+
+
 def polish(html, size_of, search=False):
     """Return the text of a page as the reader gets it."""
     for pattern, repair in REPAIRS:
         html = pattern.sub(repair, html)
     if not search:
         html = re.sub(SEARCH_SCRIPTS, "", html)
-    return with_room(with_sizes(html, size_of))
+    return with_room(with_heads_in_words(with_sizes(html, size_of)))
 
 
 def polish_pages(app):
