@@ -17,6 +17,11 @@ from gmm.exercises._show import Verdict, show
 #: Exercise label -> exercise. Filled by the modules `chapter_NN` of this package.
 EXERCISES: dict[str, Exercise] = {}
 
+
+class Refusal(Exception):
+    """What `via` raises for an answer that cannot be judged; its text is the verdict."""
+
+
 #: Stands for a case in which a function gave no value.
 _FAILED = object()
 
@@ -250,9 +255,10 @@ def _value(task, answer):
         return Verdict("wrong", "a value is asked for, and this is a function. Call it, and pass what it returns.")
     if _diagnosis.same(answer, task.reference, task.rtol):
         return Verdict("right", ".")
-    for mistake in task.mistakes:
-        if _diagnosis.same(answer, mistake.wrong, task.rtol):
-            return Verdict("wrong", mistake.message)
+    for recognised in (_diagnosis.same, functools.partial(_diagnosis.nearer, right=task.reference)):
+        for mistake in task.mistakes:
+            if recognised(answer, mistake.wrong, rtol=task.rtol):
+                return Verdict("wrong", mistake.message)
     clue = _diagnosis.of_value(task, answer)
     return Verdict("wrong", clue or f"{_diagnosis.show(answer)} is not the answer.")
 
@@ -288,6 +294,8 @@ def _function(task, answer):
                     results.append(answer(*arguments))
                 except Exception as error:
                     results.append(error)
+                    if isinstance(error, Refusal):
+                        return
                     if number == 0 or isinstance(error, (MemoryError, RecursionError)):
                         raise
                 changed[number] = any(
@@ -318,9 +326,11 @@ def _function(task, answer):
 
 def _first_problem(task, results, changed, expected):
     """The first case that is not right, with a verdict if that does not depend on the values; or None."""
-    for number, (result, right) in enumerate(zip(results, expected, strict=True)):
+    for number, (result, right) in enumerate(zip(results, expected)):  # results end at a refusal
         if isinstance(result, NotImplementedError) or result is ...:
             return number, _NOTHING
+        if isinstance(result, Refusal):
+            return number, Verdict("wrong", str(result))
         if isinstance(result, Exception):
             where = _guard.reader_line(result.__traceback__)
             failure = _guard.Failure("error", _guard.describe(result), where)

@@ -25,6 +25,15 @@ def same(a, b, rtol):
     return a.shape == b.shape and np.allclose(a, b, rtol=rtol, atol=rtol, equal_nan=True)
 
 
+def nearer(value, wrong, rtol, right):
+    """Whether a value is a known wrong one with fewer digits than are asked for."""
+    a, b, e = _numbers(value), _numbers(wrong), _numbers(right)
+    if a is None or a.shape != b.shape or b.shape != e.shape or np.issubdtype(np.asarray(right).dtype, np.integer):
+        return False
+    off = np.abs(a - b)
+    return bool((off <= max(rtol, 2e-3) * np.abs(b)).all() and off.sum() < np.abs(a - e).sum())
+
+
 def makes(got, wrong, right, rtol):
     """Whether results are those of a wrong function.
 
@@ -101,7 +110,7 @@ def of_value(task, answer):
         return f"expected is {_wanted(task)}; this is {_shape(numbers)}."
     if not np.isfinite(numbers).all():
         return f"{show(answer)} is not finite. " + _not_finite(numbers)
-    clue = _relation([numbers], [right], [set()], task.rtol)
+    clue = _relation([numbers], [right], [set()], max(task.rtol, 1e-3))
     if clue:
         return clue
     if numbers.size > 1:
@@ -119,6 +128,8 @@ def _wanted(task):
     if isinstance(right, tuple):
         names = f", ({', '.join(task.returns)})" if task.returns else ""
         return f"{len(right)} numbers{names}"
+    if task.returns:
+        return f"an array of {len(right)} numbers, ({', '.join(task.returns)})"
     return "a single number" if np.ndim(right) == 0 else f"an array of shape {np.shape(right)}"
 
 
@@ -294,8 +305,8 @@ def _counts(task, number):
 #: What turns the right answer into a usual wrong one, and what to say. `n` is the number of samples.
 _RELATIONS = (
     (lambda e, n: -e, "the sign is wrong: this is minus the answer."),
-    (lambda e, n: e * n, "this is the total over the samples; the mean, per sample, is asked for."),
-    (lambda e, n: e / n, "this is a mean per sample; the total is asked for."),
+    (lambda e, n: e * n, "this is the answer times the number of samples: a total in place of a mean?"),
+    (lambda e, n: e / n, "this is the answer divided by the number of samples: a mean in place of a total?"),
     (lambda e, n: e * n / (n - 1) if n > 1 else np.nan, "you divide by n − 1; maximum likelihood divides by n."),
     (lambda e, n: e / math.log(2), "too large by 1/ln 2: the logarithm has base 2. The book's is natural, np.log."),
     (lambda e, n: e / math.log(10), "too small by 1/ln 10: the logarithm has base 10. The book's is natural, np.log."),
@@ -319,7 +330,9 @@ def _relation(got, expected, counts, rtol):
     with np.errstate(all="ignore"):
         for turn, text in _RELATIONS:
             made = [[turn(e, n) for n in (c or {np.nan})] for e, c in zip(expected, counts)]
-            if all(any(_close(g, m, rtol) for m in options) for g, options in zip(got, made)):
+            # Where one overflows or underflows, nothing can be told.
+            told = [(g, options) for g, options in zip(got, made) if all(map(_moderate, (g, *options)))]
+            if 2 * len(told) > len(got) and all(any(_close(g, m, rtol) for m in o) for g, o in told):
                 return text
         apart = [np.ravel(g - e) for g, e in zip(got, expected)]
     if any(not d.size or not np.isfinite(d).all() or np.ptp(d) > 1e-6 * (1 + np.abs(d).max()) for d in apart):
@@ -333,6 +346,10 @@ def _relation(got, expected, counts, rtol):
     if np.ptp(steps) < 1e-6 * (1 + np.abs(steps).max()) and sum(e.size for e in expected) > 2:
         return f"every number is off by the same constant, {steps[0]:.4g}. Is a constant forgotten?"
     return None
+
+
+def _moderate(array):
+    return np.isfinite(array).all() and (np.abs(array) < 1e200).all() and not (np.abs(array) < 1e-200).all()
 
 
 def _close(got, made, rtol):

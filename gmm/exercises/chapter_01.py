@@ -39,6 +39,14 @@ def _signed_sum(X, centres):
     return (X[:, None, :] - centres).sum(axis=2).argmin(axis=1)
 
 
+def _distances(X, centres):
+    return ((X[:, None, :] - centres) ** 2).sum(axis=2).min(axis=1)
+
+
+def _down_the_samples(X, centres):
+    return ((X[:, None, :] - centres) ** 2).sum(axis=2).argmin(axis=0)
+
+
 def _first_feature(X, centres):
     return ((X[:, None, 0] - centres[:, 0]) ** 2).argmin(axis=1)
 
@@ -63,6 +71,8 @@ exercise(
     mistakes=[
         (_farthest, "this is the farthest centre: the smallest squared distance wins, so argmin."),
         (_signed_sum, "differences of opposite sign cancel: square them before you add."),
+        (_distances, "these are the squared distances to the nearest centre; its index is asked for: argmin."),
+        (_down_the_samples, "this is the nearest sample of each centre; take argmin over the centres, axis 1."),
         (_first_feature, "only the first feature counts here: sum the squares over all features."),
         (_from_one, "labels count from 0 in code, as argmin gives them."),
     ],

@@ -75,6 +75,14 @@ exercise(
         (_log_density_deviation, "the last argument holds variances: do not square them again."),
         (_log_density_without_weights, "the weights are missing: add log(weights) to each component's log-density."),
         (_log_density_mean_of_logs, "this is a weighted mean of logarithms; the sum stands inside the logarithm."),
+        (
+            lambda x, w, m, v: np.logaddexp.reduce(_terms(x, w, m, v), axis=0),
+            "the sum runs over the components of each sample, axis 1; yours runs over the samples.",
+        ),
+        (
+            lambda x, w, m, v: np.logaddexp.reduce(_terms(x, w, m, v), axis=None),
+            "one number for each sample, please: sum over the components alone, axis 1.",
+        ),
         (_log_density_not_log, "this is the density; its logarithm is asked for."),
     ],
 )
@@ -172,6 +180,10 @@ exercise(
         (_draws_transposed, "each row needs L z, which for rows is z @ L.T; this multiplies by the transpose of L."),
         (_draws_covariance, "this multiplies by the covariance itself; its Cholesky factor is wanted."),
         (_draws_uncorrelated, "standard deviations alone leave the features uncorrelated."),
+        (
+            lambda z, mean, covariance: mean + np.linalg.cholesky(covariance) @ z,
+            "L @ z is for one column; with a sample in each row it is z @ L.T.",
+        ),
         (_draws_without_mean, "the mean is missing."),
         (_draws_symmetric_root, "a symmetric root has the right distribution too, but L of Cholesky is asked for."),
     ],

@@ -93,6 +93,10 @@ exercise(
         (_naive_sum, "far from all components every density underflows, and log 0 is -inf: use log-sum-exp."),
         (lambda *a: _per_sample(*a).mean(), "that is the mean per sample; the total is asked for."),
         (_per_sample, "these are the values per sample, shape (n,); sum them."),
+        (
+            lambda x, w, m, v: np.logaddexp.reduce(_log_joint(x, w, m, v), axis=None),
+            "that is one log-sum-exp over everything; take it for each sample, axis=1, and sum these.",
+        ),
         (_sum_of_logs, "the logarithm stands outside the sum over components, not inside."),
         (_joint_summed, "you summed the log joint over the components; first take the log of the sum of exponentials."),
         (
@@ -131,6 +135,14 @@ exercise(
         (lambda x, r, m, v: -_score(x, r, m, v), "the sign: a sample to the right of the mean pulls it to the right."),
         (lambda x, r, m, v: _score(x, r, m, np.ones(len(v))), "the division by the variance is missing."),
         (lambda x, r, m, v: _score(x, r, m, np.sqrt(v)), "divide by the variance, not by the standard deviation."),
+        (
+            lambda x, r, m, v: (r * (x[:, None] - m)).sum(axis=1) / v,
+            "the sum runs over the samples, axis 0; yours runs over the components.",
+        ),
+        (
+            lambda x, r, m, v: (r * (x - m)).sum(axis=0) / v,
+            "x - means pairs sample i with mean i: write x[:, None] - means for all pairs, shape (n, K).",
+        ),
         (lambda x, r, m, v: _score(x, np.ones_like(r), m, v), "each sample counts with its responsibility."),
         (
             lambda x, r, m, v: _score(x, r, m, v) / r.sum(axis=0),

@@ -133,6 +133,11 @@ def _less_one(X, resp):
     return weights, means, covariances * counts / (counts - 1)
 
 
+def _variances(X, resp):
+    weights, means, covariances = _m_step(X, resp)
+    return weights, means, np.diagonal(covariances, axis1=1, axis2=2)
+
+
 def _diagonal_only(X, resp):
     weights, means, covariances = _m_step(X, resp)
     return weights, means, covariances * np.eye(X.shape[1])
@@ -183,6 +188,7 @@ exercise(
         (_hard, "every sample goes wholly to its best component here; weigh it by its responsibilities."),
         (_about_the_overall_mean, "weights and means are right; take the scatter about each component's own new mean."),
         (_less_one, "weights and means are right; the divisor of the covariances is the count, without minus one."),
+        (_variances, "these are the variances of the features, (K, d); each covariance is a matrix, (K, d, d)."),
         (_diagonal_only, "the variances are right; the covariances between features are missing."),
         (_resp_squared, "the responsibility enters each covariance term once; here it is squared."),
         (_expanded, "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first."),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gmm.datasets import load_old_faithful
-from gmm.exercises._core import exercise
-from gmm.formulas.em import em
+from gmm.exercises._core import Refusal, exercise
+from gmm.formulas.em import SingularCovarianceError, em
 from gmm.formulas.gaussian import sample_covariance
 from gmm.formulas.mixture import joint_log_density
 
@@ -203,6 +203,11 @@ def _means_not_normalised(X, resp):
     return counts / len(X), means, _scatter(X, resp, means) / counts[:, None, None]
 
 
+def _variances(X, resp):
+    weights, means, covariances = _m_step(X, resp)
+    return weights, means, np.diagonal(covariances, axis1=1, axis2=2)
+
+
 def _diagonal_only(X, resp):
     weights, means, covariances = _m_step(X, resp)
     return weights, means, covariances * np.eye(X.shape[1])
@@ -235,6 +240,7 @@ exercise(
         (_unbiased, "the maximum of the likelihood divides by N_k, not by N_k − 1."),
         (_squared_resp, "the responsibility enters once; you weighted both differences with it."),
         (_means_not_normalised, "the means are weighted averages: divide by the counts."),
+        (_variances, "these are the variances of the features, (K, d); each covariance is a matrix, (K, d, d)."),
         (_diagonal_only, "the entries off the diagonal are missing: the covariances are full."),
         (_raw_moments, "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first."),
     ],
@@ -319,10 +325,15 @@ def trapped(start):
         answer = start(X)
         if answer is None or answer is ...:
             return None
-        weights, means, covariances = (np.asarray(part, dtype=float) for part in answer)
+        if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+            raise Refusal("return a start of three parts: weights, means and covariances.")
+        try:
+            weights, means, covariances = (np.asarray(part, dtype=float) for part in answer)
+            end = em(X, weights, means, covariances, tol=1e-9, max_iter=400).log_likelihood
+        except (TypeError, ValueError, SingularCovarianceError) as error:
+            raise Refusal(f"EM cannot run from this start: {error}") from None
         three = means.shape[0] == 3
         apart = np.ptp(means, axis=0).max() > 1e-6
-        end = em(X, weights, means, covariances, tol=1e-9, max_iter=400).log_likelihood
         return float(three), float(apart), float(abs(end - _best_of(X, 2)) < 1e-3)
 
     return judge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm.datasets import load_galaxies
-from gmm.exercises._core import exercise
+from gmm.exercises._core import Refusal, exercise
 
 _rng = np.random.default_rng(808)
 
@@ -170,7 +170,12 @@ def ends_poorly(start):
         answer = start(x)
         if answer is None or answer is ...:
             return None
-        means = np.asarray(answer, dtype=float)
+        try:
+            means = np.asarray(answer, dtype=float)
+        except (TypeError, ValueError):
+            means = np.array([])
+        if means.shape != (2,) or not np.isfinite(means).all():
+            raise Refusal("return the two starting means, two numbers.")
         end = climb(x, means)
         return float(abs(means[0] - means[1]) >= 10.0), float((end > 15.0).all() and (end < 25.0).all())
 

@@ -56,6 +56,10 @@ exercise(
             "that is the maximum-likelihood covariance; the prior is missing.",
         ),
         (
+            lambda X, r, m, S, v: (S + _scatter(X, r, m) / r.sum()) / (v + X.shape[1] + 1 + r.sum()),
+            "the scatter is divided twice: leave it a sum, and divide scale + scatter once.",
+        ),
+        (
             lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v + r.sum()),
             "the divisor is dof + d + 1 + N_k: the determinant's exponent in the density has d + 1 as well.",
         ),

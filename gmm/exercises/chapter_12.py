@@ -92,6 +92,10 @@ exercise(
         (_always_full, "the number of covariance parameters depends on the structure."),
         (_not_doubled, "the log-likelihood enters with the factor -2."),
         (_maximised, "that is the criterion with mclust's sign; here the smaller is the better."),
+        (
+            lambda l, n, K, d, structure: -_bic(l, n, K, d, structure) / 2,
+            "that is log-likelihood minus half the penalty, the form of Schwarz. Multiply by -2.",
+        ),
         (_aic, "that is AIC: a parameter costs log n here, not 2."),
         (_common_logarithm, "the logarithm is natural: np.log, not np.log10."),
     ],
@@ -187,6 +191,16 @@ def _cv_fits_the_part(x, k):
     return sum(_gaussian(np.delete(x, f), x[f].mean(), x[f].var()).sum() for f in _folds(x, k)) / (len(x) * (k - 1))
 
 
+def _cv_mean_of_means(x, k):
+    scores = [(x[f], np.delete(x, f)) for f in _folds(x, k)]
+    return np.mean([_gaussian(part, rest.mean(), rest.var()).mean() for part, rest in scores])
+
+
+def _cv_unbiased(x, k):
+    parts = [(x[f], np.delete(x, f)) for f in _folds(x, k)]
+    return sum(_gaussian(part, rest.mean(), rest.var(ddof=1)).sum() for part, rest in parts) / len(x)
+
+
 def _cv_total(x, k):
     return _cv(x, k) * len(x)
 
@@ -204,6 +218,8 @@ exercise(
         (_cv_training, "these samples were seen by the fit: leave each part out before you fit."),
         (_cv_scores_the_rest, "score the part that was left out, not the samples that were fitted."),
         (_cv_fits_the_part, "the roles are exchanged: fit all but one part, score that part."),
+        (_cv_mean_of_means, "right for folds of equal size; sum over all samples, and divide by their number once."),
+        (_cv_unbiased, "the fit is by maximum likelihood: its variance divides by n, np.var without ddof."),
         (_cv_total, "divide by the number of samples: the mean is asked for."),
     ],
     rtol=1e-8,

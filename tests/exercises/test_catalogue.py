@@ -133,3 +133,16 @@ def test_strange_results_are_answered_too(label, kind):
 @pytest.mark.parametrize("label", VALUES)
 def test_strange_values_are_answered_too(label, kind):
     assert verdict(EXERCISES[label], STRANGE[kind](1.5)).startswith("Not yet: ")
+
+
+@pytest.mark.parametrize(
+    ("label", "answer", "message"),
+    [
+        ("ex-loglik-spike", 2.3, "right for one sample. How many waits are exactly 79?"),
+        ("ex-loglik-saddle", 184.0, "that is the variance; the width is its square root."),
+        ("ex-gaussian-outside", -0.0111, "the sign is wrong: this is minus the answer."),
+        ("ex-gaussian-outside", 1.111, "this is in per cent; give the fraction."),
+    ],
+)
+def test_known_wrong_values_with_fewer_digits_are_named(label, answer, message):
+    assert verdict(EXERCISES[label], answer) == f"Not yet: {message}"

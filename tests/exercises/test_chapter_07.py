@@ -4,7 +4,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from gmm.datasets import load_old_faithful
-from gmm.exercises import EXERCISES, chapter_07
+from gmm.exercises import EXERCISES, chapter_07, examine
 from gmm.exercises._core import verdict
 from gmm.formulas.em import elbo, em_steps
 
@@ -88,3 +88,18 @@ def test_two_components_are_not_taken_for_three():
 
     verdict_of_two = verdict(EXERCISES["ex-em-stuck"], chapter_07.trapped(two))
     assert "three are asked for" in verdict_of_two
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (lambda X: 3, "return a start of three parts: weights, means and covariances."),
+        (lambda X: (np.ones(3) / 3, X[:3]), "return a start of three parts: weights, means and covariances."),
+        (
+            lambda X: (np.ones(3), X[:3], np.stack([np.eye(2)] * 3)),
+            "EM cannot run from this start: weights must sum to 1; they sum to 3",
+        ),
+    ],
+)
+def test_a_start_that_cannot_be_judged_is_refused_in_words(start, message):
+    assert examine("ex-em-stuck", start).text == f"Not yet: {message}"

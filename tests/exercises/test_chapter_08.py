@@ -3,7 +3,7 @@ import pytest
 
 import gmm
 from gmm.datasets import load_galaxies
-from gmm.exercises import EXERCISES, chapter_08
+from gmm.exercises import EXERCISES, chapter_08, examine
 from gmm.exercises._core import verdict
 
 
@@ -43,3 +43,9 @@ def test_far_starts_are_judged():
     assert verdict(task, chapter_08.ends_poorly(lambda x: (20.0, 34.0))).startswith("Right")
     assert "finds the group at 10" in verdict(task, chapter_08.ends_poorly(lambda x: (10.0, 22.0)))
     assert "less than 10 apart" in verdict(task, chapter_08.ends_poorly(lambda x: (18.0, 24.0)))
+
+
+@pytest.mark.parametrize("start", [20.0, (20.0, 34.0, 1.0), ("a", "b"), (np.nan, 3.0)])
+def test_a_start_that_is_not_two_numbers_is_refused_in_words(start):
+    assert examine("ex-start-far-apart", lambda x: start).text == "Not yet: return the two starting means, two numbers."
+    assert examine("ex-start-far-apart", lambda x: (20.0, 34.0)).right

@@ -52,8 +52,9 @@ def in_place(x):
         (MEAN, in_place, "your function changed its input in place. Work on a copy."),
         (MEAN, lambda x: None if len(x) > 3 else mean_of_squares(x), "your function returned None. Does every way "
             "through it end with a return?"),
-        (MEAN, lambda x: (x**2).sum(), "this is the total over the samples; the mean, per sample, is asked for."),
-        (task(lambda x: (x**2).sum(), *DATA), mean_of_squares, "this is a mean per sample; the total is asked for."),
+        (MEAN, lambda x: (x**2).sum(), "this is the answer times the number of samples: a total in place of a mean?"),
+        (task(lambda x: (x**2).sum(), *DATA), mean_of_squares, "this is the answer divided by the number of samples: "
+            "a mean in place of a total?"),
         (MEAN, lambda x: (x**2).sum() / (len(x) - 1), "you divide by n − 1; maximum likelihood divides by n."),
         (MEAN, lambda x: -mean_of_squares(x), "the sign is wrong: this is minus the answer."),
         (MEAN, lambda x: 2 * mean_of_squares(x), "exactly twice the answer. Is a factor ½ missing?"),
@@ -208,7 +209,7 @@ def test_python_and_numba_functions_are_checked_alike(decorate):
         return total
 
     assert judge(MEAN, right, right).text == "Right, on all 2 cases."
-    assert judge(MEAN, wrong, wrong).message.startswith("this is the total over the samples")
+    assert judge(MEAN, wrong, wrong).message.startswith("this is the answer times the number of samples")
 
 
 # ------------------------------------------------------------------------- labels
