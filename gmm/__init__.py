@@ -99,6 +99,8 @@ _HOME = {
     "laplace_log_integral": "gmm.formulas.criteria",
     # the estimator
     "GaussianMixture": "gmm.estimators",
+    "CollapsedComponentError": "gmm.estimators",
+    "CollapsedComponentWarning": "gmm.estimators",
     "select": "gmm.estimators",
     "Selection": "gmm.estimators",
     # everywhere

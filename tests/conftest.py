@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import screenshot
 from hypothesis import settings
 
 # The same examples in every run, so that a red test is the change's fault. HYPOTHESIS_PROFILE=explore looks further.
@@ -61,3 +62,12 @@ def run_python():
         return result.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def running():
+    """A headless browser: one for all tests of a process, since Playwright runs only once in it."""
+    if screenshot.chromium() is None:
+        pytest.skip("no Chromium or Chrome on this computer")
+    with screenshot.browser() as browser:
+        yield browser

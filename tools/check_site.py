@@ -72,6 +72,13 @@ def problems_of(page):
     return found
 
 
+def weight(page):
+    """Return the bytes of a page and of its images, without what it shares with all other pages."""
+    addresses = {image.get("src", "") for image in _soup(page).find_all("img")}
+    images = [page.parent / unquote(a) for a in addresses if a and not a.startswith("data:") and not _is_outside(a)]
+    return page.stat().st_size + sum(image.stat().st_size for image in images)
+
+
 def pages(site=SITE):
     """List the pages of the book in a built site."""
     return sorted(path for path in Path(site).rglob("*.html") if "_static" not in path.parts)

@@ -21,6 +21,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Nothing outside this computer is found.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 NAMES = (
     "chromium",
@@ -54,6 +56,43 @@ RAW_TEX = """() => [
   ...(document.querySelector("main").innerText.match(
       /\\\\(?:frac|sum|boldsymbol|mathbf|label|begin)\\b.{0,40}/g) || []),
 ]"""
+
+
+# How far the text jumped while the page was loading (https://web.dev/cls), when the first text was drawn
+# in milliseconds, and what jumped most.
+VITALS = """() => new Promise(resolve => {
+  let cls = 0, worst = 0, what = "";
+  const add = entries => entries.forEach(e => {
+    cls += e.value;
+    if (e.value > worst) {
+      worst = e.value;
+      what = (e.sources || []).map(s => (s.node?.textContent || "").trim().slice(0, 40)).join(" | ");
+    } });
+  const watch = new PerformanceObserver(list => add(list.getEntries()));
+  watch.observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
+    add(watch.takeRecords());
+    resolve({ cls, what, paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime });
+  })));
+})"""
+OPEN = """() => {
+  document.querySelectorAll("main details").forEach(d => d.open = true);
+  document.querySelectorAll("main .toggle-hidden button.toggle-button").forEach(b => b.click());
+}"""
+# WCAG 2.0 and 2.1, levels A and AA, and what the authors of axe call best practice.
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+AXE = """async ({runOnly, rules}) => {
+  const { violations } = await axe.run(document, { runOnly, rules, resultTypes: ["violations"], preload: false });
+  return violations.flatMap(v => v.nodes.map(n =>
+    `${v.id}: ${n.target.join(" ")}: ${([...n.any, ...n.all, ...n.none][0] || {}).message || v.help}`));
+}"""
+
+
+def axe_source():
+    """Return the script of axe-core, which comes with the package axe-playwright-python."""
+    import axe_playwright_python
+
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def chromium():
@@ -91,11 +130,13 @@ class Visit:
     """
 
     def __init__(self, running, url, width=1280, dark=False):
-        scheme = "dark" if dark else "light"
-        self.context = running.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.page = self.context.new_page()
+        # A browser gives the visit a context of its own; in a given context pages share what they loaded.
+        self.context = running.new_context() if hasattr(running, "new_context") else None
+        self.page = (self.context or running).new_page()
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
         self.outside, self.messages = [], []
-        self.page.route("**/*", self._route)
+        self.page.on("request", self._note_request)
         self.page.on(
             "console",
             lambda m: self.messages.append(f"{m.type}: {m.text}") if m.type == "error" else None,
@@ -106,16 +147,44 @@ class Visit:
             lambda r: self.messages.append(f"{r.status} {r.url}") if r.status >= 400 else None,
         )
         self.page.goto(url, wait_until="load")
+        self.settle()
+
+    def settle(self):
+        """Wait until the formulas are set and their fonts are there."""
         # A page without mathematics carries no MathJax.
         self.page.evaluate("window.MathJax && MathJax.startup && MathJax.startup.promise")
+        self.page.evaluate("document.fonts.ready.then(() => true)")
 
-    def _route(self, route):
-        url = route.request.url
-        if url.startswith(("file:", "data:", "blob:", "http://localhost", "http://127.0.0.1")):
-            route.continue_()
-        else:
-            self.outside.append(url)
-            route.abort()
+    def theme(self, name):
+        """Change the theme as the reader's system does when the sun sets."""
+        self.page.emulate_media(color_scheme=name)
+        self.page.wait_for_function(f"document.documentElement.dataset.theme === '{name}'")
+
+    def vitals(self):
+        """Return how far the page jumped while loading (``cls``), what jumped, and the first paint in ms."""
+        return self.page.evaluate(VITALS)
+
+    def open_boxes(self):
+        """Open every folded box."""
+        self.page.evaluate(OPEN)
+        self.page.wait_for_timeout(250)  # the page's own scripts look at what is there now
+
+    def axe(self, only=None, without=()):
+        """Return what axe-core finds wrong, as lines of text: all rules, one rule, or all but some."""
+        if self.page.evaluate("typeof axe") == "undefined":
+            self.page.evaluate(axe_source())
+            # Colours that are on their way to other colours are not what a reader reads.
+            self.page.add_style_tag(
+                content="*, ::before, ::after { transition: none !important; animation: none !important }"
+            )
+        chosen = {"type": "rule", "values": [only]} if only else {"type": "tag", "values": AXE_TAGS}
+        rules = {name: {"enabled": False} for name in without}
+        return self.page.evaluate(AXE, {"runOnly": chosen, "rules": rules})
+
+    def _note_request(self, request):
+        local = ("file:", "data:", "blob:", "http://localhost", "http://127.0.0.1")
+        if not request.url.startswith(local):
+            self.outside.append(request.url)
 
     def overflow(self):
         """Return the parts that make the page wider than the window."""
@@ -137,7 +206,7 @@ class Visit:
 
     def close(self):
         """Close the page."""
-        self.context.close()
+        (self.context or self.page).close()
 
 
 def address(page):
@@ -165,10 +234,7 @@ def main(arguments=None):
     with browser() as running:
         visit = Visit(running, address(options.page), options.width, options.dark)
         if options.open:
-            visit.page.evaluate(
-                "document.querySelectorAll('details').forEach(d => d.open = true);"
-                "document.querySelectorAll('.toggle-hidden button.toggle-button').forEach(b => b.click())"
-            )
+            visit.open_boxes()
         if options.at:
             visit.page.evaluate("id => document.getElementById(id).scrollIntoView()", options.at)
         visit.page.wait_for_timeout(300)

@@ -323,7 +323,7 @@ def _part(samples, weights, n_clusters, rng):
     m = min(n, max(min(max(LEAST, SUBSAMPLE_VALUES // d), MOST), n_clusters))
     if m < n:
         numbers = np.minimum(((np.arange(m) + rng.random(m)) * (n / m)).astype(np.int64), n - 1)
-        rows = np.array(samples.X[numbers], dtype=np.float64, order="C")
+        rows = np.ascontiguousarray(samples.X[numbers], dtype=np.float64)  # a copy already
         weights = weights[numbers] if weights.size else weights
     else:
         numbers = np.arange(n)

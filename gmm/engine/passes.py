@@ -188,7 +188,10 @@ def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_co
     step = samples.slab_samples(d)
     for low in range(0, samples.n_samples, step):
         high = min(low + step, samples.n_samples)
-        z = (samples.X[low:high].astype(np.float64) - samples.shift) * samples.scale - reference
+        z = samples.X[low:high].astype(np.float64)
+        z -= samples.shift
+        z *= samples.scale
+        z -= reference
         weights = sample_weight[low:high] if sample_weight.size else None
         if given is not None:
             table = given(low, high)

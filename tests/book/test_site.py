@@ -9,10 +9,15 @@ import check_site
 import pytest
 import screenshot
 import serve
+from bs4 import BeautifulSoup
 
 pytestmark = pytest.mark.slow
 
 PHONE = 390
+# A shift of this size is a line of text that moves by a few pixels; a paragraph that moves by a line scores more.
+STILL = 0.01
+# Kilobytes of a page without what all pages share.
+WEIGHT, HEAVIEST = 600, 1000
 NAMES = [file for _, files in chapters.parts() for file in files]
 PAGES = ["book/index", *NAMES, "search", "genindex"]
 
@@ -39,15 +44,6 @@ def site(build):
     process, folder = build
     assert folder.is_dir(), process.stderr[-2000:]
     return folder
-
-
-@pytest.fixture(scope="session")
-def running():
-    """Start a headless browser."""
-    if screenshot.chromium() is None:
-        pytest.skip("no Chromium or Chrome on this computer")
-    with screenshot.browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -92,16 +88,56 @@ def test_equations_are_numbered_by_chapter(site):
         assert f'<span class="section-number">{number}. </span>' in html
 
 
+@pytest.fixture(scope="session")
+def reader(running):
+    """Give the pages one browser context, so that what they share is loaded once."""
+    context = running.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(reader, address):
+    """Return a function that opens a page of the book; close what it opened."""
+    opened = []
+
+    def go(name, **settings):
+        opened.append(screenshot.Visit(reader, f"{address}/{name}", **settings))
+        return opened[-1]
+
+    yield go
+    for page in opened:
+        page.close()
+
+
+# The two tests together see each page in both themes at both widths. Colours do not depend on the width, nor
+# the rest on the colours: axe checks all rules once, and the contrast once more in the other theme.
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_page_on_a_phone_in_both_themes(name, address, running):
-    visit = screenshot.Visit(running, f"{address}/{name}.html", width=PHONE)
-    try:
-        for theme in ("light", "dark"):
-            visit.page.emulate_media(color_scheme=theme)
-            visit.page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
-            assert visit.problems() == [], theme
-    finally:
-        visit.close()
+def test_page_on_a_screen(name, visit):
+    page = visit(f"{name}.html")
+    still = page.vitals()
+    assert page.problems() == []
+    assert still["cls"] < STILL, still
+    page.open_boxes()
+    assert page.axe() == []
+    page.theme("dark")
+    assert page.axe(only="color-contrast") == []
+    assert page.problems() == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_on_a_phone(name, visit):
+    page = visit(f"{name}.html", width=PHONE, dark=True)
+    still = page.vitals()
+    assert page.problems() == []
+    assert still["cls"] < STILL, still
+    page.open_boxes()
+    assert page.axe(without=["color-contrast"]) == []
+    assert page.problems() == []
+    page.theme("light")
+    assert page.problems() == []
 
 
 @pytest.mark.parametrize("name", ["book/index", *NAMES[2:4]])
@@ -111,6 +147,159 @@ def test_page_opened_from_the_file_system(name, site, running):
         assert visit.problems() == []
     finally:
         visit.close()
+
+
+def test_weight_of_the_pages(site):
+    weights = {name: check_site.weight(site / f"{name}.html") / 1000 for name in ["book/index", *NAMES]}
+    assert sum(weights.values()) / len(weights) < WEIGHT, weights
+    assert max(weights.values()) < HEAVIEST, weights
+
+
+def test_images_keep_their_room_and_wait_for_the_reader(site):
+    for path in check_site.pages(site):
+        images = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("article img")
+        for number, image in enumerate(images):
+            assert min(int(image["width"]), int(image["height"])) > 0, (path.name, image)
+            assert image["decoding"] == "async", (path.name, image)
+            assert image.get("loading") == ("lazy" if number else None), (path.name, image)
+            assert image["alt"].rstrip().endswith("."), (path.name, image["alt"])
+            assert len(image["alt"].split()) > 4, (path.name, image["alt"])
+
+
+@pytest.mark.parametrize("path", chapters.notebooks(), ids=lambda path: path.stem[:2])
+def test_folded_boxes_open_and_close(path, visit):
+    page = visit(f"book/{path.stem}.html").page
+    boxes = page.locator("main .toggle-hidden")
+    assert boxes.count() == page.locator("main .admonition.dropdown").count() > 0
+    box = page.locator("main .admonition.dropdown").first
+    button, inside = box.locator("button.toggle-button"), box.locator("> :not(.admonition-title)").first
+    assert not inside.is_visible()
+    button.focus()
+    page.keyboard.press("Enter")
+    assert inside.is_visible()
+    page.keyboard.press("Enter")
+    assert not inside.is_visible()
+    box.locator(".admonition-title").click(position={"x": 4, "y": 4})
+    assert inside.is_visible()
+    page.evaluate(screenshot.OPEN)
+    assert boxes.count() == 0
+    shut = page.locator("main .admonition.dropdown > *").evaluate_all("all => all.filter(e => !e.offsetHeight).length")
+    assert shut == 0
+
+
+def test_search_finds_a_term(visit, site):
+    page = visit("search.html?q=singularities").page
+    page.wait_for_function("document.querySelectorAll('#search-results li a').length > 0")
+    found = page.locator("#search-results li a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+    assert any("11_singularities" in link for link in found), found
+    page.wait_for_function("!document.querySelector('#search-progress')?.textContent")
+    assert page.locator("#search-results li a").first.is_visible()
+
+
+def test_search_dialog_leads_to_the_search(visit):
+    page = visit(f"{NAMES[0]}.html").page
+    page.keyboard.press("Control+k")
+    page.keyboard.type("collapse")
+    with page.expect_navigation(url="**/search.html?q=collapse*"):
+        page.keyboard.press("Enter")
+
+
+def test_notebook_download(visit):
+    path = chapters.notebooks()[0]
+    page = visit(f"book/{path.stem}.html").page
+    page.get_by_label("Download this page").click()
+    with page.expect_download() as download:
+        page.locator(".btn-download-source-button").click()
+    assert download.value.suggested_filename == path.name
+    with open(download.value.path(), "rb") as file:
+        assert file.read() == path.read_bytes()
+
+
+def test_skip_link(visit):
+    page = visit(f"{NAMES[2]}.html").page
+    page.keyboard.press("Tab")
+    link = page.locator("#pst-skip-link a")
+    assert link.evaluate("e => e === document.activeElement")
+    page.wait_for_function("document.querySelector('#pst-skip-link').getBoundingClientRect().top >= 0")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def test_formulas_are_no_tab_stops_unless_they_scroll(visit):
+    stops = """() => [...document.querySelectorAll("main .math, main mjx-container")]
+        .filter(e => e.tabIndex === 0).map(e => e.scrollWidth > e.clientWidth + 1)"""
+    chapter = f"{NAMES[3]}.html"
+    wide = visit(chapter).page
+    wide.wait_for_function("document.readyState === 'complete'")
+    assert all(wide.evaluate(stops))
+    phone = visit("book/formula_index.html", width=PHONE).page
+    phone.wait_for_function(f"({stops})().length > 0")
+    assert all(phone.evaluate(stops))
+
+
+def test_theme_button(visit):
+    page = visit("book/index.html").page
+    seen = set()
+    for _ in range(3):
+        page.locator(".theme-switch-button").first.click()
+        seen.add(
+            page.evaluate("[document.documentElement.dataset.mode, document.documentElement.dataset.theme].join()")
+        )
+    assert seen == {"auto,light", "light,light", "dark,dark"}
+
+
+def test_dark_from_the_first_paint(visit):
+    """The theme is settled by the script in the head, before the theme's own script is there."""
+    page = visit("book/index.html", dark=True).page
+    page.route("**/pydata-sphinx-theme.js*", lambda route: route.abort())
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_room_kept_for_formulas(visit):
+    r"""The widths that _ext/mathroom.py foretells are those that MathJax sets."""
+    page = visit(f"{NAMES[3]}.html").page
+    pairs = page.locator("main span.math").evaluate_all(
+        """all => all.map(e => [parseFloat(e.style.getPropertyValue("--room-w")),
+            e.getBoundingClientRect().width / parseFloat(getComputedStyle(e).fontSize)])"""
+    )
+    assert len(pairs) > 30
+    errors = sorted(abs(kept - taken) for kept, taken in pairs)
+    assert errors[len(errors) // 2] < 0.1
+    assert errors[9 * len(errors) // 10] < 0.5
+
+
+def contrast(one, other):
+    """Return the contrast ratio of two colours (WCAG 2.1), given as (red, green, blue) of 255."""
+
+    def luminance(colour):
+        parts = [value / 255 for value in colour]
+        parts = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_contrast_is_that_of_the_standard():
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert contrast((119, 119, 119), (255, 255, 255)) == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_in_figures_can_be_read(theme, visit):
+    """The grey of the figures, as the page shows it, against the page."""
+    from gmm import plot
+
+    page = visit(f"{NAMES[2]}.html", dark=theme == "dark").page
+    image = page.locator("img.dark-light").first
+    assert image.evaluate("e => getComputedStyle(e).backgroundColor") == "rgba(0, 0, 0, 0)"
+    factor = float(image.evaluate("e => getComputedStyle(e).filter").removeprefix("brightness(").removesuffix(")"))
+    behind = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    behind = [int(value) for value in behind.removeprefix("rgb(").removesuffix(")").split(",")]
+    grey = [min(255, factor * int(plot.GREY[i : i + 2], 16)) for i in (1, 3, 5)]
+    assert contrast(grey, behind) >= 4.5
 
 
 class TestTheChecksCanFail:
@@ -159,6 +348,38 @@ class TestTheChecksCanFail:
             assert any(line.startswith(problem) for line in visit.problems()), visit.problems()
         finally:
             visit.close()
+
+    @pytest.mark.parametrize(
+        ("body", "rule"),
+        [
+            ('<p style="color: #aaa; background: #fff">Too pale</p>', "color-contrast"),
+            ("<h1>x</h1><h4>y</h4>", "heading-order"),
+            ("<button></button>", "button-name"),
+        ],
+    )
+    def test_axe(self, body, rule, tmp_path, running):
+        visit = screenshot.Visit(running, self.write(tmp_path, body).as_uri())
+        try:
+            assert any(line.startswith(f"{rule}:") for line in visit.axe()), visit.axe()
+            assert all(line.startswith(f"{rule}:") for line in visit.axe(only=rule))
+            assert not any(line.startswith(f"{rule}:") for line in visit.axe(without=[rule]))
+        finally:
+            visit.close()
+
+    def test_stillness(self, tmp_path, running):
+        move = "<script>setTimeout(() => document.getElementById('a').style.height = '300px', 100)</script>"
+        body = f'<div id="a"></div><p style="height: 400px">x</p>{move}'
+        visit = screenshot.Visit(running, self.write(tmp_path, body).as_uri())
+        try:
+            visit.page.wait_for_timeout(300)
+            assert visit.vitals()["cls"] > STILL
+        finally:
+            visit.close()
+
+    def test_weight(self, tmp_path):
+        page = self.write(tmp_path, '<img src="a.png" alt="x"><img src="a.png" alt="x"><img src="data:," alt="x">')
+        (tmp_path / "a.png").write_bytes(b"1" * 100)
+        assert check_site.weight(page) == page.stat().st_size + 100
 
     def test_browser_accepts_what_is_right(self, tmp_path, running):
         body = '<div style="overflow-x: auto"><div style="width: 900px">x</div></div>'

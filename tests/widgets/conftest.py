@@ -10,16 +10,7 @@ import pytest
 # Helpers beside the tests, which are imported by file name (--import-mode=importlib).
 sys.path.insert(0, str(Path(__file__).parent))
 
-import screenshot
 from widget_helpers import PAGE
-
-
-@pytest.fixture(scope="session")
-def running():
-    if screenshot.chromium() is None:
-        pytest.skip("no Chromium or Chrome on this computer")
-    with screenshot.browser() as browser:
-        yield browser
 
 
 @pytest.fixture
