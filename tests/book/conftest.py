@@ -8,6 +8,8 @@ import time
 import chapters
 import pytest
 
+REPOSITORY = "somebody/gaussian-mixtures"
+
 
 def build_book(out):
     """Build the book as `make book` does, below the folder ``out``; return the finished process."""
@@ -18,8 +20,21 @@ def build_book(out):
         cwd=chapters.ROOT,
         capture_output=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1", "NO_COLOR": "1"},
+        # The pages as they are published, with the buttons that open Binder and Colab.
+        env={
+            **os.environ,
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONUTF8": "1",
+            "NO_COLOR": "1",
+        },
     )
+
+
+@pytest.fixture(scope="session")
+def repository():
+    """Return the address, owner/name, that the built pages take for that of the book's repository."""
+    return REPOSITORY
 
 
 @pytest.fixture(scope="session")
