@@ -187,7 +187,9 @@ def page(*, kind, name, summary, body, controls, data, hint) -> HTML:
     content = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     html = "\n".join(
         [
-            f'<div id="{name}" class="gmm-widget" data-kind="{kind}" role="group" aria-label="{escape(summary)}">',
+            # JupyterLab would take the arrow keys for its own commands.
+            f'<div id="{name}" class="gmm-widget" data-kind="{kind}" role="group" aria-label="{escape(summary)}" '
+            'data-lm-suppress-shortcuts="true">',
             f"<style>{BEGIN}{style()}{END}</style>",
             body.replace(CONTROLS, f'<div class="gw-controls" hidden>{controls}</div>'),
             f"<noscript>{escape(hint)}</noscript>",

@@ -104,19 +104,19 @@ function start(root) {
       show();
     };
   }
-  // Press and drag: move() is told the place in the coordinates of the view box.
+  // Press and drag: move() is told the place in the coordinates of the view box, and whether it was just pressed.
   function drag(target, svg, move) {
-    const tell = event => {
+    const tell = (event, pressed) => {
       const box = svg.getBoundingClientRect(), view = svg.viewBox.baseVal;
-      move((event.clientX - box.left) / box.width * view.width, (event.clientY - box.top) / box.height * view.height);
+      move((event.clientX - box.left) / box.width * view.width, (event.clientY - box.top) / box.height * view.height, pressed);
     };
     target.addEventListener("pointerdown", event => {
       if (event.button) return;
       target.setPointerCapture(event.pointerId);
       event.preventDefault();
-      tell(event);
+      tell(event, true);
     });
-    target.addEventListener("pointermove", event => { if (target.hasPointerCapture(event.pointerId)) tell(event); });
+    target.addEventListener("pointermove", event => { if (target.hasPointerCapture(event.pointerId)) tell(event, false); });
   }
   const nearest = (values, v) => values.reduce((best, x, i) => Math.abs(x - v) < Math.abs(values[best] - v) ? i : best, 0);
   // end
@@ -224,7 +224,11 @@ function start(root) {
         say(text);
       });
       // A handle stands where the ellipse touches the box: its place gives one standard deviation and the correlation.
-      handles.forEach((handle, m) => drag(handle, svg, (u, v) => {
+      // The rims around them, there for fingers, may overlap: the nearest handle is meant.
+      const far = (handle, u, v) => Math.hypot(handle.getAttribute("cx") - u, handle.getAttribute("cy") - v);
+      let m;
+      handles.forEach(handle => drag(handle, svg, (u, v, pressed) => {
+        if (pressed) m = far(handles[0], u, v) < far(handles[1], u, v) ? 0 : 1;
         const at = [(u - x) / s, (y - v) / s], own = Math.max(at[m], 0);
         const place = nearest(stops[m], own * own), rho = nearest(stops[2], at[1 - m] / sd[1 - m]);
         move(...(m ? [null, place, rho] : [place, null, rho]));

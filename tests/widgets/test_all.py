@@ -29,6 +29,7 @@ def test_named_for_a_screen_reader_and_waiting_for_the_script(kind):
     page = Elements(EXAMPLES[kind]().data)
     (root,) = page.all("div", **{"class": "gmm-widget"})
     assert root["role"] == "group"
+    assert root["data-lm-suppress-shortcuts"] == "true"  # else JupyterLab takes the arrow keys
     assert len(root["aria-label"]) > 20
     for picture in page.all("svg"):
         named = picture.get("role") == "img" and picture.get("aria-label")

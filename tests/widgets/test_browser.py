@@ -357,7 +357,13 @@ def test_both_themes_on_a_phone(kind, scheme, visit):
         box = control.bounding_box()
         assert min(box["width"], box["height"]) >= 24
     for handle in page.locator(".gw-handle").all():
-        assert handle.bounding_box()["width"] >= 12  # the sliders do the same with more room
+        box = handle.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        for dx, dy in ((0, 0), (-12, 0), (12, 0), (0, -12), (0, 12)):  # a finger does not hit the dot itself
+            assert (
+                page.evaluate("([x, y]) => document.elementFromPoint(x, y).classList[0]", [x + dx, y + dy])
+                == "gw-handle"
+            )
     found = Axe().run(page).response["violations"]
     assert [
         (rule["id"], [node["html"][:80] for node in rule["nodes"]])
