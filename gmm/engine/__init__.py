@@ -11,7 +11,8 @@ log-likelihood and the weighted moments about the centres. `fit_em` puts the M-s
 ``small_algebra``                Cholesky factors
 ``kmeans``                       k-means and its seeding
 ``em passes scoring starts``     what Python calls
-``samples threads compilation``  layouts of X, threads, the compiler
+``team threads``                 threads, and the order of their sums
+``samples compilation``          layouts of X, the compiler
 ================================ =====================================================================
 
 Contracts: float64 arithmetic whatever X's type and layout; the same bits for any number of threads; memory beside X,

@@ -13,6 +13,7 @@ from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, w
 from gmm.engine.small_algebra import NOISE, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, RUNNING
+from gmm.engine.team import ADD, LEAD, draw_ticket, hand_in, open_pass
 from gmm.engine.tiles import moments_of_4_features
 
 
@@ -84,62 +85,90 @@ def work_rows(n_features, n_components):
     return n_features + 2 + n_components
 
 
-@entry
-def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slots, loop):
-    """One pass over samples start … stop - 1, or EM iterations over them; see `gmm.engine.passes` and `gmm.engine.em`.
-
-    Without a loop (``history`` empty) the statistics are added to the slots, one slot a chunk. With one, up to
-    history.size iterations run in place, with one slot; where start = stop the sums are given and an M-step is all that
-    is left to do. Returns (iterations, status, component).
-    One function does both, because each function that Python can call costs a second of compilation.
-    """
-    length, chunk, shift, scale = layout
-    log_likelihood, counts, first, second, slot_values = slots
-    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous = loop
-    looping = history.size > 0
+@block
+def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slots):
+    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
+    length, _, shift, scale = layout
+    log_likelihood, counts, first, second, _ = slots
     n_components, d = centres.shape
     x, scratch, r = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
-    for iteration in range(max(1, history.size)):
-        if stop > start:
-            for p in range(sum_values.size):
-                sum_values[p] = 0.0
-        for chunk_start in range(start, stop, chunk):
-            slot = 0 if looping else (chunk_start - start) // chunk
-            if looping:
+    for low in range(start, stop, length):
+        size = min(length, stop - low)
+        padded = -(-size // WIDE) * WIDE
+        load_block(X, low, size, padded, shift, scale, x)
+        if given.size:
+            load_responsibilities(given, sample_weight, low, size, padded, r)
+        else:
+            log_joint_block(x, padded, coefficients, centres, factors, r)
+            log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, scratch)
+        for k in range(n_components):
+            counts[k] += row_total(r, k, padded)
+        moments_block(x, padded, r, centres, first, second)
+
+
+@entry
+def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slots, loop, team):
+    """One pass over all samples from `start` to `stop`, or EM iterations; see `gmm.engine.passes` and `gmm.engine.em`.
+
+    What to do depends on the caller's role in the `team` (see `gmm.engine.team`). ADD: add the samples' statistics to
+    the slot, no more. LEAD: make a pass, whose statistics are then the loop's sums; or, where there is a ``history`` to
+    fill, up to history.size iterations, in place (where start = stop, the sums are given and an M-step is all that is
+    left to do). FOLLOW: take part in the leader's passes. Returns (iterations, status, component).
+    One function does it all, because each function that Python can call costs a second of compilation.
+    """
+    chunk, slot_values = layout[1], slots[-1]
+    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous = loop
+    state, places, role = team
+    n_chunks = -(-(stop - start) // chunk)
+    iteration = 0
+    while True:
+        if role == LEAD and n_chunks:
+            open_pass(state, n_chunks, sum_values)
+        while True:
+            low, high, ticket = start, stop, 0
+            if role != ADD:
+                ticket = draw_ticket(state, role)
+                if ticket < 0:
+                    break
+                low = start + ticket % n_chunks * chunk
+                high = min(low + chunk, stop)
                 for p in range(slot_values.size):
                     slot_values[p] = 0.0
-            chunk_stop = min(chunk_start + chunk, stop)
-            for low in range(chunk_start, chunk_stop, length):
-                size = min(length, chunk_stop - low)
-                padded = -(-size // WIDE) * WIDE
-                load_block(X, low, size, padded, shift, scale, x)
-                if given.size:
-                    load_responsibilities(given, sample_weight, low, size, padded, r)
-                else:
-                    log_joint_block(x, padded, coefficients, centres, factors, r)
-                    log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
-                for k in range(n_components):
-                    counts[slot, k] += row_total(r, k, padded)
-                moments_block(x, padded, r, centres, first[slot], second[slot])
-            for p in range(sum_values.size):
-                sum_values[p] += slot_values[p]
-        if not looping:
-            break
-        mean = sums[0][0, 0] / total_weight
+            add_samples(
+                X,
+                sample_weight,
+                given,
+                low,
+                high,
+                layout,
+                work,
+                coefficients,
+                centres,
+                factors,
+                slots,
+            )
+            if role == ADD:
+                return 0, RUNNING, -1
+            hand_in(state, places, ticket, slot_values, sum_values)
+        if role != LEAD or history.size == 0:
+            return iteration, RUNNING, -1
+        mean = sums[0][0] / total_weight
         history[iteration] = mean
+        iteration += 1
         if not math.isfinite(mean):
-            return iteration + 1, BAD_LIKELIHOOD, -1
+            return iteration, BAD_LIKELIHOOD, -1
         for p in range(new_values.size):
             new_values[p] = old_values[p]
-        failed = update(sums[1][0], sums[2][0], sums[3][0], reg_covar, old, new)
+        failed = update(sums[1], sums[2], sums[3], reg_covar, old, new)
         if failed >= 0:
-            return iteration + 1, BAD_COVARIANCE, failed
+            return iteration, BAD_COVARIANCE, failed
         for p in range(new_values.size):
             old_values[p] = new_values[p]
         if abs(mean - previous) < tol:
-            return iteration + 1, CONVERGED, -1
+            return iteration, CONVERGED, -1
+        if iteration == history.size:
+            return iteration, RUNNING, -1
         previous = mean
-    return history.size, RUNNING, -1
 
 
 @entry

@@ -1,7 +1,7 @@
 """The EM loop.
 
-Small and middling data run in compiled bouts of many iterations; with several threads, or where X has to be converted
-slab by slab, Python runs one iteration at a time. Both do the same arithmetic in the same order: the bits agree.
+It runs in compiled bouts of many iterations. Where X has to be converted slab by slab, Python runs one iteration at a
+time. Both do the same arithmetic in the same order: the bits agree.
 """
 
 import math
@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm.engine import passes, scoring, starts, threads, tied
-from gmm.engine.blocks import workspace
 from gmm.engine.parameters import CovarianceError, Parameters, coefficients_from, make_parameters
-from gmm.engine.samples import FAR_FROM_ORIGIN, NO_TABLE, Samples, as_sample_weight
+from gmm.engine.samples import FAR_FROM_ORIGIN, Samples, as_sample_weight
 from gmm.engine.small_algebra import DEAD
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
 from gmm.engine.structures import (
@@ -113,29 +112,36 @@ class _State:
         return self.means.shape[1] * math.log(self.scale)
 
 
-def _compiled_bout(state, samples, weights, numbers, history, moments=None):
+def _compiled_bout(state, samples, weights, numbers, history, n_threads=1, moments=None):
     """Up to history.size iterations in compiled code; just one M-step where its `moments` are given."""
     kernels, (n_components, d) = state.kernels, state.means.shape
     shapes = statistics_shapes(state.covariance_type, n_components, d)
-    slot_values, slots = flat_views([(1, *shape) for shape in shapes])
-    loop = loop_arguments(state.covariance_type, n_components, d, (state.values, state.arrays), history, numbers)
-    stop = samples.n_samples
+    sums = flat_views(shapes)
     if moments is not None:
-        stop = 0
-        for total, moment in zip(loop[1], moments, strict=True):
-            total[0] = moment
-    room = workspace(kernels.work_rows(d, n_components), samples.length)
-    X = samples.X if samples.native else np.empty((0, d))
-    start = (X, weights, NO_TABLE, 0, stop, samples.layout, room, state.coefficients)
-    slots = (*slots, slot_values)
+        for total, moment in zip(sums[1], moments, strict=True):
+            total[...] = moment
     if state.covariance_type == "tied":
-        centres = np.empty_like(state.means)
-        return kernels.run(*start, centres, state.factors, state.reference, slots, (*loop, state.scatter))
-    return kernels.run(*start, state.means, state.factors, slots, loop)
+        arguments = (state.coefficients, np.empty_like(state.means), state.factors, state.reference)
+    else:
+        arguments = (state.coefficients, state.means, state.factors)
+    loop = loop_arguments(
+        state.covariance_type, sums, history, (state.values, state.arrays), numbers, getattr(state, "scatter", None)
+    )
+    return passes.run_team(
+        samples,
+        kernels.run,
+        kernels.work_rows(d, n_components),
+        arguments,
+        shapes,
+        (loop,),
+        sample_weight=weights,
+        stop=samples.n_samples if moments is None else 0,
+        n_threads=n_threads,
+    )
 
 
 def _one_iteration(state, samples, weights, numbers, history, n_threads):
-    """The same as a compiled bout of one iteration, with the pass over the data in threads or in slabs."""
+    """The same as a compiled bout of one iteration, with the pass over the data slab by slab."""
     options = {"sample_weight": weights, "n_threads": n_threads}
     if state.covariance_type == "tied":
         if state.far_apart:
@@ -148,7 +154,7 @@ def _one_iteration(state, samples, weights, numbers, history, n_threads):
     else:
         geometry = (state.coefficients, state.means, state.factors)
         moments = passes.raw_pass(samples, state.covariance_type, *geometry, **options)
-    return _compiled_bout(state, samples, weights, numbers, history[:1], moments)
+    return _compiled_bout(state, samples, weights, numbers, history[:1], moments=moments)
 
 
 def _far_apart_iteration(state, samples, numbers, history, options):
@@ -261,7 +267,8 @@ def fit_em(
     cost = pass_cost(state.covariance_type, samples.n_samples, samples.n_features, parameters.n_components)
     watched = callback is not None or record_parameters
     bout = 1 if watched else max(1, int(BOUT / cost))
-    compiled = samples.native and (n_threads == 1 or cost <= passes.WORTH_A_THREAD)
+    if cost <= passes.WORTH_A_THREAD:
+        n_threads = 1
     log_likelihoods = np.empty(max_iter)
     history = [] if record_parameters else None
     previous = float(previous_log_likelihood) - state.log_unit()
@@ -271,8 +278,8 @@ def fit_em(
     while done < max_iter and status in (RUNNING, FAR_APART) and not stopped:
         ahead = log_likelihoods[done : min(done + bout, max_iter)]
         arguments = (state, samples, weights, (total_weight, reg_covar, tol, previous), ahead)
-        if compiled and not getattr(state, "far_apart", False):
-            n_done, status, component = _compiled_bout(*arguments)
+        if samples.native and not getattr(state, "far_apart", False):
+            n_done, status, component = _compiled_bout(*arguments, n_threads)
         else:
             n_done, status, component = _one_iteration(*arguments, n_threads)
         if status == FAR_APART:

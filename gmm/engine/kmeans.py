@@ -17,6 +17,7 @@ from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
 from gmm.engine.structures import flat_views
+from gmm.engine.team import ADD, ALONE, LEAD, draw_ticket, hand_in, open_pass
 
 # Values of the subsample: 1 MB, of at least LEAST and at most MOST samples.
 SUBSAMPLE_VALUES = 131072
@@ -129,11 +130,11 @@ def update(sums, centres, moved):
     n_empty = 0
     moved[0] = 0.0
     for k in range(centres.shape[0]):
-        if counts[0, k] == 0.0:
+        if counts[k] == 0.0:
             n_empty += 1
             continue
         for j in range(centres.shape[1]):
-            move = first[0, k, j] / counts[0, k]
+            move = first[k, j] / counts[k]
             centres[k, j] += move
             moved[0] += move * move
     return n_empty
@@ -144,70 +145,86 @@ def work_rows(n_features, n_components):
     return n_features + 2 + max(n_components, 2)
 
 
-@entry
-def run(X, sample_weight, given, start, stop, layout, work, centres, slots, labels, loop):
-    """Seeding, a pass that assigns samples start … stop - 1 to their nearest centres, or Lloyd's iterations over them.
+@block
+def assign(X, sample_weight, start, stop, layout, work, centres, slots, labels):
+    """Add inertia, N_k and Σ w (x - c_k) of samples start … stop - 1 to the slot, each with its nearest centre.
 
-    A pass adds inertia, N_k and Σ w (x - c_k) to the slots and, where `labels` is not empty, writes the numbers of the
-    nearest centres to it, from labels[0] for sample `start`. With `max_iter` > 0 in the loop, as many iterations move
-    `centres` in place; where start = stop the sums are given and an update is all that is left to do. Seeding, if there
-    are `uniforms`, comes first. Returns (iterations, status).
+    Their numbers go to `labels`, from labels[0] for sample `start`. Either is left out where it is empty.
+    """
+    length, _, shift, scale = layout
+    inertia, counts, first, _ = slots
+    n_components, d = centres.shape
+    x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
+    for low in range(start, stop, length):
+        size = min(length, stop - low)
+        padded = -(-size // WIDE) * WIDE
+        load_block(X, low, size, padded, shift, scale, x)
+        distances_block(x, padded, centres, distances)
+        nearest_block(distances, padded, nearest)
+        for b in range(size if labels.size else 0):
+            labels[low - start + b] = nearest[1, b]
+        for b in range(size if counts.size else 0):
+            k = int(nearest[1, b])
+            w = sample_weight[low + b] if sample_weight.size else 1.0
+            inertia[0] += w * nearest[0, b]
+            counts[k] += w
+            # A sample belongs to one centre: d additions along its row, whatever K is.
+            for j in range(d):
+                first[k, j] += w * ((X[low + b, j] - shift[j]) * scale - centres[k, j])
+
+
+@entry
+def run(X, sample_weight, given, start, stop, layout, work, centres, slots, labels, loop, team):
+    """Seeding, `assign`, or Lloyd's iterations over samples start … stop - 1.
+
+    The roles in the `team` are those of `gmm.engine.full.run`: ADD is `assign`, LEAD and FOLLOW make a pass, or up to
+    `max_iter` iterations that move `centres` in place (where start = stop the sums are given and an update is all that
+    is left to do). Seeding, if there are `uniforms`, comes first. Returns (iterations, status).
     One function does all, because each function that Python can call costs a second of compilation.
     """
-    length, chunk, shift, scale = layout
-    inertia, counts, first, slot_values = slots
+    chunk, slot_values = layout[1], slots[-1]
     uniforms, closest, chosen, sums, sum_values, moved, max_iter, tolerance = loop
-    n_components, d = centres.shape
-    weighted = sample_weight.size > 0
-    if uniforms.size:
+    state, places, role = team
+    if uniforms.size and role == LEAD:
         seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres)
-    looping = max_iter > 0
-    x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
-    for iteration in range(max(1, max_iter)):
-        if stop > start:
-            for p in range(sum_values.size):
-                sum_values[p] = 0.0
-        for chunk_start in range(start, stop, chunk):
-            slot = 0 if looping else (chunk_start - start) // chunk
-            if looping:
+    n_chunks = -(-(stop - start) // chunk)
+    iteration = 0
+    while True:
+        if role == LEAD and n_chunks:
+            open_pass(state, n_chunks, sum_values)
+        while True:
+            low, high, ticket = start, stop, 0
+            if role != ADD:
+                ticket = draw_ticket(state, role)
+                if ticket < 0:
+                    break
+                low = start + ticket % n_chunks * chunk
+                high = min(low + chunk, stop)
                 for p in range(slot_values.size):
                     slot_values[p] = 0.0
-            chunk_stop = min(chunk_start + chunk, stop)
-            for low in range(chunk_start, chunk_stop, length):
-                size = min(length, chunk_stop - low)
-                padded = -(-size // WIDE) * WIDE
-                load_block(X, low, size, padded, shift, scale, x)
-                distances_block(x, padded, centres, distances)
-                nearest_block(distances, padded, nearest)
-                for b in range(size if labels.size else 0):
-                    labels[low - start + b] = nearest[1, b]
-                for b in range(size if counts.size else 0):
-                    k = int(nearest[1, b])
-                    w = sample_weight[low + b] if weighted else 1.0
-                    inertia[slot, 0] += w * nearest[0, b]
-                    counts[slot, k] += w
-                    # A sample belongs to one centre: d additions along its row, whatever K is.
-                    for j in range(d):
-                        first[slot, k, j] += w * ((X[low + b, j] - shift[j]) * scale - centres[k, j])
-            for p in range(sum_values.size):
-                sum_values[p] += slot_values[p]
-        if not looping:
-            break
-        if not math.isfinite(sums[0][0, 0]):
-            return iteration + 1, BAD_LIKELIHOOD
+            assign(X, sample_weight, low, high, layout, work, centres, slots, labels)
+            if role == ADD:
+                return 0, RUNNING
+            hand_in(state, places, ticket, slot_values, sum_values)
+        if role != LEAD or max_iter == 0:
+            return iteration, RUNNING
+        iteration += 1
+        if not math.isfinite(sums[0][0]):
+            return iteration, BAD_LIKELIHOOD
         if update(sums, centres, moved) > 0:
-            return iteration + 1, EMPTY
+            return iteration, EMPTY
         if moved[0] <= tolerance:
-            return iteration + 1, CONVERGED
-    return max_iter, RUNNING
+            return iteration, CONVERGED
+        if iteration == max_iter:
+            return iteration, RUNNING
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What Python does around it
 
 NO_NUMBERS = np.empty(0, dtype=np.int64)
-NO_SLOTS = (np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0, 0)))
-NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_SLOTS, NO_WEIGHTS, NO_WEIGHTS, 0, 0.0)
+NO_SLOT = (np.empty(0), np.empty(0), np.empty((0, 0)))
+NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_SLOT, NO_WEIGHTS, NO_WEIGHTS, 0, 0.0)
 
 
 def _shapes(n_components, d):
@@ -215,13 +232,18 @@ def _shapes(n_components, d):
     return [(1,), (n_components,), (n_components, d)]
 
 
-def _pass(samples, centres, sample_weight, n_threads):
-    """(inertia, counts, first) of one assignment."""
+def _slabs(samples, centres, sample_weight, n_threads):
+    """(inertia, counts, first) of one assignment of samples that have to be converted."""
     n_components, d = centres.shape
-    return passes.run_chunks(
-        samples, run, work_rows(d, n_components), (centres,), _shapes(n_components, d), _cost(samples, n_components),
-        sample_weight=sample_weight, n_threads=n_threads, tail=(NO_WEIGHTS, NO_LOOP),
+    shapes = _shapes(n_components, d)
+    sum_values, sums = flat_views(shapes)
+    if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
+        n_threads = 1
+    passes.run_slabs(
+        samples, run, work_rows(d, n_components), (centres,), shapes, (NO_WEIGHTS, NO_LOOP), sum_values,
+        sample_weight=sample_weight, n_threads=n_threads,
     )  # fmt: skip
+    return sums
 
 
 def _cost(samples, n_components):
@@ -230,7 +252,9 @@ def _cost(samples, n_components):
 
 def assignments(samples, centres, sample_weight, n_threads):
     """(N_k, Σ w (x - c_k)) of the nearest-centre clusters, in the samples' units."""
-    return _pass(samples, centres, sample_weight, n_threads)[1:]
+    if samples.native:
+        return _compiled(samples, sample_weight, centres, 0, 0.0, n_threads)[2][1:]
+    return _slabs(samples, centres, sample_weight, n_threads)[1:]
 
 
 def labels_of(samples, start, stop, centres):
@@ -239,31 +263,35 @@ def labels_of(samples, start, stop, centres):
     room = workspace(work_rows(*centres.shape[::-1]), samples.length)
     for rows, row, low, high in samples.slabs(start, stop):
         run(
-            rows, NO_WEIGHTS, NO_TABLE, row, row + high - low, samples.layout, room, centres, (*NO_SLOTS, NO_WEIGHTS),
-            labels[low - start : high - start], NO_LOOP,
+            rows, NO_WEIGHTS, NO_TABLE, row, row + high - low, samples.layout, room, centres, (*NO_SLOT, NO_WEIGHTS),
+            labels[low - start : high - start], NO_LOOP, ALONE,
         )  # fmt: skip
     return labels
 
 
-def _compiled(samples, sample_weight, centres, max_iter, tolerance, uniforms=NO_TABLE, given=None):
-    """`run` on samples that it can read in place. Returns (iterations, status, sums, squared moves, chosen)."""
+def _compiled(
+    samples, sample_weight, centres, max_iter, tolerance, n_threads=1, uniforms=NO_TABLE, given=None, passing=True
+):
+    """`run` on samples that it can read in place. Returns (iterations, status, sums, squared moves, chosen).
+
+    Where the sums are `given`, an update of the centres is all; without `passing`, seeding is.
+    """
     n_components, d = centres.shape
-    shapes = [(1, *shape) for shape in _shapes(n_components, d)]
+    shapes = _shapes(n_components, d)
     sum_values, sums = flat_views(shapes)
-    slot_values, slots = flat_views(shapes)
-    stop = samples.n_samples if max_iter else 0
     if given is not None:
-        stop = 0
+        passing = False
         for total, value in zip(sums, given, strict=True):
-            total[0] = value
+            total[...] = value
     chosen, moved = np.empty(len(uniforms), dtype=np.int64), np.zeros(1)
     closest = np.empty(samples.n_samples if uniforms.size else 0)
-    room = workspace(work_rows(d, n_components), samples.length)
     loop = (uniforms, closest, chosen, sums, sum_values, moved, max_iter, tolerance)
-    X = samples.X if samples.native else np.empty((0, d))
-    done, status = run(
-        X, sample_weight, NO_TABLE, 0, stop, samples.layout, room, centres, (*slots, slot_values), NO_WEIGHTS, loop
-    )
+    if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
+        n_threads = 1
+    done, status = passes.run_team(
+        samples, run, work_rows(d, n_components), (centres,), shapes, (NO_WEIGHTS, loop),
+        sample_weight=sample_weight, stop=samples.n_samples if passing else 0, n_threads=n_threads,
+    )  # fmt: skip
     return done, status, sums, moved[0], chosen
 
 
@@ -272,24 +300,22 @@ def _lloyd(samples, sample_weight, centres, max_iter, tolerance, n_threads, unif
 
     Returns (inertia, iterations, whether they converged).
     """
-    cost = _cost(samples, len(centres))
-    compiled = samples.native and (n_threads == 1 or cost <= passes.WORTH_A_THREAD)
-    bout = max(1, int(BOUT / cost)) if compiled else 1
+    bout = max(1, int(BOUT / _cost(samples, len(centres)))) if samples.native else 1
     done, status, sums = 0, RUNNING, None
     while done < max_iter and status in (RUNNING, EMPTY):
-        given = None if compiled else _pass(samples, centres, sample_weight, n_threads)
+        given = None if samples.native else _slabs(samples, centres, sample_weight, n_threads)
         n_done, status, sums, moved, _ = _compiled(
-            samples, sample_weight, centres, min(bout, max_iter - done), tolerance, uniforms, given
+            samples, sample_weight, centres, min(bout, max_iter - done), tolerance, n_threads, uniforms, given
         )
         uniforms = NO_TABLE
         done += n_done
         if status == BAD_LIKELIHOOD:
             raise ValueError("X holds values that are not finite.")
         if status == EMPTY:
-            refilled = _refill(samples, sample_weight, centres, np.flatnonzero(sums[1][0] == 0.0))
+            refilled = _refill(samples, sample_weight, centres, np.flatnonzero(sums[1] == 0.0))
             if not refilled and moved <= tolerance:
                 status = CONVERGED
-    return float(sums[0][0, 0]), done, status == CONVERGED
+    return float(sums[0][0]), done, status == CONVERGED
 
 
 def _refill(samples, weights, centres, empty):
@@ -374,7 +400,7 @@ def kmeans_plusplus(X, n_clusters, rng, *, sample_weight=None, n_threads=None):
     weights = as_sample_weight(sample_weight, samples.n_samples)
     part, numbers, weights = _part(samples, weights, n_clusters, rng)
     centres = np.empty((n_clusters, samples.n_features))
-    chosen = _compiled(part, weights, centres, 0, 0.0, _uniforms(n_clusters, rng))[-1]
+    chosen = _compiled(part, weights, centres, 0, 0.0, 1, _uniforms(n_clusters, rng), passing=False)[-1]
     numbers = numbers[chosen]
     return np.array(samples.X[numbers], dtype=np.float64), numbers
 

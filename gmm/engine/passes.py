@@ -4,22 +4,29 @@ Maximum likelihood, MAP, variational Bayes, sample weights, mini-batches and out
 do with `Statistics`; none of them touches a kernel.
 """
 
-import itertools
 import math
+import threading
 from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import threads
+from gmm.engine import team, threads
 from gmm.engine.blocks import workspace
-from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, SLAB_VALUES, Samples, as_sample_weight
-from gmm.engine.structures import KERNELS, check_structure, factors_from, no_loop, pass_cost
+from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
+from gmm.engine.structures import (
+    KERNELS,
+    check_structure,
+    factors_from,
+    flat_views,
+    loop_arguments,
+    pass_cost,
+    statistics_shapes,
+)
 
 # Below this many operations a second thread costs more than it brings (about half a millisecond of work).
 WORTH_A_THREAD = 1e7
-NO_VALUES = np.empty(0)
-# Doubles that the slots of a wave of chunks may take: half a MB, or one slot a thread where that is more.
-SLOT_VALUES = 65536
+# Doubles that finished chunks may take while they wait for their turn: half a MB, or one slot a thread.
+PLACES_VALUES = 65536
 
 
 class Statistics(NamedTuple):
@@ -45,71 +52,86 @@ class Statistics(NamedTuple):
         return Statistics(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
-def run_chunks(
-    samples,
-    kernel,
-    work_rows,
-    arguments,
-    shapes,
-    cost,
-    *,
-    sample_weight=NO_WEIGHTS,
-    given=None,
-    n_columns=0,
-    n_threads=1,
-    tail=(),
-):
-    """Run a structure's `run` (or k-means' `run_pass`) over all chunks and add their slots in order.
+def run_team(samples, kernel, work_rows, arguments, shapes, loop, *, sample_weight=NO_WEIGHTS, stop=None, n_threads=1):
+    """Lead `kernel`, a structure's `run` or that of k-means, in this thread and follow in others. Returns its answer.
 
-    `arguments` stand between the workspace and the slots in the kernel's signature; `shapes` are those of one slot's
-    arrays;
-    ``given(low, high)`` makes responsibilities (high - low, n_columns) where they are not to be computed. `tail` ends
-    the kernel's arguments. Chunks run in waves, as many at a time as there are slots. Returns the list of sums.
+    `arguments` stand between the workspace and the slot in the kernel's signature; `shapes` are those of the slot's
+    arrays. With stop = 0 there is no pass. X must be native otherwise.
+    """
+    stop = samples.n_samples if stop is None else stop
+    n_threads = max(1, min(n_threads, -(-stop // samples.chunk)))
+    slot_size = sum(map(math.prod, shapes))
+    state, places = team.new_team(n_threads, max(n_threads, min(4 * n_threads, PLACES_VALUES // slot_size)), slot_size)
+    X = samples.X if samples.native else NO_TABLE  # which is not looked at: stop is 0 then
+
+    def take_part(role):
+        room = workspace(work_rows, samples.length)
+        slot_values, slot = flat_views(shapes)
+        members = (state, places, role)
+        return kernel(
+            X, sample_weight, NO_TABLE, 0, stop, samples.layout, room, *arguments, (*slot, slot_values), *loop, members
+        )  # fmt: skip
+
+    def lead():
+        try:
+            return take_part(team.LEAD)
+        finally:
+            state[team.LIMIT] = team.CLOSED
+
+    if n_threads == 1:
+        return take_part(team.LEAD)
+    return threads.run_with_helpers(lead, lambda: take_part(team.FOLLOW), n_threads - 1)
+
+
+def run_slabs(
+    samples, kernel, work_rows, arguments, shapes, loop, sums, *, sample_weight=NO_WEIGHTS, given=None, n_columns=0,
+    n_threads=1,
+):  # fmt: skip
+    """The same for one pass with something for Python to prepare: slabs of X, or ``given(low, high)``.
+
+    That makes responsibilities (high - low, n_columns) where they are not to be computed. Each thread takes one chunk
+    after the other. Adds to `sums`, in the order of the chunks.
     """
     n_chunks = -(-samples.n_samples // samples.chunk)
-    if n_chunks == 1 and samples.native and samples.n_samples * n_columns <= SLAB_VALUES:
-        # The same without waves and threads: with small data, these are most of the time.
-        table = NO_TABLE if given is None else given(0, samples.n_samples)
-        room = workspace(work_rows, samples.length)
-        slots = (*(np.zeros((1, *shape)) for shape in shapes), NO_VALUES)
-        layout = samples.layout
-        kernel(samples.X, sample_weight, table, 0, samples.n_samples, layout, room, *arguments, slots, *tail)
-        return [slot[0] for slot in slots[:-1]]
-    n_threads = min(n_threads, n_chunks) if cost > WORTH_A_THREAD else 1
-    slot_size = sum(map(math.prod, shapes))
-    wave = min(n_chunks, max(n_threads, SLOT_VALUES // slot_size, 1))
-    sums = [np.zeros(shape) for shape in shapes]
-    slots = [np.empty((wave, *shape)) for shape in shapes]
+    chunks = iter(range(n_chunks))  # next() on it is atomic
+    slot_size = sums.size
+    # No thread gets farther ahead of the sums than this.
+    places = threading.Semaphore(max(n_threads, PLACES_VALUES // slot_size))
+    waiting, turn, adding = {}, 0, threading.Lock()
 
-    def work(first_slot, last_slot, offset):
-        """Slots first_slot … last_slot - 1, whose samples begin at number `offset`."""
+    def add(chunk, values):
+        nonlocal turn, sums
+        with adding:
+            waiting[chunk] = values
+            while turn in waiting:
+                sums += waiting.pop(turn)
+                turn += 1
+                places.release()
+
+    def work():
         room = workspace(work_rows, samples.length)
-        # Where the slabs cut through chunks, take the chunks one by one.
-        in_place = samples.native and given is None
-        for low_slot in [first_slot] if in_place else range(first_slot, last_slot):
-            high_slot = last_slot if in_place else low_slot + 1
-            start = offset + (low_slot - first_slot) * samples.chunk
-            stop = min(offset + (high_slot - first_slot) * samples.chunk, samples.n_samples)
-            mine = (*(slot[low_slot:high_slot] for slot in slots), NO_VALUES)
+        while places.acquire():
+            chunk = next(chunks, None)
+            if chunk is None:
+                places.release()
+                return
+            slot_values, slot = flat_views(shapes)
+            start = chunk * samples.chunk
+            stop = min(start + samples.chunk, samples.n_samples)
             for rows, row, low, high in samples.slabs(start, stop, given, n_columns):
                 table = NO_TABLE if given is None else given(low, high)
                 weights = sample_weight if rows is samples.X else sample_weight[low:high]
-                kernel(rows, weights, table, row, row + high - low, samples.layout, room, *arguments, mine, *tail)
+                kernel(
+                    rows, weights, table, row, row + high - low, samples.layout, room, *arguments, (*slot, slot_values),
+                    *loop, team.ALONE,
+                )  # fmt: skip
+            add(chunk, slot_values)
 
-    for first_chunk in range(0, n_chunks, wave):
-        n_slots = min(wave, n_chunks - first_chunk)
-        for slot in slots:
-            slot[:n_slots] = 0.0
-        # Several tasks a thread even out disturbances, where the work outweighs the handing out (15 µs a task).
-        per_thread = 1 if n_threads == 1 or cost < 10 * WORTH_A_THREAD else 4
-        n_tasks = min(n_slots, per_thread * n_threads)
-        bounds = [n_slots * task // n_tasks for task in range(n_tasks + 1)]
-        tasks = [(low, high, (first_chunk + low) * samples.chunk) for low, high in itertools.pairwise(bounds)]
-        threads.run(work, tasks, n_threads)
-        for total, slot in zip(sums, slots, strict=True):
-            for h in range(n_slots):
-                total += slot[h]
-    return sums
+    n_helpers = min(n_threads, n_chunks) - 1
+    if n_helpers > 0:
+        threads.run_with_helpers(work, work, n_helpers)
+    else:
+        work()
 
 
 def as_given(labels, n_components):
@@ -137,44 +159,31 @@ def raw_pass(
     n_threads=1,
 ):
     """(log_likelihood, counts, first, second) for full, diag, spherical; the lower triangle of full's `second` only."""
-    n_components, d = centres.shape
-    second = {
-        "full": (n_components, d, d),
-        "diag": (n_components, d),
-        "spherical": (n_components,),
-    }[covariance_type]
-    cost = pass_cost(covariance_type, samples.n_samples, d, n_components)
-    log_likelihood, counts, first, second = run_chunks(
-        samples,
-        KERNELS[covariance_type].run,
-        KERNELS[covariance_type].work_rows(d, n_components),
-        (coefficients, centres, factors),
-        [(1,), (n_components,), (n_components, d), second],
-        cost,
-        sample_weight=sample_weight,
-        given=given,
-        n_columns=n_components,
-        n_threads=n_threads,
-        tail=(no_loop(covariance_type),),
-    )
-    return log_likelihood[0], counts, first, second
+    sums = _one_pass(samples, covariance_type, (coefficients, centres, factors), sample_weight, given, n_threads)
+    return sums[0][0], *sums[1:]
 
 
 def raw_tied_pass(samples, coefficients, centres, factor, reference, *, sample_weight=NO_WEIGHTS, n_threads=1):
     """(log_likelihood, counts, first); centres and first are whitened, and relative to `reference`."""
-    n_components, d = centres.shape
-    log_likelihood, counts, first = run_chunks(
-        samples,
-        KERNELS["tied"].run,
-        KERNELS["tied"].work_rows(d, n_components),
-        (coefficients, centres, factor, reference),
-        [(1,), (n_components,), (n_components, d)],
-        pass_cost("tied", samples.n_samples, d, n_components),
-        sample_weight=sample_weight,
-        n_threads=n_threads,
-        tail=(no_loop("tied"),),
-    )
-    return log_likelihood[0], counts, first
+    sums = _one_pass(samples, "tied", (coefficients, centres, factor, reference), sample_weight, None, n_threads)
+    return sums[0][0], *sums[1:]
+
+
+def _one_pass(samples, covariance_type, arguments, sample_weight, given, n_threads):
+    n_components, d = arguments[1].shape
+    shapes = statistics_shapes(covariance_type, n_components, d)
+    sum_values, sums = flat_views(shapes)
+    kernels = KERNELS[covariance_type]
+    if pass_cost(covariance_type, samples.n_samples, d, n_components) <= WORTH_A_THREAD:
+        n_threads = 1
+    loop = (loop_arguments(covariance_type, (sum_values, sums)),)
+    whole = (samples, kernels.run, kernels.work_rows(d, n_components), arguments, shapes, loop)
+    options = {"sample_weight": sample_weight, "n_threads": n_threads}
+    if samples.native and given is None:
+        run_team(*whole, **options)
+    else:
+        run_slabs(*whole, sum_values, given=given, n_columns=n_components, **options)
+    return sums
 
 
 def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_columns=0):

@@ -9,6 +9,7 @@ import numpy as np
 from gmm.engine import diag, full, spherical, tied
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
+NO_VALUES, NO_TABLE = np.empty(0), np.empty((0, 0))
 KERNELS = {"full": full, "tied": tied, "diag": diag, "spherical": spherical}
 
 
@@ -63,7 +64,7 @@ def flat_views(shapes):
 
 
 def statistics_shapes(covariance_type, n_components, n_features):
-    """Shapes of a slot's log-likelihood, counts, first and (but for tied) second moments, after the axis of slots."""
+    """Shapes of a slot's log-likelihood, counts, first and (but for tied) second moments."""
     shapes = [(1,), (n_components,), (n_components, n_features)]
     return (
         shapes if covariance_type == "tied" else [*shapes, covariance_shape(covariance_type, n_components, n_features)]
@@ -76,21 +77,20 @@ def parameter_shapes(covariance_type, n_components, n_features):
     return [(n_components,), (n_components, n_features), covariances, covariances, (n_components,)]
 
 
-def loop_arguments(covariance_type, n_components, n_features, old, history, numbers):
-    """The tuple that makes a kernel's `run` iterate; `old` are (values, views) of the parameters, updated in place.
-
-    `numbers` are total_weight, reg_covar, tol and previous.
-    """
-    shapes = statistics_shapes(covariance_type, n_components, n_features)
-    sum_values, sums = flat_views([(1, *shape) for shape in shapes])
-    new_values, new = flat_views(parameter_shapes(covariance_type, n_components, n_features))
-    return history, sums, sum_values, old[1], old[0], new, new_values, *numbers
-
-
 @functools.cache
-def no_loop(covariance_type):
-    """The same with nothing in it: one pass, no M-step."""
-    old = flat_views(parameter_shapes(covariance_type, 0, 0))
-    loop = loop_arguments(covariance_type, 0, 0, old, np.empty(0), (1.0, 0.0, 0.0, 0.0))
-    loop = (*loop[:2], np.empty(0), *loop[3:])
-    return (*loop, np.empty((0, 0))) if covariance_type == "tied" else loop
+def _no_parameters(covariance_type):
+    return flat_views(parameter_shapes(covariance_type, 0, 0))
+
+
+def loop_arguments(covariance_type, sums, history=NO_VALUES, old=None, numbers=(1.0, 0.0, 0.0, 0.0), scatter=None):
+    """The `loop` of a kernel's `run`: what it needs beside a slot.
+
+    `sums` and `old` are (values, views) of the statistics' sums and of the parameters, which are updated in place.
+    `numbers` are total_weight, reg_covar, tol and previous. Without a history there is no M-step, and the sums are all.
+    """
+    if old is None:
+        old = new = _no_parameters(covariance_type)
+    else:
+        new = flat_views([array.shape for array in old[1]])
+    loop = (history, sums[1], sums[0], old[1], old[0], new[1], new[0], *numbers)
+    return (*loop, NO_TABLE if scatter is None else scatter) if covariance_type == "tied" else loop

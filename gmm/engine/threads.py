@@ -5,12 +5,22 @@ forked processes (Numba's default layer aborts the process there), and needs no 
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import queue
+import threading
 
-_pools = {}
-# A forked child inherits the table but not the threads.
+_jobs = queue.SimpleQueue()
+_helpers = []
+
+
+def _forget_helpers():
+    """A forked child inherits the names but not the threads."""
+    global _jobs
+    _jobs = queue.SimpleQueue()
+    _helpers.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)
+    os.register_at_fork(after_in_child=_forget_helpers)
 
 
 def default_n_threads():
@@ -33,25 +43,72 @@ def resolve_n_threads(n_threads):
     return int(n_threads)
 
 
+class _Job:
+    """A call that some helper may make. Two locks, because they are the fastest way from one thread to another."""
+
+    def __init__(self, function):
+        self.function = function
+        self.free = threading.Lock()  # whoever acquires it decides: a helper that begins, or the caller that gives up
+        self.ended = threading.Lock()
+        self.ended.acquire()
+        self.error = None
+
+    def run(self):
+        if not self.free.acquire(blocking=False):
+            return
+        try:
+            self.function()
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.function = None
+            self.ended.release()
+
+    def finish(self):
+        """Take the job back if no helper has begun it, else wait for its end."""
+        if self.free.acquire(blocking=False):
+            self.function = None
+            return
+        self.ended.acquire()
+        if self.error is not None:
+            raise self.error
+
+
+def _help(jobs):
+    while True:
+        jobs.get().run()
+
+
+def run_with_helpers(function, help_with, n_helpers):
+    """Return function(), while up to n_helpers other threads call help_with().
+
+    The helpers are threads that stay for the life of the process. `function` must not depend on them: where they are
+    busy elsewhere, it has to do the work by itself. Both must come to an end when the work is done.
+    """
+    while len(_helpers) < n_helpers:  # two threads at once may start a few too many, which does no harm
+        helper = threading.Thread(target=_help, args=(_jobs,), name="gmm", daemon=True)
+        _helpers.append(helper)
+        helper.start()
+    jobs = [_Job(help_with) for _ in range(n_helpers)]
+    for job in jobs:
+        _jobs.put(job)
+    try:
+        return function()
+    finally:
+        for job in jobs:
+            job.finish()
+
+
 def run(function, tasks, n_threads):
     """Call function(*task) for each task, on up to n_threads threads, this one included."""
-    if n_threads == 1 or len(tasks) == 1:
-        for task in tasks:
-            function(*task)
-        return
     waiting = iter(tasks)  # next() on a list iterator is atomic: the threads draw from one queue
 
     def work():
         for task in waiting:
             function(*task)
 
-    helpers = min(n_threads, len(tasks)) - 1
-    pool = _pools.get(helpers)
-    if pool is None:
-        pool = _pools.setdefault(helpers, ThreadPoolExecutor(helpers, thread_name_prefix="gmm"))
-    futures = [pool.submit(work) for _ in range(helpers)]
-    try:
+    n_helpers = min(n_threads, len(tasks)) - 1
+    if n_helpers > 0:
+        run_with_helpers(work, work, n_helpers)
+    else:
         work()
-    finally:
-        for future in futures:
-            future.result()

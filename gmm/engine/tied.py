@@ -22,6 +22,7 @@ from gmm.engine.small_algebra import cholesky, factorise, log_coefficient, new_w
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import distances_block, first_moments_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
+from gmm.engine.team import ADD, LEAD, draw_ticket, hand_in, open_pass
 from gmm.engine.tiles import product_of_1_row, product_of_2_rows, product_of_4_rows
 
 # Between over within scatter. At this ratio the subtraction loses at most four of float64's sixteen digits.
@@ -172,71 +173,101 @@ def work_rows(n_features, n_components):
     return 3 * n_features + 2 + 2 * n_components
 
 
-@entry
-def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots, loop):
-    """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`.
-
-    `centres` and `first` are whitened. The last element of `loop` is T (d, d), which only the M-step needs.
-    FAR_APART ends the loop with the parameters from before the iteration that it stopped.
-    """
-    length, chunk, shift, scale = layout
-    log_likelihood, counts, first, slot_values = slots
-    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous, scatter = loop
-    looping = history.size > 0
+@block
+def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots):
+    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
+    length, _, shift, scale = layout
+    log_likelihood, counts, first, _ = slots
     n_components, d = centres.shape
     x, y, z = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
     scratch = work[3 * d : 3 * d + 2]
     r = work[3 * d + 2 : 3 * d + 2 + n_components]
     distances = work[3 * d + 2 + n_components : 3 * d + 2 + 2 * n_components]
-    for iteration in range(max(1, history.size)):
-        if looping:
+    for low in range(start, stop, length):
+        size = min(length, stop - low)
+        padded = -(-size // WIDE) * WIDE
+        load_block(X, low, size, padded, shift, scale, x)
+        whiten_block(x, padded, reference, factor, z, y)
+        distances_block(y, padded, centres, distances)
+        if given.size:
+            load_responsibilities(given, sample_weight, low, size, padded, r)
+        else:
+            log_joint_block(padded, coefficients, distances, r)
+            log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, scratch)
+        for k in range(n_components):
+            counts[k] += row_total(r, k, padded)
+        first_moments_block(y, padded, r, centres, first)
+
+
+@entry
+def run(
+    X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots, loop, team
+):
+    """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`.
+
+    `centres` and `first` are whitened. The last element of `loop` is T (d, d), which only the M-step needs.
+    FAR_APART ends the loop with the parameters from before the iteration that it stopped.
+    """
+    chunk, slot_values = layout[1], slots[-1]
+    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous, scatter = loop
+    state, places, role = team
+    n_chunks = -(-(stop - start) // chunk)
+    iteration = 0
+    while True:
+        if role == LEAD and history.size:
             whiten_centres(old[1], reference, factor, centres)
             if far_apart(old[0], centres) > TOO_FAR:
                 return iteration, FAR_APART, -1
-        if stop > start:
-            for p in range(sum_values.size):
-                sum_values[p] = 0.0
-        for chunk_start in range(start, stop, chunk):
-            slot = 0 if looping else (chunk_start - start) // chunk
-            if looping:
+        if role == LEAD and n_chunks:
+            open_pass(state, n_chunks, sum_values)
+        while True:
+            low, high, ticket = start, stop, 0
+            if role != ADD:
+                ticket = draw_ticket(state, role)
+                if ticket < 0:
+                    break
+                low = start + ticket % n_chunks * chunk
+                high = min(low + chunk, stop)
                 for p in range(slot_values.size):
                     slot_values[p] = 0.0
-            chunk_stop = min(chunk_start + chunk, stop)
-            for low in range(chunk_start, chunk_stop, length):
-                size = min(length, chunk_stop - low)
-                padded = -(-size // WIDE) * WIDE
-                load_block(X, low, size, padded, shift, scale, x)
-                whiten_block(x, padded, reference, factor, z, y)
-                distances_block(y, padded, centres, distances)
-                if given.size:
-                    load_responsibilities(given, sample_weight, low, size, padded, r)
-                else:
-                    log_joint_block(padded, coefficients, distances, r)
-                    log_likelihood[slot, 0] += responsibilities(r, size, padded, sample_weight, low, scratch)
-                for k in range(n_components):
-                    counts[slot, k] += row_total(r, k, padded)
-                first_moments_block(y, padded, r, centres, first[slot])
-            for p in range(sum_values.size):
-                sum_values[p] += slot_values[p]
-        if not looping:
-            break
-        mean = sums[0][0, 0] / total_weight
+            add_samples(
+                X,
+                sample_weight,
+                given,
+                low,
+                high,
+                layout,
+                work,
+                coefficients,
+                centres,
+                factor,
+                reference,
+                slots,
+            )
+            if role == ADD:
+                return 0, RUNNING, -1
+            hand_in(state, places, ticket, slot_values, sum_values)
+        if role != LEAD or history.size == 0:
+            return iteration, RUNNING, -1
+        mean = sums[0][0] / total_weight
         history[iteration] = mean
         if not math.isfinite(mean):
             return iteration + 1, BAD_LIKELIHOOD, -1
         for p in range(new_values.size):
             new_values[p] = old_values[p]
-        failed = update(sums[1][0], sums[2][0], scatter, reference, reg_covar, old, new)
+        failed = update(sums[1], sums[2], scatter, reference, reg_covar, old, new)
         if failed < 0:
             whiten_centres(new[1], reference, new[3], centres)
         if failed >= 0 or far_apart(new[0], centres) > TOO_FAR:
             return iteration, FAR_APART, -1  # cancellation, or a singular matrix: the other M-step will tell
         for p in range(new_values.size):
             old_values[p] = new_values[p]
+        iteration += 1
         if abs(mean - previous) < tol:
-            return iteration + 1, CONVERGED, -1
+            return iteration, CONVERGED, -1
+        if iteration == history.size:
+            return iteration, RUNNING, -1
         previous = mean
-    return history.size, RUNNING, -1
 
 
 @entry

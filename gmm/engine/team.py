@@ -1,0 +1,152 @@
+"""Threads that stay in compiled code from one pass over the data to the next.
+
+A pass of a millisecond is too short to be handed out from Python: waking a thread and giving it the GIL takes a tenth
+of that. So the threads of a fit enter `run` once for many iterations. One *leads*: it opens each pass, takes the M-step
+after it and returns the result. The others *follow*: they take part in the passes and leave when there are none left.
+
+They share a few integers, the team's `state`, which are read and written atomically:
+
+=========  ===========================================================================================
+``NEXT``   the ticket of the next chunk. Tickets count on from pass to pass, so no thread can mistake one.
+``LIMIT``  where the tickets of the open pass end; ``CLOSED`` when there will be no further pass
+``ADDED``  how many chunks have been added to the sums
+``READY``  from here on one flag a place: the statistics that wait there can be added
+=========  ===========================================================================================
+
+Each thread sums a chunk up in its own slot. Chunks are added to the sums in their order, which makes the result the
+same to the last bit for any number of threads; one that is finished before its turn waits in a *place*, and whoever
+adds the chunk before it adds it too, so that no thread stands still while another is late.
+
+The leader depends on nobody who has not yet drawn a ticket: followers may come late or not at all, which costs time
+only. Whoever has to wait gives its processor to others.
+"""
+
+import ctypes
+import os
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from gmm.engine.compilation import block
+
+# A cache line each, so that threads that watch one number do not slow down those that write another.
+NEXT, LIMIT, ADDED, READY = 0, 8, 16, 24
+CLOSED = -1
+# Roles of a caller of `run`: take part in the passes; lead them; add samples to the slot, alone and without sums.
+FOLLOW, LEAD, ADD = range(3)
+# How often a thread looks before it gives way (a tenth of a microsecond), and how often a follower without work gives
+# way before it leaves the team (some milliseconds).
+LOOKS = 64
+PATIENCE = 10_000
+
+# The operating system's call that lets another thread have the processor, under a name that compiled code can find.
+_give_way = ctypes.windll.kernel32.SwitchToThread if os.name == "nt" else ctypes.CDLL(None).sched_yield
+llvm.add_symbol("gmm_give_way", ctypes.cast(_give_way, ctypes.c_void_p).value)
+
+
+@intrinsic
+def give_way(typing_context):
+    def codegen(context, builder, signature, args):
+        function_type = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, function_type, "gmm_give_way"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def _address(context, builder, signature, args):
+    return builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
+
+
+@intrinsic
+def load(typing_context, state, number):
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(_address(context, builder, signature, args), "seq_cst", 8)
+
+    return types.int64(state, types.intp), codegen
+
+
+@intrinsic
+def store(typing_context, state, number, value):
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[2], _address(context, builder, signature, args), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(state, types.intp, types.int64), codegen
+
+
+@intrinsic
+def exchange(typing_context, state, number, expected, value):
+    """Put `value` where `expected` is; False, and nothing done, where something else is."""
+
+    def codegen(context, builder, signature, args):
+        pointer = _address(context, builder, signature, args)
+        return builder.extract_value(builder.cmpxchg(pointer, args[2], args[3], "seq_cst"), 1)
+
+    return types.boolean(state, types.intp, types.int64, types.int64), codegen
+
+
+@block
+def open_pass(state, n_chunks, sum_values):
+    """Offer the chunks of one more pass. Everything that the leader has written before is there for the others."""
+    for p in range(sum_values.size):
+        sum_values[p] = 0.0
+    store(state, LIMIT, load(state, LIMIT) + n_chunks)
+
+
+@block
+def draw_ticket(state, role):
+    """The number of a chunk to sum up, or -1: for the leader when the pass is complete, for others when all is over."""
+    looks = 0
+    while True:
+        # The ticket first: both only grow, so a ticket below the limit is one of the open pass or of a later one.
+        ticket = load(state, NEXT)
+        limit = load(state, LIMIT)
+        if ticket < limit:
+            # Not too far ahead of the sums: there are only so many places to wait in.
+            if ticket < load(state, ADDED) + state.size - READY and exchange(state, NEXT, ticket, ticket + 1):
+                return ticket
+        elif role == LEAD:
+            if load(state, ADDED) == limit:
+                return -1
+        elif limit == CLOSED or looks > PATIENCE * LOOKS:
+            return -1
+        looks += 1
+        if looks % LOOKS == 0:
+            give_way()
+
+
+@block
+def hand_in(state, places, ticket, slot_values, sum_values):
+    """Add a chunk's statistics to the sums, and those that have waited for it; or let them wait for their turn."""
+    n_places = state.size - READY
+    if load(state, ADDED) != ticket:
+        place = ticket % n_places
+        for p in range(slot_values.size):
+            places[place, p] = slot_values[p]
+        store(state, READY + place, 1)
+        # The turn may have come meanwhile. Whoever takes the flag down adds.
+        if load(state, ADDED) != ticket or not exchange(state, READY + place, 1, 0):
+            return
+    for p in range(sum_values.size):
+        sum_values[p] += slot_values[p]
+    ticket += 1
+    store(state, ADDED, ticket)
+    while exchange(state, READY + ticket % n_places, 1, 0):
+        for p in range(sum_values.size):
+            sum_values[p] += places[ticket % n_places, p]
+        ticket += 1
+        store(state, ADDED, ticket)
+
+
+def new_team(n_threads, n_places, slot_size):
+    """(state, places) for `n_threads` threads: what they share."""
+    n_places = n_places if n_threads > 1 else 1
+    return np.zeros(READY + n_places, dtype=np.int64), np.empty((n_places if n_threads > 1 else 0, slot_size))
+
+
+ALONE = (np.zeros(0, dtype=np.int64), np.empty((0, 0)), ADD)

@@ -1,0 +1,190 @@
+"""Teams of threads: the order of the sums, and that nothing ever waits for a thread that does not come."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from engine_references import problem
+from numba import njit
+
+from gmm import engine
+from gmm.engine import team, threads
+
+STRUCTURES = engine.STRUCTURES
+
+
+@njit
+def _draw(state, role):
+    return team.draw_ticket(state, role)
+
+
+@njit
+def _hand_in(state, places, ticket, values, sums):
+    team.hand_in(state, places, ticket, values, sums)
+
+
+@njit
+def _open(state, n_chunks, sums):
+    team.open_pass(state, n_chunks, sums)
+
+
+# Sums of these depend on their order: a float64 near 2**53 drops a 1, but not a 2.
+VALUES = np.array([1.0, 2.0**53, 1.0, -(2.0**53), 1.0, 3.0])
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [1, 0, 3, 5, 2, 4], [2, 0, 1, 5, 4, 3]])
+def test_chunks_are_added_in_their_order_whenever_they_are_ready(order):
+    state, places = team.new_team(2, 6, 2)
+    sums = np.full(2, np.nan)
+    for turn in range(2):  # the second pass goes on with the tickets of the first
+        _open(state, 6, sums)
+        tickets = [_draw(state, team.FOLLOW) for _ in order]
+        assert tickets == [6 * turn + chunk for chunk in range(6)]
+        for chunk in order:
+            _hand_in(state, places, tickets[chunk], VALUES[chunk] * np.array([1.0, -1.0]), sums)
+        expected = 0.0
+        for value in VALUES:
+            expected += value
+        np.testing.assert_array_equal(sums, [expected, -expected])
+        assert state[team.ADDED] == 6 * (turn + 1)
+        assert not state[team.READY :].any()
+        assert _draw(state, team.LEAD) == -1  # the pass is complete
+
+
+def test_nobody_draws_a_ticket_without_a_place_to_wait_in():
+    state, places = team.new_team(2, 2, 1)
+    sums = np.zeros(1)
+    _open(state, 5, sums)
+    assert [_draw(state, team.FOLLOW) for _ in range(2)] == [0, 1]
+    third = []
+    waiting = threading.Thread(target=lambda: third.append(_draw_without_gil(state)))
+    waiting.start()
+    waiting.join(0.05)
+    assert not third
+    _hand_in(state, places, 1, np.ones(1), sums)  # not its turn: the places are still taken
+    waiting.join(0.05)
+    assert not third
+    _hand_in(state, places, 0, np.ones(1), sums)
+    waiting.join(30)
+    assert third == [2]
+    np.testing.assert_array_equal(sums, [2.0])
+
+
+@njit(nogil=True)
+def _draw_without_gil(state):
+    return team.draw_ticket(state, team.LEAD)
+
+
+def test_a_follower_leaves_when_there_is_nothing_to_do():
+    state, _ = team.new_team(2, 2, 1)
+    assert _draw(state, team.FOLLOW) == -1  # no pass is ever opened: patience ends
+    state[team.LIMIT] = team.CLOSED
+    assert _draw(state, team.FOLLOW) == -1
+
+
+def fits(covariance_type, **options):
+    X, *parameters = problem(np.random.default_rng(1), 40_000, 4, 3, covariance_type)
+    return engine.fit_em(X, *parameters, covariance_type, tol=0, max_iter=20, **options)
+
+
+def assert_same_bits(a, b):
+    np.testing.assert_array_equal(a.log_likelihoods, b.log_likelihoods)
+    for u, v in zip(a.parameters[1:], b.parameters[1:], strict=True):
+        np.testing.assert_array_equal(u, v)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_any_number_of_threads_gives_the_same_bits(covariance_type):
+    alone = fits(covariance_type, n_threads=1)
+    for n_threads in (2, 5, 40):
+        assert_same_bits(fits(covariance_type, n_threads=n_threads), alone)
+    watched = fits(covariance_type, n_threads=2, callback=lambda *_: False)  # bouts of one iteration
+    assert_same_bits(watched, alone)
+
+
+def test_fits_at_the_same_time_share_the_helpers():
+    alone = fits("diag", n_threads=1)
+    results = [None] * 6
+
+    def work(i):
+        results[i] = fits("diag", n_threads=3)
+
+    at_once = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for thread in at_once:
+        thread.start()
+    for thread in at_once:
+        thread.join(120)
+    for result in results:
+        assert_same_bits(result, alone)
+
+
+def test_work_is_done_without_helpers_if_they_are_busy():
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def block():
+        begun.release()
+        release.wait(60)
+
+    def occupy():
+        threads.run_with_helpers(release.wait, block, len(threads._helpers))
+
+    threads.run(lambda i: None, [(i,) for i in range(4)], 3)  # there are helpers now
+    occupier = threading.Thread(target=occupy)
+    occupier.start()
+    for _ in threads._helpers:
+        begun.acquire(timeout=30)
+    done = []
+    threads.run(done.append, [(i,) for i in range(10)], 3)
+    assert done == list(range(10))  # by this thread, one after the other
+    release.set()
+    occupier.join(30)
+
+
+def test_an_error_in_a_helper_reaches_the_caller():
+    def fail():
+        raise RuntimeError("helper")
+
+    begun = threading.Event()
+
+    def work():
+        begun.set()
+        fail()
+
+    with pytest.raises(RuntimeError, match="helper"):
+        threads.run_with_helpers(lambda: begun.wait(30), work, 1)
+    assert threads.run_with_helpers(lambda: 5, lambda: None, 1) == 5  # and the helper lives on
+
+
+PROGRAM = """
+import os, sys
+import numpy as np
+from gmm import engine
+X = np.random.default_rng(0).normal(size=(30_000, 3))
+p = engine.make_parameters([0.5, 0.5], X[:2], np.ones((2, 3)), "diag")
+def fit(n_threads):
+    return engine.fit_em(X, p, tol=0, max_iter=10, n_threads=n_threads).log_likelihoods.tobytes()
+"""
+
+
+def run_program(code):
+    return subprocess.run([sys.executable, "-c", PROGRAM + code], timeout=120, check=True, capture_output=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs the choice of CPUs")
+def test_eight_threads_on_one_processor_come_to_an_end():
+    run_program(
+        "alone = fit(1)\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "for _ in range(20): assert fit(8) == alone"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_makes_its_own_helpers():
+    run_program(
+        "alone = fit(3)\nchild = os.fork()\n"
+        "if child == 0: os._exit(0 if fit(3) == alone and fit(1) == alone else 1)\n"
+        "assert fit(3) == alone\nassert os.waitpid(child, 0)[1] == 0"
+    )
