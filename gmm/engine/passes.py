@@ -98,6 +98,7 @@ def run_slabs(
     # No thread gets farther ahead of the sums than this.
     places = threading.Semaphore(max(n_threads, PLACES_VALUES // slot_size))
     waiting, turn, adding = {}, 0, threading.Lock()
+    failed = False
 
     def add(chunk, values):
         nonlocal turn, sums
@@ -109,9 +110,17 @@ def run_slabs(
                 places.release()
 
     def work():
-        room = workspace(work_rows, samples.length)
+        nonlocal failed
+        try:
+            take_chunks(workspace(work_rows, samples.length))
+        except BaseException:
+            failed = True  # its chunk will never be added: the others must not wait for it
+            places.release(n_threads)
+            raise
+
+    def take_chunks(room):
         while places.acquire():
-            chunk = next(chunks, None)
+            chunk = None if failed else next(chunks, None)
             if chunk is None:
                 places.release()
                 return
