@@ -140,6 +140,11 @@ def _sources():
     return names
 
 
+def _begins(before):
+    """Whether a sentence begins after this text."""
+    return not before or before[-1] in ".?!"
+
+
 def words(text, names, sources):
     """Return MyST text without roles and directives that only the book understands."""
 
@@ -148,17 +153,19 @@ def words(text, names, sources):
         explicit = re.fullmatch(r"(?P<text>.+?)\s*<(?P<label>[^>]+)>", content, re.S)
         if explicit:
             return explicit["text"]
+        before = text[: match.start()].rstrip()
         if kind == "eq":
-            before = text[: match.start()].rstrip().lower()
-            return names[content] if before.endswith(("equation", "equations")) else f"equation {names[content]}"
+            if before.lower().endswith(("equation", "equations")):
+                return names[content]
+            return f"{'E' if _begins(before) else 'e'}quation {names[content]}"
         if kind in ("doc", "ref", "numref", "prf:ref"):
-            return names[content]
+            name = names[content]
+            return name[:1].upper() + name[1:] if _begins(before) else name
         if kind.startswith("cite"):
             return sources[content]
         return f"`{content}`"
 
     text = re.sub(r"\{(?P<kind>[\w:]+)\}`(?P<content>[^`]+)`", role, text)
-    text = re.sub(r"^\s*(equation \()", lambda m: m[0].replace("equation", "Equation"), text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 

@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 
 import numpy as np
 
-from gmm.exercises import _diagnosis, _guard, _session
+from gmm.exercises import _diagnosis, _guard, _repair, _session
 from gmm.exercises._show import Verdict, show
 
 #: Exercise label -> exercise. Filled by the modules `chapter_NN` of this package.
@@ -209,13 +209,21 @@ def verdict(task: Exercise, answer) -> str:
     return judge(task, answer, answer).text
 
 
-_NOTHING = Verdict("empty", "there is no answer here so far.")
+_NOTHING = Verdict(
+    "empty", "there is no answer here so far. Write yours in the place of the dots, and run the cell again."
+)
+_NONE = Verdict(
+    "empty", "there is no answer here so far: this is None. Is it assigned, and does the function end with a return?"
+)
+_NOT_IMPLEMENTED = Verdict(
+    "empty", "there is no answer here so far. Write yours where NotImplementedError is raised, and run the cell again."
+)
 
 
 def judge(task, answer, written):
     """The verdict on an answer; `written` is the function as the reader wrote it."""
     if answer is None or answer is ...:
-        return _NOTHING
+        return _NONE if answer is None else _NOTHING
     if task.judge:
         return _by_judge(task, answer)
     if not task.cases:
@@ -283,7 +291,7 @@ def _wrong_parameters(task, answer):
 
 
 def _function(task, answer):
-    results, changed = [], [False] * len(task.cases)
+    results, changed = [], [""] * len(task.cases)
 
     def run():
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -298,8 +306,10 @@ def _function(task, answer):
                         return
                     if number == 0 or isinstance(error, (MemoryError, RecursionError)):
                         raise
-                changed[number] = any(
-                    not _diagnosis.same(before, after, 0.0) for before, after in zip(case, arguments, strict=True)
+                changed[number] = " and ".join(
+                    name
+                    for name, before, after in zip(task.names(), case, arguments)
+                    if not _diagnosis.same(before, after, 0.0)
                 )
 
     def restart():
@@ -309,7 +319,9 @@ def _function(task, answer):
     _, failure = _guarded(restart, answer)
     if failure:
         number = min(len(results), len(task.cases)) - (failure.kind == "error" or bool(failure.error))
-        return _failed(failure, _diagnosis.arguments(task, max(number, 0)))
+        called = _diagnosis.arguments(task, max(number, 0))
+        slip = _repair.slip(task, answer) if failure.kind == "error" and not task.via else None
+        return _failed(failure, (*called, f"look at  {slip[0]}") if slip else called)
     expected = task.results(task.reference)
     first = _first_problem(task, results, changed, expected)
     if first is None:
@@ -319,16 +331,34 @@ def _function(task, answer):
         return what
     shown = [_FAILED if isinstance(result, Exception) else result for result in results]
     for mistake in task.mistakes:
-        if _diagnosis.makes(shown, task.results(mistake.wrong), expected, task.rtol):
+        if _diagnosis.makes(shown, task.results(mistake.wrong), expected, task.cases, task.rtol):
             return Verdict("wrong", mistake.message)
-    return _diagnosis.of_function(task, results, expected)
+    if _is_random(task, answer, results):
+        text = "your function gives another result each time, for the same input. Does it draw random numbers?"
+        return Verdict("wrong", text)
+    slip = None if task.via else _repair.slip(task, answer, number)
+    return _diagnosis.of_function(task, results, expected, slip)
+
+
+def _is_random(task, answer, results):
+    """Whether a function that is wrong gives another result when it is called again."""
+
+    def again():
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return answer(*copy.deepcopy(task.cases[0]))
+
+    if isinstance(results[0], Exception):
+        return False
+    second, failure = _guard.guarded(again)
+    return failure is None and not _diagnosis.same(results[0], second, 1e-12) and _diagnosis.is_numeric(second)
 
 
 def _first_problem(task, results, changed, expected):
     """The first case that is not right, with a verdict if that does not depend on the values; or None."""
     for number, (result, right) in enumerate(zip(results, expected)):  # results end at a refusal
         if isinstance(result, NotImplementedError) or result is ...:
-            return number, _NOTHING
+            return number, _NOTHING if result is ... else _NOT_IMPLEMENTED
         if isinstance(result, Refusal):
             return number, Verdict("wrong", str(result))
         if isinstance(result, Exception):
@@ -339,7 +369,8 @@ def _first_problem(task, results, changed, expected):
             text = "your function returned None. Does every way through it end with a return?"
             return number, Verdict("wrong", text, _diagnosis.arguments(task, number) if number else ())
         if changed[number]:
-            return number, Verdict("wrong", "your function changed its input in place. Work on a copy.")
+            text = f"your function changed its input {changed[number]} in place. Work on a copy."
+            return number, Verdict("wrong", text)
         if not _diagnosis.same(result, right, task.rtol):
             return number, None
     return None
@@ -349,7 +380,7 @@ def _failed(failure, called):
     where = (failure.where,) if failure.where else ()
     if failure.kind == "error":
         if failure.error.startswith("NotImplementedError"):
-            return _NOTHING
+            return _NOT_IMPLEMENTED
         return Verdict("wrong", f"your function raised {failure.error}", (*where, *called))
     if failure.kind == "memory":
         said = f" {failure.error.split(': ', 1)[-1]}." if failure.error else ""

@@ -34,17 +34,17 @@ def nearer(value, wrong, rtol, right):
     return bool((off <= max(rtol, 2e-3) * np.abs(b)).all() and off.sum() < np.abs(a - e).sum())
 
 
-def makes(got, wrong, right, rtol):
+def makes(got, wrong, right, cases, rtol):
     """Whether results are those of a wrong function.
 
-    A function that loses digits is not wrong by the same digits each time it is written: where it is only
-    inaccurate, another inaccurate result will do. In some other case it has to be right.
+    A function that loses digits is not wrong by the same digits each time it is written: far from the origin, where
+    it is only inaccurate, another inaccurate result will do. In some other case it has to be right.
     """
     inaccurate = 0
-    for a, b, e in zip(got, wrong, right, strict=True):
+    for a, b, e, case in zip(got, wrong, right, cases, strict=True):
         if a is b or same(a, b, rtol):
             continue
-        if same(a, e, rtol) or same(b, e, rtol) or not (_near(a, e) and _near(b, e)):
+        if same(a, e, rtol) or same(b, e, rtol) or not (_far(case) and _near(a, e) and _near(b, e)):
             return False
         inaccurate += 1
     return not inaccurate or any(same(b, e, rtol) for b, e in zip(wrong, right, strict=True))
@@ -74,7 +74,9 @@ def show(value, precision=4):
             array = np.asarray(value)
         except ValueError:
             return repr(value)
-        text = np.array2string(array, precision=precision, threshold=20, separator=", ", max_line_width=10_000)
+        text = np.array2string(
+            array, precision=precision, threshold=20, edgeitems=2, separator=", ", max_line_width=10_000
+        )
         text = " ".join(text.split())
         return text + "0" if array.ndim == 0 and text.endswith(".") else text
     text = repr(value)
@@ -88,8 +90,17 @@ def _both(expected, got):
     for precision in (4, 8, 12, 17):
         texts = show(expected, precision), show(got, precision)
         if texts[0] != texts[1]:
-            break
-    return texts
+            return texts
+    a, b = _numbers(expected), _numbers(got)
+    if a is None or b is None or a.shape != b.shape or a.ndim == 0:
+        return texts
+    # the numbers that differ are among those left out
+    places = np.argwhere(~np.isclose(a, b, rtol=1e-12, atol=0.0))[:3]
+    names = ["[" + ", ".join(map(str, place)) + "]" for place in places]
+    whole = [np.asarray(value) for value in (expected, got)]
+    return tuple(
+        ", ".join(f"{show(x[tuple(place)], 8)} at {name}" for place, name in zip(places, names)) for x in whole
+    )
 
 
 def arguments(task, number):
@@ -110,17 +121,49 @@ def of_value(task, answer):
         return f"expected is {_wanted(task)}; this is {_shape(numbers)}."
     if not np.isfinite(numbers).all():
         return f"{show(answer)} is not finite. " + _not_finite(numbers)
-    clue = _relation([numbers], [right], [set()], max(task.rtol, 1e-3))
+    if numbers.size > 1:
+        return _of_values(task, numbers.ravel(), right.ravel())
+    whole = np.asarray(task.reference).dtype.kind in "iu"
+    if whole and numbers != np.round(numbers):
+        return f"{show(answer)} is no whole number, and one is asked for."
+    clue = _relation([numbers], [right], [set()], max(task.rtol, 1e-3)) if not whole or numbers == -right else None
     if clue:
         return clue
-    if numbers.size > 1:
-        wrong = ~np.isclose(numbers, right, rtol=task.rtol, atol=task.rtol).ravel()
-        names = task.returns or [f"number {k + 1}" for k in range(numbers.size)]
-        if not wrong.all() and len(names) == numbers.size:
-            return f"not all of it is right: look at {' and '.join(np.array(names, dtype=object)[wrong])} again."
-    if np.allclose(numbers, right, rtol=5e-3, atol=0.0):
+    if not whole and _rounded(numbers, right):
         return f"{show(answer)} is near, but not exact enough. Give more digits, and round only at the end."
     return None
+
+
+def _rounded(number, right):
+    """Whether a number is the right one with too few digits, or near it."""
+    if np.isclose(number, right, rtol=5e-3, atol=0.0):
+        return True
+    digits = len(repr(float(number)).partition(".")[2].rstrip("0"))
+    return bool(abs(number - right) <= 0.1 * abs(right) and np.isclose(number, np.round(right, digits), rtol=1e-9))
+
+
+def _of_values(task, numbers, right):
+    """A clue about several values that are not all right, or None."""
+    names = task.returns or [f"number {k + 1}" for k in range(numbers.size)]
+    if len(names) != numbers.size:
+        return None
+    for order in itertools.permutations(range(numbers.size)) if numbers.size <= 4 else ():
+        if len(set(right)) > 1 and np.allclose(numbers[list(order)], right, rtol=task.rtol, atol=task.rtol):
+            return f"the values are right, their order is not: ({', '.join(names)})."
+    clue = _relation([numbers], [right], [set()], max(task.rtol, 1e-3))
+    wrong = np.flatnonzero(~np.isclose(numbers, right, rtol=task.rtol, atol=task.rtol))
+    if clue or len(wrong) == numbers.size:
+        return clue
+    if len(wrong) == 1:
+        (k,) = wrong
+        if _rounded(numbers[k], right[k]):
+            return f"{names[k]}: near, but not exact enough. Give more digits, and round only at the end."
+        part = _relation([numbers[k]], [right[k]], [set()], max(task.rtol, 1e-3))
+        if part:
+            return f"{names[k]}: {part}"
+    listed = [names[k] for k in wrong]
+    again = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+    return f"not all of it is right: look at {again} again."
 
 
 def _wanted(task):
@@ -148,11 +191,22 @@ def _numbers(value):
 # ------------------------------------------------------------------------- functions
 
 
-def of_function(task, results, expected):
-    """The verdict on a function that is wrong in some case and makes none of the exercise's own mistakes."""
+def of_function(task, results, expected, slip=None):
+    """The verdict on a function that is wrong in some case and makes none of the exercise's own mistakes.
+
+    `slip` is what one change would put right, and the line of it, if that was found.
+    """
     right = [not isinstance(a, Exception) and same(a, b, task.rtol) for a, b in zip(results, expected, strict=True)]
     wrong = [k for k, good in enumerate(right) if not good and not isinstance(results[k], Exception)]
-    number = min(wrong, key=lambda k: sum(np.size(argument) for argument in task.cases[k]))
+    # a wrong number tells more than nan, and a wrong shape more where it is not one of axes of length one
+    number = min(
+        wrong,
+        key=lambda k: (
+            not _all_finite(results[k]),
+            _is_reshaped(results[k], expected[k], task.rtol),
+            sum(np.size(argument) for argument in task.cases[k]),
+        ),
+    )
     clue, part = _clue(task, results, expected, wrong, number)
     got, want = results[number], expected[number]
     label = ""
@@ -165,11 +219,37 @@ def of_function(task, results, expected):
         f"{'expected' + label:{width}}  {want}",
         f"{'got' + label:{width}}  {got}",
     )
+    if slip is not None:
+        clue = clue if clue and clue.endswith(_NAMED) else slip[0]
+        details = (slip[1], *details)
     if clue is None:
         good = sum(right)
         count = f"right in {good} of {len(right)}" if good else f"wrong in all {len(right)}"
         clue = f"{count} cases. The smallest that fails:" if len(right) > 1 else "wrong in the one case there is:"
     return Verdict("wrong", clue, details)
+
+
+def _all_finite(result):
+    parts = result if isinstance(result, (tuple, list)) else (result,)
+    numbers = [_numbers(part) for part in parts]
+    return all(array is None or np.isfinite(array).all() for array in numbers)
+
+
+def _is_reshaped(result, right, rtol):
+    """Whether a result holds the right numbers in another shape."""
+    if isinstance(right, tuple):
+        pairs = zip(result, right) if isinstance(result, (tuple, list)) and len(result) == len(right) else ()
+        return any(_is_reshaped(a, b, rtol) for a, b in pairs)
+    a, b = _numbers(result), _numbers(right)
+    if a is None or a.shape == b.shape or a.size != b.size:
+        return False
+    return any(np.allclose(x.reshape(b.shape), b, rtol=rtol, atol=rtol) for x in (a, a.T))
+
+
+def is_numeric(result):
+    """Whether a result consists of numbers alone."""
+    parts = result if isinstance(result, tuple) else (result,)
+    return all(_numbers(part) is not None for part in parts)
 
 
 def _part_name(task, part, count):
@@ -220,6 +300,15 @@ def _clue_about(results, expected, wrong, number, task, originals):
         return "your function returns a function. Is a pair of parentheses missing?"
     if hasattr(got, "__next__") or isinstance(got, (map, zip, filter, range)):
         return f"your function returns a {type(got).__name__}, which only promises values. Make it an array."
+    if isinstance(got, tuple):
+        for part in range(len(got)):
+            if all(
+                isinstance(results[k], tuple)
+                and len(results[k]) > part
+                and same(results[k][part], expected[k], task.rtol)
+                for k in wrong
+            ):
+                return f"return one result, not a tuple of {len(got)}: number {part + 1} of yours is what is asked for."
     if numbers is None:
         return f"numbers are expected, and this is {_kind(got)}."
     if numbers.shape != right.shape:
@@ -239,6 +328,8 @@ def _clue_about(results, expected, wrong, number, task, originals):
         return clue
     for rounded in (np.trunc, np.floor, np.round):
         if all(np.array_equal(a, rounded(b)) for a, b, _ in pairs):
+            if rounded is np.round:
+                return "every number is rounded to a whole one: is that meant?"
             return "the fractions are cut off: is there an integer division, //, or an array of integers?"
     if np.asarray(originals[number]).dtype.kind in "iu" and not np.array_equal(right, np.round(right)):
         return "the result is an array of integers and has lost its fractions: make it one of floats."
@@ -259,7 +350,7 @@ def _clue_about(results, expected, wrong, number, task, originals):
 def _far(case):
     """Whether a case has data that lie far from the origin for their spread."""
     arrays = [a for a in case if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.size > 1]
-    return any(np.ptp(a) < 1e-3 * np.abs(a).max(initial=0.0) for a in arrays)
+    return any(np.ptp(a) < 1e-3 * np.abs(a).max() and np.abs(a).max() > 1e3 for a in arrays)
 
 
 def _clue_about_shape(numbers, right, rtol):
@@ -320,6 +411,8 @@ _RELATIONS = (
     (lambda e, n: 1 / e, "this is one divided by the answer."),
     (lambda e, n: 100 * e, "this is in per cent; give the fraction."),
 )
+#: Clues that name a mistake, also where its line is known.
+_NAMED = tuple(text for _, text in _RELATIONS)
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -335,8 +428,11 @@ def _relation(got, expected, counts, rtol):
             if 2 * len(told) > len(got) and all(any(_close(g, m, rtol) for m in o) for g, o in told):
                 return text
         apart = [np.ravel(g - e) for g, e in zip(got, expected)]
-    if any(not d.size or not np.isfinite(d).all() or np.ptp(d) > 1e-6 * (1 + np.abs(d).max()) for d in apart):
-        return None
+    for d, e in zip(apart, expected):
+        if not d.size or not np.isfinite(d).all():
+            return None
+        if np.ptp(d) > 1e-6 * np.abs(d).max() + 1e-12 * np.abs(e).max():
+            return None
     steps = np.array([d[0] for d in apart])
     unit = np.abs(steps) / _HALF_LOG_2_PI
     if (np.abs(unit - np.round(unit)) < 1e-6).all() and (np.round(unit) > 0).all():

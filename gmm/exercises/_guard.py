@@ -231,7 +231,8 @@ def _is_readers(filename):
     return not os.path.realpath(filename).startswith(_LIBRARIES)
 
 
-def _describe(filename, number):
+def place(filename, number):
+    """Where a line stands and what it says."""
     line = linecache.getline(filename, number).strip()
     name = os.path.basename(filename)
     cell = _cell_number(filename)
@@ -250,7 +251,7 @@ def reader_line(trace):
     """The last line of the reader's own code in a traceback, as text; empty if there is none."""
     found = [(f.f_code.co_filename, number) for f, number in traceback.walk_tb(trace)]
     found = [(filename, number) for filename, number in found if _is_readers(filename)]
-    return _describe(*found[-1]) if found else ""
+    return place(*found[-1]) if found else ""
 
 
 def reader_line_of_thread(ident):
@@ -258,7 +259,7 @@ def reader_line_of_thread(ident):
     frame = sys._current_frames().get(ident)
     while frame is not None:
         if _is_readers(frame.f_code.co_filename):
-            return _describe(frame.f_code.co_filename, frame.f_lineno)
+            return place(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return ""
 

@@ -79,11 +79,15 @@ class _Reader:
     def command(self, name):
         if name in ("frac", "tfrac", "dfrac"):
             above, below = self.argument(), self.argument()
-            return {("1", "2"): "½", ("1", "4"): "¼"}.get((above, below)) or f"{_bracket(above)}/{_bracket(below)}"
+            text = {("1", "2"): "½", ("1", "4"): "¼"}.get(
+                (above, below)
+            ) or f"{_bracket(above)}/{_bracket(below, True)}"
+            return f"({text})" if "/" in text and self.follows("(") else text
         if name == "sqrt":
             return "√" + _bracket(self.argument())
         if name == "operatorname":
-            return f" {self.argument()}"
+            text = f" {self.argument()}"
+            return text if self.follows("(_^[") else f"{text} "
         if name in _WRAPPERS:
             return self.argument()
         if name in _ACCENTS:
@@ -105,9 +109,19 @@ class _Reader:
             return text
         return f" {text}" if self.more() and self.tokens[self.at] in "({_^" else f" {text} "
 
+    def follows(self, letters):
+        """Whether the next token, without commands that only set the size, begins with one of these letters."""
+        at = self.at
+        while at < len(self.tokens) and self.tokens[at].lstrip("\\") in _IGNORED | {"", ","}:
+            at += 1
+        return at < len(self.tokens) and self.tokens[at][:1] in letters
 
-def _bracket(text):
-    return text if len(text) <= 1 or text.replace(".", "").isalnum() else f"({text})"
+
+def _bracket(text, divisor=False):
+    """Text with brackets around it if it is more than a number or a letter; a product needs them as a divisor alone."""
+    letter = text.rstrip("".join(_RAISED.values()) + "ᵀ" + "".join(_ACCENTS.values()))
+    number = text.replace(".", "").isdigit()
+    return text if len(letter) <= 1 or number or (text.isalnum() and not divisor) else f"({text})"
 
 
 def tex(formula):

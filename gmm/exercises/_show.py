@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from html import escape
@@ -31,6 +32,11 @@ def show(message):
         display(message)
     else:
         print(message)
+
+
+def _code(html):
+    """Text between backticks as code."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html)
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,12 @@ class Verdict:
 
     def _repr_html_(self):
         mark, colour = _MARKS[self.status]
-        rest = escape(self._joined()[len(self.head) :], quote=False)
-        detail = escape("\n".join(self.details), quote=False)
-        lines = f'\n<pre style="{_DETAIL}">{detail}</pre>' if detail else ""
-        return f'<div style="{_BOX.format(colour=colour)}"><strong>{mark} {self.head}</strong>{rest}{lines}</div>'
+        rest = _code(escape(self._joined()[len(self.head) :], quote=False))
+        lines = [escape(line, quote=False) for line in self.details]
+        # elsewhere a backtick belongs to the reader's own line or value
+        detail = "\n".join(_code(line) if line.startswith("look at") else line for line in lines)
+        below = f'\n<pre style="{_DETAIL}">{detail}</pre>' if detail else ""
+        return f'<div style="{_BOX.format(colour=colour)}"><strong>{mark} {self.head}</strong>{rest}{below}</div>'
 
 
 @dataclass(frozen=True)

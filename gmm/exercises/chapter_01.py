@@ -58,10 +58,24 @@ def _from_one(X, centres):
 def _nearest_cases():
     rng = np.random.default_rng(101)
     cases = [(np.array([[0.0, 0.0], [3.0, 1.0], [0.4, 9.0]]), np.array([[0.0, 1.0], [4.0, 0.0]]))]
+    # the nearest by squares, and not by absolute differences
+    cases.append((np.array([[0.0, 0.0], [6.0, 6.0]]), np.array([[2.0, 2.0], [0.0, 3.5]])))
     for n, d, n_centres in ((6, 1, 2), (5, 3, 4), (4, 2, 1), (50, 5, 3)):
         cases.append((rng.normal(size=(n, d)) * 3, rng.normal(size=(n_centres, d)) * 3))
     cases.append((1e6 + rng.normal(size=(8, 2)), 1e6 + rng.normal(size=(3, 2))))
     return cases
+
+
+def _manhattan(X, centres):
+    return np.abs(X[:, None, :] - centres).sum(axis=2).argmin(axis=1)
+
+
+def _all_squares(X, centres):
+    return ((X[:, None, :] - centres) ** 2).sum(axis=2)
+
+
+def _nearest_centres(X, centres):
+    return centres[_nearest(X, centres)]
 
 
 exercise(
@@ -75,6 +89,9 @@ exercise(
         (_down_the_samples, "this is the nearest sample of each centre; take argmin over the centres, axis 1."),
         (_first_feature, "only the first feature counts here: sum the squares over all features."),
         (_from_one, "labels count from 0 in code, as argmin gives them."),
+        (_manhattan, "these are sums of absolute differences: square the differences before you add them."),
+        (_all_squares, "these are the squared distances to all centres; the index of the smallest is asked for."),
+        (_nearest_centres, "these are the nearest centres themselves; their indices are asked for."),
     ],
 )
 
@@ -110,7 +127,18 @@ exercise(
         (_count_all_weights, "the last weight is not free: the weights sum to one."),
         (_count_square_covariance, "a covariance is symmetric: only d(d + 1)/2 of its entries are free."),
         (_count_without_weights, "the weights are missing: K - 1 of them are free."),
-        (_count_without_diagonal, "the diagonal of each covariance, the variances, is missing."),
+        (_count_without_diagonal, "K times d numbers are missing: the means, or the diagonals of the covariances."),
+        (
+            lambda K, d: K - 1 + d + d * (d + 1) // 2,
+            "every component has a mean and a covariance of its own: both count K times.",
+        ),
+        (lambda K, d: K - 1 + K * d + d * (d + 1) // 2, "every component has a covariance of its own: K times."),
+        (lambda K, d: K - 1 + 2 * K * d, "these are the variances alone; a covariance has entries off the diagonal."),
+        (lambda K, d: _count_parameters(d, K), "the order is (n_components, n_features); yours seems to be reversed."),
+        (
+            lambda K, d: K * (d + d // 2 * (d + 1)) + K - 1,
+            "for odd d, d // 2 loses a half: multiply d by d + 1 first, and halve after that.",
+        ),
     ],
 )
 
@@ -155,6 +183,20 @@ exercise(
         (_border_midpoint, "this is the border of k-means, the midpoint; unequal weights move it."),
         (_border_deviation, "the argument is the variance already: no square root."),
         (_border_without_logarithm, "the ratio of the weights enters by its logarithm."),
+        (lambda w, m, v: _border(w, m, v) - (m[0] + m[1]) / 2, "this is the shift alone; add it to the midpoint."),
+        (
+            lambda w, m, v: (m[0] + m[1]) / 2 + v * np.log(w[0] / w[1]),
+            "the shift is the variance times the logarithm, divided by the distance of the means.",
+        ),
+        (
+            lambda w, m, v: (m[0] + m[1]) / 2 + v / abs(m[1] - m[0]) * np.log(w[0] / w[1]),
+            "without the absolute value it is right in either order of the means.",
+        ),
+        (
+            lambda w, m, v: (m[0] + m[1]) / 2 + v / (m[1] - m[0]) * np.log10(w[0] / w[1]),
+            "the logarithm is natural: np.log, not np.log10.",
+        ),
+        (lambda w, m, v: w[0] * m[0] + w[1] * m[1], "that is the mean of the mixture, not the border."),
     ],
 )
 

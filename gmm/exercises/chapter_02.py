@@ -173,6 +173,10 @@ def _merge(n_1, mean_1, cov_1, n_2, mean_2, cov_2, between=1.0, power=1.0):
     return mean, w_1 * cov_1 + (1 - w_1) * cov_2 + between * spread
 
 
+def _within(n_1, cov_1, n_2, cov_2):
+    return (n_1 * cov_1 + n_2 * cov_2) / (n_1 + n_2)
+
+
 def _merge_within_only(*summaries):
     return _merge(*summaries, between=0.0)
 
@@ -215,5 +219,27 @@ exercise(
         (_merge_unweighted, "the two files count equally here; weigh them by their numbers of samples."),
         (_merge_unbiased, "the divisor is n₁ + n₂: a maximum-likelihood covariance, without the minus one."),
         (_merge_sum, "that is the scatter, a sum; divide it by n₁ + n₂."),
+        (
+            lambda n, m, S, N, M, T: ((m + M) / 2, (S + T) / 2),
+            "these are plain averages: weigh by the numbers of samples, and add the part between the means.",
+        ),
+        (
+            lambda n, m, S, N, M, T: (_merge(n, m, S, N, M, T)[0], _within(n, S, N, T) + np.outer(m - M, m - M)),
+            "the mean is right; the part between the means has the factor n₁n₂/(n₁ + n₂)².",
+        ),
+        (
+            lambda n, m, S, N, M, T: (
+                _merge(n, m, S, N, M, T)[0],
+                ((n - 1) * S + (N - 1) * T + n * N / (n + N) * np.outer(m - M, m - M)) / (n + N - 1),
+            ),
+            "the mean is right; this is the formula for divisors n − 1, and here all covariances divide by n.",
+        ),
+        (
+            lambda n, m, S, N, M, T: (
+                _merge(n, m, S, N, M, T)[0],
+                _within(n, S, N, T) + n * N / (n + N) ** 2 * (m - M) ** 2,
+            ),
+            "the mean is right; the part between the means is a matrix, an outer product, not a vector of squares.",
+        ),
     ],
 )

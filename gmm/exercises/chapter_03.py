@@ -84,6 +84,26 @@ exercise(
             "one number for each sample, please: sum over the components alone, axis 1.",
         ),
         (_log_density_not_log, "this is the density; its logarithm is asked for."),
+        (
+            lambda x, w, m, v: _log_density(x, w, m, v) - _terms(x, w, m, v).max(axis=1),
+            "you subtracted the maximum before exp and did not add it back after the logarithm.",
+        ),
+        (
+            lambda x, w, m, v: _terms(x, w, m, v).max(axis=1),
+            "that is the largest component alone; the others belong to the sum as well.",
+        ),
+        (
+            lambda x, w, m, v: np.log(np.exp(_terms(x, w, m, v)).sum(axis=1) + 1e-300),
+            "a tiny constant hides the underflow: far away it is all that is left. Use log-sum-exp.",
+        ),
+        (
+            lambda x, w, m, v: np.logaddexp.reduce(w * (_terms(x, w, m, v) - np.log(w)), axis=1),
+            "the weight multiplies the density: to its logarithm log(weight) is added.",
+        ),
+        (
+            lambda x, w, m, v: _log_density(x, w, m, v).sum(),
+            "one number for each sample, please; this is their sum, the log-likelihood.",
+        ),
     ],
 )
 
@@ -132,6 +152,11 @@ exercise(
         (_labels_beyond_the_last, "ten weights of 0.1 add up to a little less than 1, and a u above gave label 10."),
         (_labels_against_weights, "compare u with the cumulative sums of the weights, not with the weights."),
         (_labels_from_one, "labels count from 0 in code."),
+        (
+            lambda u, w: (u[:, None] < np.cumsum(w)).argmax(axis=1),
+            "ten weights of 0.1 add up to a little less than 1; for a u above, argmax finds no True and gives 0.",
+        ),
+        (lambda u, w: np.floor(u * len(w)), "these labels are equally likely; the weights are not used."),
     ],
 )
 

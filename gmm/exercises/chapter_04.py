@@ -69,6 +69,14 @@ exercise(
         (_down_the_columns, "the sum runs over the components of a sample, axis 1."),
         (_kept_axis, "the values are right, the shape is not: return one number a row, shape (n,)."),
         (lambda a: a.max(axis=1), "that is the maximum; the other terms of the sum are missing."),
+        (
+            lambda a: np.log(np.exp(np.clip(a, -700, 700)).sum(axis=1)),
+            "clipping keeps exp from overflowing and changes the values. Subtract the maximum of each row instead.",
+        ),
+        (
+            lambda a: np.log(np.exp(a).sum(axis=1) + 1e-300),
+            "a tiny constant hides log 0 and makes up a value. Subtract the maximum of each row instead.",
+        ),
     ],
 )
 
@@ -108,6 +116,11 @@ def _line_variance_as_deviation(x, weights, means, variances):
     return _line(x, weights, means, variances**2)
 
 
+def _joint(x, weights, means, variances):
+    squared = (x[:, None] - means) ** 2 / variances
+    return np.log(weights) - 0.5 * np.log(2 * np.pi * variances) - 0.5 * squared
+
+
 def _line_wrong_axis(x, weights, means, variances):
     squared = (x[:, None] - means) ** 2 / variances
     return _softmax((np.log(weights) - 0.5 * np.log(variances) - 0.5 * squared).T).T
@@ -142,6 +155,28 @@ exercise(
         (_line_variance_as_deviation, "the argument is the variance, not the standard deviation: do not square it."),
         (_line_wrong_axis, "you normalise down the columns; each row, one sample, has to sum to one."),
         (_line_logarithms, "these are the log responsibilities; take the exponential."),
+        (
+            lambda x, w, m, v: np.eye(len(w))[_line(x, w, m, v).argmax(axis=1)],
+            "these are hard labels; responsibilities share a sample out between the components.",
+        ),
+        (
+            lambda x, w, m, v: _line(x, w, m, v) / _line(x, w, m, v).max(axis=1, keepdims=True),
+            "the largest entry of each row is one here; the sum of the row should be: divide by it.",
+        ),
+        (
+            lambda x, w, m, v: _joint(x, w, m, v) / _joint(x, w, m, v).sum(axis=1, keepdims=True),
+            "logarithms are not shares: take exp of each before you divide by the sum of the row.",
+        ),
+        (
+            lambda x, w, m, v: _softmax(w * (_joint(x, w, m, v) - np.log(w))),
+            "the weight multiplies the density: to its logarithm log(weight) is added.",
+        ),
+        (
+            lambda x, w, m, v: (
+                (np.exp(_joint(x, w, m, v)) + 1e-300) / (np.exp(_joint(x, w, m, v)) + 1e-300).sum(axis=1, keepdims=True)
+            ),
+            "a tiny constant hides 0/0 and makes up responsibilities far away. Work with logarithms.",
+        ),
     ],
 )
 
@@ -185,6 +220,19 @@ exercise(
             lambda a, b, v, w: (a + b) / 2 + v / (b - a) * np.log(w),
             "the log-odds hold the ratio of both weights; you used the first alone.",
         ),
+        (
+            lambda a, b, v, w: (a + b) / 2 + v / (b - a) * np.log10(w / (1 - w)),
+            "the logarithm is natural: np.log, not np.log10.",
+        ),
+        (lambda a, b, v, w: v / (b - a) * np.log(w / (1 - w)), "that is the shift alone; add it to the midpoint."),
+        (
+            lambda a, b, v, w: (a + b) / 2 + v * np.log(w / (1 - w)),
+            "divide the shift by the distance of the means.",
+        ),
+        (
+            lambda a, b, v, w: (a + b) / 2 + v / (b - a) * w / (1 - w),
+            "the ratio of the weights enters by its logarithm.",
+        ),
     ],
 )
 
@@ -212,6 +260,7 @@ exercise(
         (0.2, "the height goes with 1/sigma, not with 1/sigma^2: the ratio at the mean is 2, not 4."),
         (2 / 3, "that is the weight of the wide component at this point."),
         (1 / 4, "solve 2w/(1 - w) = 1: the other weight depends on w as well."),
-        (0.33, "nearly; give the exact fraction."),
+        (0.33, "nearly: three decimals, or the exact fraction."),
     ],
+    rtol=1.5e-3,
 )

@@ -71,6 +71,11 @@ def _without_constant(x, weights, means, variances):
     return _total(x, weights, means, variances) + 0.5 * len(x) * np.log(2 * np.pi)
 
 
+def _expected_joint(log_joint):
+    resp = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+    return (resp / resp.sum(axis=1, keepdims=True) * log_joint).sum()
+
+
 def _line_case(n, n_components, scale):
     means, variances = 3.0 * _rng.normal(size=n_components), _rng.uniform(0.2, 5.0, size=n_components)
     return scale * _rng.normal(size=n), _rng.dirichlet(np.full(n_components, 3.0)), means, variances
@@ -105,6 +110,30 @@ exercise(
         ),
         (lambda x, w, m, v: _total(x, w, m, v**2), "the argument is the variance: do not square it."),
         (_without_constant, "here the constant -log(2 pi)/2 counts; only responsibilities may drop it."),
+        (
+            lambda x, w, m, v: _log_joint(x, w, m, v).max(axis=1).sum(),
+            "that counts the largest component of each sample alone; the others belong to the sum as well.",
+        ),
+        (
+            lambda x, w, m, v: np.log(np.exp(_log_joint(x, w, m, v)).sum()),
+            "that is the logarithm of one sum over everything; take it for each sample, and sum the logarithms.",
+        ),
+        (
+            lambda x, w, m, v: np.log(np.exp(_log_joint(x, w, m, v)).sum(axis=1) + 1e-300).sum(),
+            "a tiny constant hides the underflow: far away it is all that is left. Use log-sum-exp.",
+        ),
+        (
+            lambda x, w, m, v: np.logaddexp.reduce(w * _log_joint(x, np.ones(len(w)), m, v), axis=1).sum(),
+            "the weight multiplies the density: to its logarithm log(weight) is added.",
+        ),
+        (
+            lambda x, w, m, v: _expected_joint(_log_joint(x, w, m, v)),
+            "that is the sum weighted by the responsibilities; log p(x) is a log-sum-exp.",
+        ),
+        (
+            lambda x, w, m, v: np.logaddexp.reduce(_log_joint(x, w, m, v), axis=0).sum(),
+            "the log-sum-exp runs over the components of each sample, axis 1; yours runs over the samples.",
+        ),
     ],
 )
 
@@ -149,6 +178,15 @@ exercise(
             "you divided by the effective count; the score is a sum, not an average.",
         ),
         (lambda x, r, m, v: _score(x, r, m, v) / len(x), "that is the gradient of the mean log-likelihood."),
+        (
+            lambda x, r, m, v: (r * (x[:, None] - m) ** 2).sum(axis=0) / v,
+            "the difference enters once: the square is that of the density, before the derivative.",
+        ),
+        (
+            lambda x, r, m, v: (r.T @ x - m) / v,
+            "the mean has to be subtracted from each sample: in the sum it comes with the factor N_k.",
+        ),
+        (lambda x, r, m, v: _score(x, r, m, v**2), "divide by the variance once; the argument is the variance."),
         (
             lambda x, r, m, v: (r * x[:, None]).sum(axis=0) / r.sum(axis=0),
             "that is the weighted mean, where the score vanishes if r were fixed; the score itself is asked for.",

@@ -150,6 +150,24 @@ def _resp_squared(X, resp):
     return weights, means, np.einsum("ikj,ikl->kjl", D, D) / counts[:, None, None]
 
 
+def _means_not_divided(X, resp):
+    counts = resp.sum(axis=0)
+    means = resp.T @ X
+    D = X[:, None, :] - means
+    return counts / len(X), means, np.einsum("ik,ikj,ikl->kjl", resp, D, D) / counts[:, None, None]
+
+
+def _scatters(X, resp):
+    weights, means, covariances = _m_step(X, resp)
+    return weights, means, covariances * resp.sum(axis=0)[:, None, None]
+
+
+def _responsibilities_left_out(X, resp):
+    weights, means, _ = _m_step(X, resp)
+    D = X[:, None, :] - means
+    return weights, means, np.einsum("ikj,ikl->kjl", D, D) / resp.sum(axis=0)[:, None, None]
+
+
 def _expanded(X, resp, sample_weight=1.0):
     shares = resp * np.reshape(sample_weight, (-1, 1))
     counts = shares.sum(axis=0)
@@ -192,6 +210,16 @@ exercise(
         (_diagonal_only, "the variances are right; the covariances between features are missing."),
         (_resp_squared, "the responsibility enters each covariance term once; here it is squared."),
         (_expanded, "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first."),
+        (_means_not_divided, "the means are weighted sums here; divide each by the effective count of its component."),
+        (_scatters, "weights and means are right; divide each scatter by the effective count of its component."),
+        (
+            _responsibilities_left_out,
+            "weights and means are right; each sample enters the covariance with its responsibility.",
+        ),
+        (
+            lambda X, resp: (*_m_step(X, resp)[:2], np.sqrt(np.abs(_m_step(X, resp)[2]))),
+            "weights and means are right; these look like standard deviations, where variances are asked for.",
+        ),
     ],
 )
 

@@ -91,6 +91,10 @@ exercise(
         (_softened, "a small number inside the logarithm changes the value. Leave q alone, and treat q = 0 apart."),
         (lambda q, a: _elbo(q, a) / len(q), "the bound is a total over the samples, not an average."),
         (lambda q, a: np.logaddexp.reduce(a, axis=1).sum(), "this is the log-likelihood, the bound's upper limit."),
+        (
+            lambda q, a: np.where(q > 0, np.where(q > 0, a, 0.0) - np.log(np.where(q > 0, q, 1.0)), 0.0).sum(),
+            "each bracket is weighted by its q; here every one counts fully.",
+        ),
     ],
 )
 
@@ -102,6 +106,15 @@ def _e_step(X, weights, means, covariances):
     top = log_joint.max(axis=1, keepdims=True)
     log_density = top + np.log(np.exp(log_joint - top).sum(axis=1, keepdims=True))
     return log_joint - log_density, log_density.sum()
+
+
+def _from_log_joint(log_joint):
+    log_density = np.logaddexp.reduce(log_joint, axis=1, keepdims=True)
+    return log_joint - log_density, log_density.sum()
+
+
+def _shares_of_logarithms(log_joint):
+    return log_joint / log_joint.sum(axis=1, keepdims=True)
 
 
 def _naive_e_step(X, weights, means, covariances):
@@ -154,6 +167,22 @@ exercise(
         (_sum_of_joint, "the log-likelihood sums log p(x), a log-sum-exp over the components, not the log joints."),
         (lambda *a: _e_step(*a)[::-1], "the order is (log_resp, log_likelihood)."),
         (lambda *a: _e_step(*a)[0], "return the pair (log_resp, log_likelihood); the log-likelihood is missing."),
+        (
+            lambda *a: (_e_step(*a)[0], np.logaddexp.reduce(joint_log_density(*a), axis=None)),
+            "that is one log-sum-exp over everything; take it for each sample, axis 1, and sum these.",
+        ),
+        (
+            lambda *a: _from_log_joint(joint_log_density(*a) + np.log(a[1])),
+            "gmm.joint_log_density holds the weights already; here they count twice.",
+        ),
+        (
+            lambda *a: (_e_step(*a)[0], (np.exp(_e_step(*a)[0]) * joint_log_density(*a)).sum()),
+            "that is Q, the expected log joint; the log-likelihood is the sum of the log-sum-exps.",
+        ),
+        (
+            lambda *a: (_shares_of_logarithms(joint_log_density(*a)), _e_step(*a)[1]),
+            "logarithms are not shares: subtract the log-sum-exp of each row, do not divide.",
+        ),
     ],
 )
 
@@ -243,8 +272,19 @@ exercise(
         (_variances, "these are the variances of the features, (K, d); each covariance is a matrix, (K, d, d)."),
         (_diagonal_only, "the entries off the diagonal are missing: the covariances are full."),
         (_raw_moments, "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first."),
+        (
+            lambda X, r: (*_m_step(X, r)[:2], _scatter(X, r, _m_step(X, r)[1])),
+            "these are the scatters, sums; divide each by the count of its component.",
+        ),
+        (
+            lambda X, r: (
+                *_m_step(X, r)[:2],
+                _scatter(X, np.ones_like(r), _m_step(X, r)[1]) / r.sum(axis=0)[:, None, None],
+            ),
+            "each sample enters the covariance with its responsibility.",
+        ),
     ],
-    rtol=1e-6,
+    rtol=1e-7,
 )
 
 # ------------------------------------------------------------------------- break: the variance and its square root

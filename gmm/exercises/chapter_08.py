@@ -73,6 +73,14 @@ exercise(
         (lambda X, c: _normalised(_squared(X, c)[:, -1]), "all the centres count, not only the one drawn last."),
         (lambda X, c: _squared(X, c).min(axis=1), "these are the squared distances: divide by their sum."),
         (
+            lambda X, c: np.cumsum(_plusplus(X, c)),
+            "these are the cumulative sums of the probabilities; return the probabilities themselves.",
+        ),
+        (
+            lambda X, c: _normalised(_squared(X, c).argmin(axis=1)),
+            "argmin gives the index of the nearest centre; the squared distance to it is meant, min.",
+        ),
+        (
             lambda X, c: _normalised(
                 ((X**2).sum(axis=1)[:, None] - 2 * X @ c.T + (c**2).sum(axis=1)).min(axis=1).clip(0)
             ),
@@ -118,6 +126,26 @@ def _divided_by_n(X, labels, K):
     return weights, means, covariances * weights[:, None, None]
 
 
+def _means_over_n(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights, means * weights[:, None], covariances
+
+
+def _overall(X, labels, K):
+    weights, means, _ = _from_labels(X, labels, K)
+    return weights, means, np.stack([_from_labels(X, np.zeros(len(X)), 1)[2][0]] * K)
+
+
+def _scatters(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights, means, covariances * (weights * len(X))[:, None, None]
+
+
+def _variances(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights, means, np.diagonal(covariances, axis1=1, axis2=2)
+
+
 exercise(
     "ex-start-labels",
     _from_labels,
@@ -133,6 +161,10 @@ exercise(
         (_unbiased, "the maximum of the likelihood divides by N_k, not by N_k − 1."),
         (_about_overall_mean, "each covariance is about the mean of its own group."),
         (_divided_by_n, "divide each covariance by the count of its group, not by n."),
+        (_means_over_n, "the means are divided by n; divide each sum by the count of its group."),
+        (_overall, "these are covariances of all samples; each group has its own."),
+        (_scatters, "these are the scatters, sums; divide each by the count of its group."),
+        (_variances, "these are the variances of the features, (K, d); each covariance is a matrix, (K, d, d)."),
     ],
     rtol=1e-6,
 )

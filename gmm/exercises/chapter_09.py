@@ -58,6 +58,21 @@ def _distance_not_squared(X, weights, means, variance):
     return shares / shares.sum(axis=1, keepdims=True)
 
 
+def _exponents(X, weights, means, variance):
+    return np.log(weights) - _squared(X, means) / (2 * variance)
+
+
+def _down_the_columns(X, weights, means, variance):
+    a = _exponents(X, weights, means, variance)
+    shares = np.exp(a - a.max(axis=0))
+    return shares / shares.sum(axis=0)
+
+
+def _log_responsibilities(X, weights, means, variance):
+    a = _exponents(X, weights, means, variance)
+    return a - np.logaddexp.reduce(a, axis=1, keepdims=True)
+
+
 _rng = np.random.default_rng(909)
 
 exercise(
@@ -71,10 +86,20 @@ exercise(
     ],
     mistakes=[
         (_naive, "right on paper; for a tiny variance all exponentials are 0, and 0/0 is NaN. Factor out the nearest."),
-        (_without_two, "the exponent is minus the squared distance over *twice* the variance."),
+        (_without_two, "the exponent is minus the squared distance over twice the variance."),
         (_variance_as_deviation, "the argument is the variance already: do not square it."),
         (_without_weights, "the weights are missing: they stand before each exponential."),
         (_distance_not_squared, "the exponent holds the squared distance; you took its root."),
+        (
+            lambda X, w, m, v: np.eye(len(w))[_spherical(X, w, m, v).argmax(axis=1)],
+            "these are hard labels; responsibilities share a sample out between the means.",
+        ),
+        (
+            lambda X, w, m, v: _spherical(X, w, m, v) / _spherical(X, w, m, v).sum(axis=0),
+            "the columns are normalised; each row, one sample, has to sum to one.",
+        ),
+        (_down_the_columns, "you normalise down the columns; each row, one sample, has to sum to one."),
+        (_log_responsibilities, "these are the log responsibilities; take the exponential."),
     ],
 )
 
@@ -115,6 +140,12 @@ def _only_assigned(X, centres):
     return _squared(X, centres).argmin(axis=1)
 
 
+def _converged(X, centres):
+    for _ in range(100):
+        centres = _iteration(X, centres)
+    return centres
+
+
 exercise(
     "ex-kmeans-iteration",
     _iteration,
@@ -127,9 +158,10 @@ exercise(
     mistakes=[
         (_empty_is_nan, "the mean of no samples is NaN; a centre without samples has to stay where it is."),
         (_empty_is_zero, "a centre without samples stays where it is; yours went to the origin."),
-        (_farthest, "each sample goes to the *nearest* centre: argmin, not argmax."),
+        (_farthest, "each sample goes to the nearest centre: argmin, not argmax."),
         (_median, "the minimiser of squared distances is the mean, not the median."),
         (_only_assigned, "these are the labels; the update that follows is missing."),
+        (_converged, "one iteration is asked for; this goes on until nothing changes."),
     ],
 )
 

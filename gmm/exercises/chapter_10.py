@@ -87,6 +87,14 @@ exercise(
         (_diagonal_unweighted, "every sample counts fully here; weigh the squares by the responsibilities."),
         (_diagonal_expanded, "right on paper, but far from the origin two large numbers cancel. Subtract first."),
         (_diagonal_squared_shares, "the responsibility stands outside of the square: r times the squared difference."),
+        (
+            lambda X, resp, means: _diagonal(X, resp, np.broadcast_to(X.mean(axis=0), means.shape)),
+            "take the differences from each component's own mean, not from the mean of all data.",
+        ),
+        (
+            lambda X, resp, means: _diagonal(X, resp, means)[:, :, None] * np.eye(X.shape[1]),
+            "these are diagonal matrices, (K, d, d); the variances alone, (K, d), are asked for.",
+        ),
     ],
 )
 
@@ -175,6 +183,14 @@ exercise(
         (_count_full_orientation, "d(d+1)/2 is a whole symmetric matrix; an orientation has d(d-1)/2 parameters."),
         (_count_square_orientation, "the columns of an orientation are orthonormal: d(d-1)/2 are free, not all d^2."),
         (_count_identity_as_one, "I stands for the identity, which has no parameters; E counts once."),
+        (
+            lambda name, K, d: _count(name.translate(str.maketrans("EV", "VE")), K, d),
+            "the other way round: E is equal for all components and counts once, V varies and counts K times.",
+        ),
+        (
+            lambda name, K, d: _count(name[::-1], K, d),
+            "the order of the letters is volume, shape, orientation.",
+        ),
     ],
 )
 

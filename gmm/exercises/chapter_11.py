@@ -83,6 +83,22 @@ exercise(
             lambda X, r, m, S, v: S + _scatter(X, r, m) / (v + X.shape[1] + 1 + r.sum()),
             "the scale is divided, too: brackets around scale + scatter.",
         ),
+        (
+            lambda X, r, m, S, v: (S + _scatter(X, np.ones(len(X)), m)) / (v + X.shape[1] + 1 + r.sum()),
+            "the divisor is right; in the scatter each sample counts with its responsibility.",
+        ),
+        (
+            lambda X, r, m, S, v: (v * S + _scatter(X, r, m)) / (v + X.shape[1] + 1 + r.sum()),
+            "the scale enters as it is, not times dof.",
+        ),
+        (
+            lambda X, r, m, S, v: S + _scatter(X, r, m) / max(r.sum(), 1e-300),
+            "this adds the scale to the maximum-likelihood covariance, like a ridge; divide scale + scatter once.",
+        ),
+        (
+            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v + len(X) + 1 + r.sum()),
+            "d is the number of features, X.shape[1], not the number of samples.",
+        ),
     ],
 )
 
@@ -133,6 +149,14 @@ exercise(
         (
             lambda X, K: (_covariance(X), X.shape[1] + 2),
             "that is the covariance of all the data; each of K components takes a share of the volume.",
+        ),
+        (
+            lambda X, K: (np.diag(X.var(axis=0)) / K ** (2 / X.shape[1]), X.shape[1] + 2),
+            "the scale is the whole covariance of the data; its entries off the diagonal are missing.",
+        ),
+        (
+            lambda X, K: (_covariance(X) * K ** (2 / X.shape[1]), X.shape[1] + 2),
+            "divide by K ** (2 / d): each component is to be smaller than all the data.",
         ),
     ],
 )

@@ -76,6 +76,15 @@ def _common_logarithm(log_likelihood, n, K, d, structure):
     return -2 * log_likelihood + _count(K, d, structure) * math.log10(n)
 
 
+def _miscounted(more, message):
+    """A mistake in the count alone: so many parameters more than there are."""
+
+    def wrong(log_likelihood, n, K, d, structure):
+        return _bic(log_likelihood, n, K, d, structure) + more(K, d, structure) * math.log(n)
+
+    return wrong, message
+
+
 exercise(
     "ex-select-bic",
     _bic,
@@ -85,6 +94,8 @@ exercise(
         (-203.179, 82, 3, 1, "spherical"),
         (12.5, 20, 4, 3, "diag"),  # densities may exceed one
         (-500.0, 100, 1, 2, "full"),
+        (-300.0, 60, 2, 3, "full"),
+        (-250.0, 40, 2, 5, "tied"),
     ],
     mistakes=[
         (_free_weights, "the K weights sum to one, so that only K - 1 of them are free."),
@@ -98,6 +109,37 @@ exercise(
         ),
         (_aic, "that is AIC: a parameter costs log n here, not 2."),
         (_common_logarithm, "the logarithm is natural: np.log, not np.log10."),
+        (
+            lambda l, n, K, d, structure: _bic(-l, n, K, d, structure),
+            "the log-likelihood enters with a minus: a better fit has a lower BIC.",
+        ),
+        (
+            lambda l, n, K, d, structure: -2 * l - _count(K, d, structure) * math.log(n),
+            "the penalty has the wrong sign: every parameter makes BIC larger.",
+        ),
+        (
+            lambda l, n, K, d, structure: _bic(l, n, K, d, structure) / n,
+            "that is BIC per sample; the total is asked for.",
+        ),
+        _miscounted(lambda K, d, s: 1 - K, "the weights are missing: K - 1 of them are free."),
+        _miscounted(lambda K, d, s: d - K * d, "every component has a mean of its own: K times d numbers."),
+        _miscounted(lambda K, d, s: -K * d, "the means are missing: K times d numbers."),
+        _miscounted(
+            lambda K, d, s: (1 - K) * (s == "spherical"),
+            "a spherical model has a variance for each component: K numbers.",
+        ),
+        _miscounted(
+            lambda K, d, s: (d - K * d) * (s == "diag"),
+            "a diagonal model has d variances for each component: K times d numbers.",
+        ),
+        _miscounted(
+            lambda K, d, s: -{"full": K, "tied": 1}.get(s, 0) * d,
+            "the variances on the diagonal of a symmetric matrix are free as well: d(d+1)/2 entries.",
+        ),
+        _miscounted(
+            lambda K, d, s: {"full": K, "tied": 1}.get(s, 0) * (d // 2 * (d + 1) - d * (d + 1) // 2),
+            "for odd d, d // 2 loses a half: multiply d by d + 1 first, and halve after that.",
+        ),
     ],
 )
 
@@ -136,6 +178,12 @@ def _icl_hard(log_joint, p):
     return _icl_without_entropy(log_joint, p) - 2 * _parts(log_joint)[1].max(axis=1).sum()
 
 
+def _icl_zero_times_log(log_joint, p):
+    log_resp = _parts(log_joint)[1]
+    resp = np.exp(log_resp)
+    return _icl_without_entropy(log_joint, p) - 2 * (resp * np.log(resp)).sum()
+
+
 _rng = np.random.default_rng(1212)
 
 exercise(
@@ -153,6 +201,19 @@ exercise(
         (_icl_single_entropy, "the entropy enters twice, as the log-likelihood does."),
         (_icl_wrong_sign, "the sign of the entropy: doubt is a penalty here, and makes ICL larger than BIC."),
         (_icl_hard, "that is the version with hard labels (mclust's); here the whole entropy is asked for."),
+        (
+            _icl_zero_times_log,
+            "right for positive responsibilities, but 0 · log 0 gives NaN. Its limit is 0; the log joint avoids it.",
+        ),
+        (
+            lambda a, p: _icl(a, p) + (2 - math.log(len(a))) * p,
+            "that is built on AIC: a parameter costs log n here, not 2.",
+        ),
+        (
+            lambda a, p: _icl(a, p) + (math.log(a.size) - math.log(len(a))) * p,
+            "n is the number of samples, the rows of log_joint; a.size counts all its entries.",
+        ),
+        (lambda a, p: _icl(a, p) - p * math.log(len(a)), "the penalty p log n is missing."),
     ],
 )
 
@@ -205,6 +266,16 @@ def _cv_total(x, k):
     return _cv(x, k) * len(x)
 
 
+def _cv_deviation(x, k):
+    parts = [(x[f], np.delete(x, f)) for f in _folds(x, k)]
+    return sum(_gaussian(part, rest.mean(), rest.var() ** 2).sum() for part, rest in parts) / len(x)
+
+
+def _cv_density(x, k):
+    parts = [(x[f], np.delete(x, f)) for f in _folds(x, k)]
+    return sum(np.exp(_gaussian(part, rest.mean(), rest.var())).sum() for part, rest in parts) / len(x)
+
+
 exercise(
     "ex-select-cv",
     _cv,
@@ -221,6 +292,8 @@ exercise(
         (_cv_mean_of_means, "right for folds of equal size; sum over all samples, and divide by their number once."),
         (_cv_unbiased, "the fit is by maximum likelihood: its variance divides by n, np.var without ddof."),
         (_cv_total, "divide by the number of samples: the mean is asked for."),
+        (_cv_deviation, "this takes the variance for a standard deviation: scale is its square root."),
+        (_cv_density, "the mean log-density is asked for; this is the mean density."),
     ],
     rtol=1e-8,
 )

@@ -74,11 +74,22 @@ def test_any_other_wrong_value_is_refused(label):
 
 @pytest.mark.parametrize("label", ALL)
 def test_nothing_is_not_yet_an_answer(label):
-    empty = "Not yet: there is no answer here so far."
-    assert verdict(EXERCISES[label], ...) == empty
-    assert verdict(EXERCISES[label], None) == empty
+    empty = (
+        "Not yet: there is no answer here so far. Write yours in the place of the dots, and run the cell again.",
+        "Not yet: there is no answer here so far: this is None. Is it assigned, and does the function end with a "
+        "return?",
+        "Not yet: there is no answer here so far. Write yours where NotImplementedError is raised, and run the cell "
+        "again.",
+    )
+
+    def unwritten(*arguments):
+        raise NotImplementedError
+
+    assert verdict(EXERCISES[label], ...) == empty[0]
+    assert verdict(EXERCISES[label], None) == empty[1]
     if label in FUNCTIONS:
-        assert verdict(EXERCISES[label], lambda *a: ...) == empty
+        assert verdict(EXERCISES[label], lambda *a: ...) == empty[0]
+        assert verdict(EXERCISES[label], unwritten) == empty[2]
         assert verdict(EXERCISES[label], lambda *a: None).startswith("Not yet: your function returned None.")
 
 

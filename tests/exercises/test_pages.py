@@ -160,6 +160,8 @@ def test_texts_hold_no_roles_and_can_be_read_in_a_terminal(label):
         (r"a **bold**, an *other* word and `code_with_*`", "a bold, an other word and code_with_*"),
         ("before\n\n$$ a = b \\\\ c = d $$\n\nafter", "before\n\n    a = b\n    c = d\n\nafter"),
         ("```python\nx = 1\nif x:\n    y = 2\n```", "    x = 1\n    if x:\n        y = 2"),
+        (r"$\frac n2(d-\rho)$, $\frac1{2m}\sum_i a_i$, $\tfrac12\log(x)$", "(n/2)(d-ρ), 1/(2m)∑_i a_i, ½ log(x)"),
+        (r"$\tfrac1d\operatorname{tr}\mathbf S$, $\operatorname{tr}(\mathbf S)$", "1/d tr S, tr(S)"),
         (r"$\sqrt{2}$ $\lVert\mathbf x\rVert$ $\hat\sigma$", "√2 ‖x‖ σ̂"),
     ],
 )
@@ -169,8 +171,13 @@ def test_markdown_as_plain_text(markdown, text):
 
 def test_references_become_words():
     names, sources = {"eq-a": "(4.1)", "04_x": "chapter 4, Responsibilities"}, {"x2000": "Ey and Bee (2000)"}
-    text = "Use {eq}`eq-a` as in {doc}`04_x`, {func}`gmm.em` and {cite:t}`x2000`. Equation {eq}`eq-a`."
-    expected = "Use equation (4.1) as in chapter 4, Responsibilities, `gmm.em` and Ey and Bee (2000). Equation (4.1)."
+    text = (
+        "Use {eq}`eq-a` as in {doc}`04_x`, {func}`gmm.em` and {cite:t}`x2000`. {eq}`eq-a` helps. Equation {eq}`eq-a`."
+    )
+    expected = (
+        "Use equation (4.1) as in chapter 4, Responsibilities, `gmm.em` and Ey and Bee (2000). Equation (4.1) helps. "
+        "Equation (4.1)."
+    )
     assert exercise_texts.words(text, names, sources) == expected
     assert exercise_texts.words("{eq}`eq-a` says it.", names, sources) == "Equation (4.1) says it."
     assert exercise_texts.words("{doc}`text <04_x>`", names, sources) == "text"

@@ -49,7 +49,7 @@ def in_place(x):
 @pytest.mark.parametrize(
     ("exercise", "answer", "message"),
     [
-        (MEAN, in_place, "your function changed its input in place. Work on a copy."),
+        (MEAN, in_place, "your function changed its input x in place. Work on a copy."),
         (MEAN, lambda x: None if len(x) > 3 else mean_of_squares(x), "your function returned None. Does every way "
             "through it end with a return?"),
         (MEAN, lambda x: (x**2).sum(), "this is the answer times the number of samples: a total in place of a mean?"),
@@ -242,6 +242,9 @@ def test_html_is_escaped_and_says_in_words_and_by_a_mark_what_the_colour_says():
     html = found._repr_html_()
     assert "<strong>✗ Not yet</strong>: a &lt; b &amp; &lt;script&gt;" in html
     assert "x = '&lt;b&gt;'</pre>" in html
+    code = Verdict("wrong", "see `a < b`.", ("look at  `c`.", "line 1:  d = '`'"))._repr_html_()
+    assert ": see <code>a &lt; b</code>." in code
+    assert "look at  <code>c</code>.\nline 1:  d = '`'</pre>" in code
     assert "<script>" not in html
     assert Verdict("right", ".")._repr_html_().count("✓ Right</strong>.") == 1
     assert repr(found) == "Not yet: a < b & <script>\n  x = '<b>'"
