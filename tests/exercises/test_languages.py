@@ -1,0 +1,473 @@
+"""Each function that the chapters ask for, as plain loops: right as Python and right when Numba has compiled it."""
+
+import math
+
+import numba
+import numpy as np
+import pytest
+
+import gmm
+from gmm.exercises import EXERCISES, examine
+
+
+def nearest(X, centres):
+    labels = [0] * len(X)
+    for i in range(len(X)):
+        best = np.inf
+        for k in range(len(centres)):
+            squared = 0.0
+            for j in range(X.shape[1]):
+                squared += (X[i, j] - centres[k, j]) ** 2
+            if squared < best:
+                best, labels[i] = squared, k
+    return labels
+
+
+def parameters(n_components, n_features):
+    return n_components * (1 + n_features + n_features * (n_features + 1) // 2) - 1
+
+
+def border(weights, means, variance):
+    middle = (means[0] + means[1]) / 2
+    return middle + variance / (means[1] - means[0]) * (math.log(weights[0]) - math.log(weights[1]))
+
+
+def log_density(X, mean, covariance):
+    n, d = X.shape
+    L = np.linalg.cholesky(covariance)
+    out = np.empty(n)
+    for i in range(n):
+        y = np.empty(d)
+        total = d * math.log(2 * math.pi)
+        for j in range(d):
+            rest = X[i, j] - mean[j]
+            for m in range(j):
+                rest -= L[j, m] * y[m]
+            y[j] = rest / L[j, j]
+            total += y[j] ** 2 + 2 * math.log(L[j, j])
+        out[i] = -0.5 * total
+    return out
+
+
+def merge(n_1, mean_1, cov_1, n_2, mean_2, cov_2):
+    n = n_1 + n_2
+    d = len(mean_1)
+    gap = mean_2 - mean_1
+    mean, covariance = np.empty(d), np.empty((d, d))
+    for j in range(d):
+        mean[j] = mean_1[j] + n_2 / n * gap[j]
+        for m in range(d):
+            within = (n_1 * cov_1[j, m] + n_2 * cov_2[j, m]) / n
+            covariance[j, m] = within + n_1 * n_2 / n**2 * gap[j] * gap[m]
+    return mean, covariance
+
+
+def mixture_log_density(x, weights, means, variances):
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        total = -np.inf
+        for k in range(len(weights)):
+            exponent = (x[i] - means[k]) ** 2 / variances[k]
+            term = math.log(weights[k]) - 0.5 * (math.log(2 * math.pi * variances[k]) + exponent)
+            high, low = max(total, term), min(total, term)
+            total = high + math.log1p(math.exp(low - high))
+        out[i] = total
+    return out
+
+
+def labels(u, weights):
+    out = np.empty(len(u), dtype=np.int64)
+    for i in range(len(u)):
+        total = 0.0
+        for k in range(len(weights)):
+            total += weights[k]
+            if weights[k] > 0:
+                out[i] = k
+            if u[i] < total:
+                break
+    return out
+
+
+def draws(z, mean, covariance):
+    L = np.linalg.cholesky(covariance)
+    out = np.empty_like(z)
+    for i in range(len(z)):
+        for j in range(len(mean)):
+            out[i, j] = mean[j]
+            for m in range(j + 1):
+                out[i, j] += L[j, m] * z[i, m]
+    return out
+
+
+def split(weights, means, variances, share):
+    K = len(weights)
+    w, m, v = np.empty(K + 1), np.empty(K + 1), np.empty(K + 1)
+    for k in range(K):
+        w[k], m[k], v[k] = weights[k], means[k], variances[k]
+    w[0], w[K] = share * weights[0], (1 - share) * weights[0]
+    m[K], v[K] = means[0], variances[0]
+    return w, m, v
+
+
+def log_sum_exp(a):
+    out = np.empty(len(a))
+    for i in range(len(a)):
+        top = -np.inf
+        for value in a[i]:
+            top = max(top, value)
+        total = 0.0
+        for value in a[i]:
+            total += math.exp(value - top)
+        out[i] = top + math.log(total)
+    return out
+
+
+def line(x, weights, means, variances):
+    n, K = len(x), len(weights)
+    out = np.empty((n, K))
+    for i in range(n):
+        top = -np.inf
+        for k in range(K):
+            out[i, k] = math.log(weights[k]) - 0.5 * (math.log(variances[k]) + (x[i] - means[k]) ** 2 / variances[k])
+            top = max(top, out[i, k])
+        total = 0.0
+        for k in range(K):
+            out[i, k] = math.exp(out[i, k] - top)
+            total += out[i, k]
+        for k in range(K):
+            out[i, k] /= total
+    return out
+
+
+def boundary(mean_1, mean_2, variance, weight_1):
+    return (mean_1 + mean_2) / 2 + variance / (mean_2 - mean_1) * math.log(weight_1 / (1 - weight_1))
+
+
+def log_likelihood(x, weights, means, variances):
+    total = 0.0
+    for i in range(len(x)):
+        value = -np.inf
+        for k in range(len(weights)):
+            squared = (x[i] - means[k]) ** 2 / variances[k]
+            term = math.log(weights[k]) - 0.5 * (math.log(2 * math.pi * variances[k]) + squared)
+            high, low = max(value, term), min(value, term)
+            value = high + math.log1p(math.exp(low - high))
+        total += value
+    return total
+
+
+def score(x, resp, means, variances):
+    out = np.zeros(len(means))
+    for i in range(len(x)):
+        for k in range(len(means)):
+            out[k] += resp[i, k] * (x[i] - means[k]) / variances[k]
+    return out
+
+
+def weighted_m_step(X, resp, sample_weight):
+    n, d = X.shape
+    K = resp.shape[1]
+    weights, means, covariances = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
+    for k in range(K):
+        count = 0.0
+        for i in range(n):
+            count += sample_weight[i] * resp[i, k]
+        for i in range(n):
+            for j in range(d):
+                means[k, j] += sample_weight[i] * resp[i, k] * (X[i, j] - X[0, j]) / count
+        for j in range(d):
+            means[k, j] += X[0, j]
+        for i in range(n):
+            for j in range(d):
+                for m in range(d):
+                    term = (X[i, j] - means[k, j]) * (X[i, m] - means[k, m])
+                    covariances[k, j, m] += sample_weight[i] * resp[i, k] * term / count
+        weights[k] = count / sample_weight.sum()
+    return weights, means, covariances
+
+
+def m_step(X, resp):
+    n, d = X.shape
+    K = resp.shape[1]
+    weights, means, covariances = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
+    for k in range(K):
+        count = resp[:, k].sum()
+        for i in range(n):
+            means[k] += resp[i, k] * X[i] / count
+        for i in range(n):
+            difference = X[i] - means[k]
+            covariances[k] += resp[i, k] * np.outer(difference, difference) / count
+        weights[k] = count / n
+    return weights, means, covariances
+
+
+def bound(q, log_joint):
+    total = 0.0
+    for i in range(q.shape[0]):
+        for k in range(q.shape[1]):
+            if q[i, k] > 0:
+                total += q[i, k] * (log_joint[i, k] - math.log(q[i, k]))
+    return total
+
+
+def e_step(X, weights, means, covariances):
+    n, d = X.shape
+    K = len(weights)
+    log_resp = np.empty((n, K))
+    total = 0.0
+    for k in range(K):
+        L = np.linalg.cholesky(covariances[k])
+        for i in range(n):
+            y = np.linalg.solve(L, X[i] - means[k])
+            half = 0.5 * (y**2).sum() + np.log(np.diag(L)).sum() + 0.5 * d * math.log(2 * math.pi)
+            log_resp[i, k] = math.log(weights[k]) - half
+    for i in range(n):
+        top = log_resp[i].max()
+        value = top + math.log(np.exp(log_resp[i] - top).sum())
+        total += value
+        for k in range(K):
+            log_resp[i, k] -= value
+    return log_resp, total
+
+
+def one_iteration(x, weights, means, variances):
+    n, K = len(x), len(weights)
+    resp = np.empty((n, K))
+    total = 0.0
+    for i in range(n):
+        for k in range(K):
+            squared = (x[i] - means[k]) ** 2 / variances[k]
+            resp[i, k] = math.log(weights[k]) - 0.5 * (math.log(2 * math.pi * variances[k]) + squared)
+        top = resp[i].max()
+        value = top + math.log(np.exp(resp[i] - top).sum())
+        total += value
+        resp[i] = np.exp(resp[i] - value)
+    new_means, new_variances, counts = np.zeros(K), np.zeros(K), np.zeros(K)
+    for k in range(K):
+        counts[k] = resp[:, k].sum()
+        new_means[k] = (resp[:, k] * x).sum() / counts[k]
+        new_variances[k] = (resp[:, k] * (x - new_means[k]) ** 2).sum() / counts[k]
+    return total, counts / n, new_means, new_variances
+
+
+def plusplus(X, centres):
+    out = np.empty(len(X))
+    for i in range(len(X)):
+        best = np.inf
+        for k in range(len(centres)):
+            best = min(best, ((X[i] - centres[k]) ** 2).sum())
+        out[i] = best
+    return out / out.sum()
+
+
+def from_labels(X, labels, K):
+    n, d = X.shape
+    weights, means, covariances = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
+    for i in range(n):
+        weights[labels[i]] += 1
+        means[labels[i]] += X[i]
+    for k in range(K):
+        means[k] /= weights[k]
+    for i in range(n):
+        k = labels[i]
+        difference = X[i] - means[k]
+        covariances[k] += np.outer(difference, difference) / weights[k]
+    return weights / n, means, covariances
+
+
+def spherical(X, weights, means, variance):
+    out = np.empty((len(X), len(means)))
+    for i in range(len(X)):
+        for k in range(len(means)):
+            out[i, k] = math.log(weights[k]) - ((X[i] - means[k]) ** 2).sum() / (2 * variance)
+        out[i] = np.exp(out[i] - out[i].max())
+        out[i] /= out[i].sum()
+    return out
+
+
+def iteration(X, centres):
+    K, d = centres.shape
+    sums, counts = np.zeros((K, d)), np.zeros(K)
+    for i in range(len(X)):
+        best, place = np.inf, 0
+        for k in range(K):
+            squared = ((X[i] - centres[k]) ** 2).sum()
+            if squared < best:
+                best, place = squared, k
+        sums[place] += X[i]
+        counts[place] += 1
+    moved = centres.copy()
+    for k in range(K):
+        if counts[k] > 0:
+            moved[k] = sums[k] / counts[k]
+    return moved
+
+
+def diagonal(X, resp, means):
+    K, d = means.shape
+    out = np.zeros((K, d))
+    for k in range(K):
+        for i in range(len(X)):
+            for j in range(d):
+                out[k, j] += resp[i, k] * (X[i, j] - means[k, j]) ** 2
+        out[k] /= resp[:, k].sum()
+    return out
+
+
+def pooled(resp, covariances):
+    out = np.zeros(covariances.shape[1:])
+    for k in range(len(covariances)):
+        out += resp[:, k].sum() / len(resp) * covariances[k]
+    return out
+
+
+def family(name, K, d):
+    sizes = (1, d - 1, d * (d - 1) // 2)
+    total = 0
+    for letter, size in zip(name, sizes):
+        if letter == "E":
+            total += size
+        elif letter == "V":
+            total += K * size
+    return total
+
+
+def map_covariance(X, r, mean, scale, dof):
+    d = X.shape[1]
+    out = scale.copy()
+    for i in range(len(X)):
+        for j in range(d):
+            for m in range(d):
+                out[j, m] += r[i] * (X[i, j] - mean[j]) * (X[i, m] - mean[m])
+    return out / (dof + d + 1 + r.sum())
+
+
+def prior(X, K):
+    n, d = X.shape
+    scale = np.zeros((d, d))
+    mean = np.zeros(d)
+    for i in range(n):
+        mean += X[i] / n
+    for i in range(n):
+        scale += np.outer(X[i] - mean, X[i] - mean) / n
+    return scale / K ** (2 / d), d + 2
+
+
+def bic(log_likelihood, n, K, d, structure):
+    count = K - 1 + K * d
+    if structure == "full":
+        count += K * d * (d + 1) // 2
+    elif structure == "tied":
+        count += d * (d + 1) // 2
+    elif structure == "diag":
+        count += K * d
+    else:
+        count += K
+    return -2 * log_likelihood + count * math.log(n)
+
+
+def icl(log_joint, p):
+    total = 0.0
+    for row in log_joint:
+        top = row.max()
+        value = top + math.log(np.exp(row - top).sum())
+        for a in row:
+            total += math.exp(a - value) * a
+    return -2 * total + p * math.log(len(log_joint))
+
+
+def cross_validation(x, k):
+    n = len(x)
+    total = 0.0
+    first = 0
+    for fold in range(k):
+        size = n // k + (1 if fold < n % k else 0)
+        last = first + size
+        mean = (x[:first].sum() + x[last:].sum()) / (n - size)
+        variance = (((x[:first] - mean) ** 2).sum() + ((x[last:] - mean) ** 2).sum()) / (n - size)
+        for i in range(first, last):
+            total -= 0.5 * (math.log(2 * math.pi * variance) + (x[i] - mean) ** 2 / variance)
+        first = last
+    return total / n
+
+
+def stuck(X):
+    n, d = X.shape
+    mean = np.zeros(d)
+    for i in range(n):
+        mean += X[i] / n
+    covariance = np.zeros((d, d))
+    for i in range(n):
+        covariance += np.outer(X[i] - mean, X[i] - mean) / n
+    weights, means, covariances = np.array([0.25, 0.25, 0.5]), np.empty((3, d)), np.empty((3, d, d))
+    for k in range(3):
+        means[k] = X[0] if k < 2 else X[1]
+        covariances[k] = covariance
+    return weights, means, covariances
+
+
+def far_apart(x):
+    return 10.0, 34.0
+
+
+ANSWERS = {
+    "ex-why-nearest": nearest,
+    "ex-why-parameters": parameters,
+    "ex-why-border": border,
+    "ex-gaussian-log-density": log_density,
+    "ex-gaussian-merge": merge,
+    "ex-mixture-log-density": mixture_log_density,
+    "ex-mixture-labels": labels,
+    "ex-mixture-draws": draws,
+    "ex-mixture-split": split,
+    "ex-log-sum-exp": log_sum_exp,
+    "ex-resp-line": line,
+    "ex-resp-boundary": boundary,
+    "ex-loglik-line": log_likelihood,
+    "ex-loglik-score": score,
+    "ex-mstep-code": m_step,
+    "ex-mstep-sample-weights": weighted_m_step,
+    "ex-em-bound": bound,
+    "ex-em-e-step": e_step,
+    "ex-em-m-step": m_step,
+    "ex-em-variance-bug": one_iteration,
+    "ex-em-stuck": stuck,
+    "ex-start-plusplus": plusplus,
+    "ex-start-labels": from_labels,
+    "ex-start-far-apart": far_apart,
+    "ex-kmeans-spherical": spherical,
+    "ex-kmeans-iteration": iteration,
+    "ex-structures-diagonal": diagonal,
+    "ex-structures-pool": pooled,
+    "ex-structures-family": family,
+    "ex-singular-map": map_covariance,
+    "ex-singular-prior": prior,
+    "ex-select-bic": bic,
+    "ex-select-icl": icl,
+    "ex-select-cv": cross_validation,
+}
+
+
+def test_every_function_of_chapters_1_to_12_is_here():
+    asked = {label for label, task in EXERCISES.items() if task.cases and "-debug-" not in label}
+    assert set(ANSWERS) == asked
+
+
+@pytest.mark.parametrize("label", ANSWERS)
+def test_plain_loops_are_right(label):
+    assert examine(label, ANSWERS[label]).right, examine(label, ANSWERS[label]).text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::numba.NumbaWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("label", ANSWERS)
+def test_compiled_loops_are_right(label):
+    found = examine(label, numba.njit(ANSWERS[label]))
+    assert found.right, found.text
+
+
+def test_the_e_step_agrees_with_the_package():
+    X, weights, means, covariances = EXERCISES["ex-em-e-step"].cases[1]
+    log_resp, total = e_step(X, weights, means, covariances)
+    np.testing.assert_allclose(np.exp(log_resp), gmm.responsibilities(X, weights, means, covariances), rtol=1e-10)
+    assert total == pytest.approx(gmm.log_likelihood(X, weights, means, covariances))
