@@ -55,6 +55,8 @@ class Exercise:
         Turns the reader's answer into what is compared with the reference, for answers of which many are right.
     judge : callable, optional
         From the answer to None if it is right, and to what is wrong with it otherwise; instead of cases.
+    asks : str
+        What is handed in where there are cases: ``"function"`` or ``"class"``.
     """
 
     label: str
@@ -65,6 +67,7 @@ class Exercise:
     returns: tuple[str, ...] = ()
     via: Callable | None = None
     judge: Callable | None = None
+    asks: str = "function"
     memory: dict = field(default_factory=dict, compare=False, repr=False)
 
     def results(self, function):
@@ -89,7 +92,7 @@ def _result(function, case):
             return _FAILED
 
 
-def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), via=None, judge=None):
+def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), via=None, judge=None, asks="function"):
     """Register an exercise.
 
     Parameters
@@ -112,6 +115,8 @@ def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), 
     judge : callable, optional
         Decides alone: from the answer to None (right) or to a message. Runs under the same guard as an answer;
         what it raises at the reader's line is shown there. `reference` is then an answer that is right.
+    asks : str
+        ``"class"`` if the reader hands in a class.
 
     Raises
     ------
@@ -121,7 +126,7 @@ def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), 
     if label in EXERCISES:
         raise ValueError(f"exercise {label!r} exists already")
     wrong = tuple(Mistake(answer, message) for answer, message in mistakes)
-    EXERCISES[label] = Exercise(label, reference, tuple(cases), wrong, rtol, tuple(returns), via, judge)
+    EXERCISES[label] = Exercise(label, reference, tuple(cases), wrong, rtol, tuple(returns), via, judge, asks)
 
 
 @functools.cache
@@ -196,6 +201,9 @@ def examine(label: str, answer) -> Verdict:
         return Verdict("note", f'{label}: {message}exercises.solution("{label}", anyway=True)')
     _session.checked_label(label, {**_session.texts(), **EXERCISES})
     task = EXERCISES[label]
+    if task.asks == "class" and answer is not None and answer is not ... and not isinstance(answer, type):
+        text = f"a class is asked for: pass the class itself, without parentheses. This is: {_diagnosis.show(answer)}."
+        return Verdict("wrong", text)
     if task.via and callable(answer):
         judged = task.via(answer)
         with_names = judged if isinstance(answer, type) else answer  # a class is not called with the case

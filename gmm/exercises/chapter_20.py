@@ -278,14 +278,6 @@ def _says(code):
     return lambda *case: code
 
 
-def _no_class(signature):
-    def trial(*case):
-        raise TypeError("a class is asked for; pass the class itself, neither a function nor an object of the class")
-
-    trial.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return trial
-
-
 def _experiment(caught=None):
     """Make of `run(cls, *case)` a function from a class to a function of the case; `caught` maps errors to codes."""
     caught = caught or {}
@@ -295,9 +287,6 @@ def _experiment(caught=None):
 
         @functools.wraps(run)
         def experiment(cls):
-            if not isinstance(cls, type):
-                return _no_class(signature)
-
             def trial(*case):
                 try:
                     return run(cls, *case)
@@ -359,6 +348,10 @@ def one_iteration(cls, X, weights, means, covs):
         if _is_unpacking(error):
             return _UNPACKING
         raise
+    except IndexError as error:
+        if "too many indices" in str(error):
+            return _INDEX
+        raise
     return np.asarray(model.history[0]), model.means
 
 
@@ -369,7 +362,7 @@ def returned(cls, X, resp, means):
     answer = model.m_step(X, resp)
     if answer is model:
         return _OBJECT
-    if isinstance(answer, (tuple, list)):
+    if isinstance(answer, tuple) or (isinstance(answer, list) and np.shape(answer[0]) != np.shape(means[0])):
         return _TUPLE
     return _NOTHING if answer is None else np.array(answer)
 
@@ -550,6 +543,7 @@ exercise(
     "ex-debug-import",
     joint_densities(Right),
     via=joint_densities,
+    asks="class",
     cases=_plain,
     mistakes=[
         (_says(_NAME_ERROR), "`joint` still uses a name that this notebook never defined. Which module has it?"),
@@ -591,6 +585,8 @@ exercise(
     "ex-debug-unpack",
     one_iteration(Right),
     via=one_iteration,
+    asks="class",
+    returns=("the log-likelihood", "the new means"),
     cases=_plain,
     mistakes=[
         (_says(_UNPACKING), "`fit` still takes one array apart as if it were a pair. What does `e_step` return?"),
@@ -605,6 +601,10 @@ exercise(
         (
             _wrong(one_iteration, fit=_fit_once(lambda self, X, before: before, _first_row_only)),
             "the M-step got the responsibilities of the first sample only: [0] of an array is its first row.",
+        ),
+        (
+            _says(_INDEX),
+            "the M-step got one row in place of the whole array: [0] of an array is its first row.",
         ),
         (
             _wrong(one_iteration, fit=_fit_once(lambda self, X, before: np.log(np.exp(self.log_joint(X)).sum()))),
@@ -625,6 +625,10 @@ def _returns(what):
     return m_step
 
 
+def _first_component(self, before, resp):
+    return np.concatenate([self.means[:1], before[1:]])
+
+
 _m_cases = [
     (_three, np.array([[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]]), np.array([[1.0], [3.0]])),
     (_rng.normal(scale=3.0, size=(8, 2)), _resp(8, 3), _rng.normal(size=(3, 2))),
@@ -634,6 +638,7 @@ exercise(
     "ex-debug-none",
     returned(Right),
     via=returned,
+    asks="class",
     cases=_m_cases,
     mistakes=[
         (_says(_NOTHING), "`m_step` still returns nothing, and `fit` subtracts the old means from that."),
@@ -642,6 +647,10 @@ exercise(
         (
             _wrong(returned, m_step=_returns(lambda self, before, resp: before)),
             "these are the means before the update.",
+        ),
+        (
+            _wrong(returned, m_step=_returns(_first_component)),
+            "only the first component is new: does the return stand inside the loop?",
         ),
         (
             _wrong(returned, m_step=_returns(lambda self, before, resp: resp.sum(axis=0))),
@@ -701,6 +710,8 @@ exercise(
     "ex-debug-stop",
     stopping(Right),
     via=stopping,
+    asks="class",
+    returns=("the number of iterations", "history", "means"),
     cases=_stops,
     mistakes=[
         (
@@ -749,6 +760,7 @@ exercise(
     "ex-debug-rows",
     e_step(Right),
     via=e_step,
+    asks="class",
     cases=_plain,
     mistakes=[
         (
@@ -800,6 +812,7 @@ exercise(
     "ex-debug-weights",
     updated_weights(Right),
     via=updated_weights,
+    asks="class",
     cases=_weight_cases,
     mistakes=[
         (
@@ -851,6 +864,16 @@ class _MeansNotUpdated(Right):
         return self.means
 
 
+def _all_alike(cov, X, r, mean):
+    D = X - mean
+    return D.T @ D / r.sum()
+
+
+def _twice_weighted(cov, X, r, mean):
+    D = r[:, None] * (X - mean)
+    return D.T @ D / r.sum()
+
+
 def _raw(cov, X, r, mean):
     return (r[:, None] * X).T @ X / r.sum() - np.outer(mean, mean)
 
@@ -859,6 +882,8 @@ exercise(
     "ex-debug-mean",
     updated_covariances(Right),
     via=updated_covariances,
+    asks="class",
+    returns=("means", "covariances"),
     cases=[*_m_cases, (1e6 + _rng.normal(size=(9, 2)), _resp(9, 2), 1e6 + _rng.normal(size=(2, 2)))],
     mistakes=[
         (updated_covariances(OldMean), "the covariances are taken about the means of the iteration before."),
@@ -878,6 +903,18 @@ exercise(
             "the maximum of the likelihood divides by N_k, not by N_k − 1.",
         ),
         (updated_covariances(_MeansNotUpdated), "the covariances are right, and the new means were not kept."),
+        (
+            _wrong(updated_covariances, m_step=_sets_covariances(lambda cov, X, r, mean: cov * r.sum())),
+            "these are sums; divide each by the count of its component.",
+        ),
+        (
+            _wrong(updated_covariances, m_step=_sets_covariances(_all_alike)),
+            "each sample enters with its responsibility; here all count fully.",
+        ),
+        (
+            _wrong(updated_covariances, m_step=_sets_covariances(_twice_weighted)),
+            "the responsibility enters once; both factors of the product hold it here.",
+        ),
         (
             _wrong(updated_covariances, m_step=_sets_covariances(_raw)),
             "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first.",
@@ -901,6 +938,7 @@ exercise(
     "ex-debug-units",
     start_covariances(Right),
     via=start_covariances,
+    asks="class",
     cases=[
         (_three, 2),
         (_rng.normal(scale=[3.0, 0.1], size=(9, 2)), 3),
@@ -943,6 +981,7 @@ exercise(
     "ex-debug-seed",
     randomness(Right),
     via=randomness,
+    asks="class",
     cases=[(_three, 3), (_rng.normal(size=(4, 2)), 3)],
     mistakes=[
         (
@@ -964,7 +1003,10 @@ exercise(
             "the draw still comes from the global stream, now without a seed, and a sample can be drawn twice.",
         ),
         (_says((0.0, 0.0, 1.0, 1.0)), "the draw still comes from the global stream, and now without a seed."),
-        (_says((1.0, 1.0, 0.0, 1.0)), "every seed gives the same start: is `seed` handed to the generator?"),
+        (
+            _says((1.0, 1.0, 0.0, 1.0)),
+            "every seed gives the same start: is anything drawn, and is `seed` handed to the generator?",
+        ),
     ],
 )
 
@@ -1019,6 +1061,14 @@ def _whole_determinant(self, X):
     return Right.log_joint(self, X) - np.array([0.5 * np.linalg.slogdet(cov)[1] for cov in self.covs])
 
 
+def _constant_without_d(self, X):
+    return Right.log_joint(self, X) + 0.5 * (X.shape[1] - 1) * np.log(2 * np.pi)
+
+
+def _unweighted(self, X):
+    return Right.log_joint(self, X) - np.log(self.weights)
+
+
 def _log_of_all(self, X):
     return np.logaddexp.reduce(Right.log_joint(self, X), axis=None)
 
@@ -1028,6 +1078,8 @@ exercise(
     "ex-debug-log",
     far_away(Right),
     via=far_away,
+    asks="class",
+    returns=("the responsibilities", "the log-likelihood"),
     cases=[
         *_plain,
         (
@@ -1067,6 +1119,22 @@ exercise(
         (
             _wrong(far_away, **_logs(_whole_determinant)),
             "the log-determinant counts twice: the diagonal of L gives half of it already.",
+        ),
+        (
+            _wrong(far_away, **_logs(_constant_without_d)),
+            "log 2π comes once for each feature: d log 2π.",
+        ),
+        (
+            _wrong(far_away, **_logs(_unweighted)),
+            "the weights are missing: add np.log(weight) to each column.",
+        ),
+        (
+            _wrong(far_away, e_step=lambda self, X: np.log(Right.e_step(self, X)), log_likelihood=Right.log_likelihood),
+            "e_step returns the logarithms of the responsibilities; take the exponential.",
+        ),
+        (
+            _wrong(far_away, log_likelihood=lambda self, X: np.log(naive_joint(self, X).sum(axis=1)).sum()),
+            "the responsibilities are right; log_likelihood still takes the logarithm of densities that underflow.",
         ),
         (
             _wrong(far_away, log_likelihood=_log_of_all),
@@ -1126,6 +1194,8 @@ exercise(
     "ex-debug-ridge",
     regularised(Right),
     via=regularised,
+    asks="class",
+    returns=("the covariances of the start", "the covariances of the M-step"),
     cases=[
         (_three, np.array([[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]]), 0.01),
         (_rng.normal(size=(8, 2)), _resp(8, 3), 0.1),
@@ -1212,6 +1282,7 @@ exercise(
     "ex-debug-whole",
     _fitted_by_gmm,
     via=whole,
+    asks="class",
     returns=("history", "weights", "means", "covs", "the covariances of your own start", "the random numbers"),
     cases=[
         (_faithful, *_start, 12, 1e-6),
@@ -1235,6 +1306,7 @@ _SILENT = ("wrong axis", "misspelt weights", "old mean", "std for variance", "gl
 exercise(
     "ex-debug-blind",
     np.array([1, 0, 0, 0, 0]),
+    returns=("bug 1", "bug 2", "bug 3", "bug 4", "bug 5"),
     mistakes=[
         (np.ones(5), "five alarms are too many: a rising log-likelihood proves nothing."),
         (np.zeros(5), "one of them does make the log-likelihood fall: which one breaks the lower bound?"),

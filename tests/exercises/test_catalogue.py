@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gmm.exercises import _core, _diagnosis
+from gmm.exercises import _core, _diagnosis, examine
 from gmm.exercises._core import verdict
 
 _core._load()
@@ -95,7 +95,12 @@ def test_nothing_is_not_yet_an_answer(label):
 
 @pytest.mark.parametrize("label", ALL)
 def test_values_and_functions_are_told_apart(label):
-    if label in FUNCTIONS:
+    if EXERCISES[label].asks == "class":
+        for answer in (3.5, lambda X: X, type("Mine", (), {})()):
+            assert examine(label, answer).message.startswith(
+                "a class is asked for: pass the class itself, without parentheses. This is: "
+            )
+    elif label in FUNCTIONS:
         assert verdict(EXERCISES[label], 3.5).startswith("Not yet: pass your function itself, without parentheses.")
     elif label in VALUES:
         assert verdict(EXERCISES[label], abs).startswith("Not yet: a value is asked for, and this is a function.")

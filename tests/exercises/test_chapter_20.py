@@ -215,8 +215,35 @@ def test_other_repairs_are_right(label, repair):
 
 @pytest.mark.parametrize("label", CLASSES)
 def test_objects_and_functions_are_told_from_classes(label):
-    assert "pass your function itself" in examine(label, Right(2)).text
+    assert "a class is asked for" in examine(label, Right(2)).text
     assert "a class is asked for" in examine(label, lambda *case: 1.0).text
+
+
+@pytest.mark.parametrize(
+    ("label", "method", "message"),
+    [
+        ("ex-debug-none", lambda self, X, resp: list(Right.m_step(self, X, resp)), "."),
+        (
+            "ex-debug-none",
+            lambda self, X, resp: [Right.m_step(self, X, resp)],
+            "`fit` subtracts the old means from the result: return the means alone, not a tuple.",
+        ),
+    ],
+)
+def test_a_list_of_means_can_be_subtracted(label, method, message):
+    assert examine(label, type("Mine", (Right,), {"m_step": method})).message.startswith(message[:-1] or ",")
+
+
+def test_one_row_of_the_responsibilities_is_recognised():
+    class Mine(Right):
+        def fit(self, X):
+            self.initialise(X)
+            resp = self.e_step(X)[0]
+            self.history = [self.log_likelihood(X)]
+            self.m_step(X, resp)
+            return self
+
+    assert examine("ex-debug-unpack", Mine).message.startswith("the M-step got one row in place of the whole array")
 
 
 def test_an_error_is_shown_at_the_line_of_the_reader():
