@@ -19,6 +19,10 @@ BUILD = $(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) 
 # A chapter for `make refresh`; a port for `make serve`.
 CH ?=
 PORT ?= 8000
+# A browser of your choice: make pdf CHROMIUM=/path/to/chromium
+ifdef CHROMIUM
+export CHROMIUM
+endif
 # A Python of your choice: make book PYTHON=python3.13
 PYTHON ?=
 # Keep what the user's shell says about Python out of the environment.
@@ -26,7 +30,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env book serve test check lint format refresh index lab bench clean distclean lock
+.PHONY: help env book serve pdf test check lint format refresh index lab bench clean distclean lock
 
 help: ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -65,6 +69,9 @@ $(INDEX): $(READY) $(SOURCES)
 
 serve: $(INDEX) ## open the book in the browser, built anew if anything changed
 	$(PY) tools/serve.py $(OUT)/_build/html --port $(PORT)
+
+pdf: $(INDEX) ## print the whole book as one PDF (needs Chromium or Chrome)
+	$(PY) tools/pdf.py $(OUT)/_build/html
 
 test: env ## run every test: package, notebooks, built pages
 	$(PY) -m pytest -n 2 --dist loadfile
