@@ -3,6 +3,7 @@
 import re
 from types import SimpleNamespace
 
+import exercise_table
 import exercise_texts
 import numpy as np
 import pytest
@@ -181,3 +182,32 @@ def test_references_become_words():
     assert exercise_texts.words(text, names, sources) == expected
     assert exercise_texts.words("{eq}`eq-a` says it.", names, sources) == "Equation (4.1) says it."
     assert exercise_texts.words("{doc}`text <04_x>`", names, sources) == "text"
+
+
+# ------------------------------------------------------------------------- the table
+
+
+def test_the_table_lists_every_exercise_with_its_mistakes():
+    lines = list(exercise_table.lines())
+    rows = {re.match(r"- `([\w-]+)`", line)[1]: line for line in lines if line.startswith("- ")}
+    assert list(rows) == list(PAGES)
+    for label, row in rows.items():
+        if label in EXERCISES:
+            names = row.split("): ", 1)[1]
+            assert all(exercise_table.name(mistake.message) in names for mistake in EXERCISES[label].mistakes)
+        else:
+            assert row.endswith(f"compared with the solution; {len(PAGES[label].hints)} hints")
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("the weights are missing: they stand before each density.", "the weights are missing"),
+        ("that is the midpoint, right for equal weights only.", "the midpoint, right for equal weights only"),
+        ("weights and means are right; the divisor is N_k.", "the divisor is N_k"),
+        ("right near the means, but far away 0/0 is NaN. Use logarithms.", "far away 0/0 is NaN"),
+        ("K ** (2 / d) is 1.5 here; no.", "K ** (2 / d) is 1.5 here"),
+    ],
+)
+def test_a_mistake_is_named_by_its_first_clause(message, name):
+    assert exercise_table.name(message) == name
