@@ -56,6 +56,8 @@ IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^"]+)"[^>]*?>')
 FORMULA = re.compile(
     r'<(span|div)(?: aria-hidden="true")? class="math notranslate nohighlight"([^>]*)>(.*?)</\1>', re.S
 )
+# In em of the text: what fits a phone's narrowest boxes. Wider formulas in a line scroll there (class "wide").
+NARROW = 12
 EQUATION_NUMBER = re.compile(r'^\s*<span class="eqno">.*?</span>', re.S)
 
 
@@ -73,7 +75,7 @@ def png_size(path):
 
 
 def with_sizes(html, size_of):
-    """Give the images of a page their sizes; load all but the first only when they come near."""
+    """Give the images of a page their sizes; load all but the first figure only when they come near."""
     count = 0
 
     def repair(match):
@@ -81,7 +83,7 @@ def with_sizes(html, size_of):
         tag, size = match[0], size_of(match[1])
         more = "" if size is None or " width=" in tag else f' width="{size[0]}" height="{size[1]}"'
         more += ' decoding="async"' + (' loading="lazy"' if count else "")
-        count += 1
+        count += size is not None
         return tag[:4] + more + tag[4:]
 
     return IMAGE.sub(repair, html)
@@ -94,7 +96,9 @@ def with_room(html):
         tag, _, body = match.groups()
         tex = unescape(EQUATION_NUMBER.sub("", body)).strip()
         room = mathroom.style(tex, display=tag == "div")
-        return match[0] if room is None else match[0].replace('nohighlight"', f'nohighlight" style="{room}"', 1)
+        wide = " wide" if tag == "span" and (room is None or mathroom.room(tex, False).width > NARROW) else ""
+        style = "" if room is None else f' style="{room}"'
+        return match[0].replace('nohighlight"', f'nohighlight{wide}"{style}', 1)
 
     return FORMULA.sub(repair, html)
 

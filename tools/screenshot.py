@@ -79,6 +79,59 @@ OPEN = """() => {
   document.querySelectorAll("main details").forEach(d => d.open = true);
   document.querySelectorAll("main .toggle-hidden button.toggle-button").forEach(b => b.click());
 }"""
+# The page's own scripts look at what there is a tenth of a second after it grew (book/_static/reading.js); timers of
+# a page go off in the order of their times, however slow the computer is.
+SETTLED = """() => new Promise(resolve =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 150))))"""
+# axe reads each element, and most of a page are the letters of its formulas and the words of its code, all built
+# alike. The first few formulas are kept, and of the others their room; of code, one word of a kind.
+THIN = """() => {
+  const seen = new Map(), count = kind => seen.set(kind, (seen.get(kind) || 0) + 1).get(kind);
+  const formulas = [...document.querySelectorAll("mjx-container")]
+    .filter(e => count(e.hasAttribute("display")) > 3)
+    .map(e => [e, (e.querySelector("mjx-math") || e).getBoundingClientRect()]);
+  const words = [...document.querySelectorAll(".highlight pre span[class], code span.pre")]
+    .filter(e => count(e.className + e.closest("pre, code").className) > 1);
+  const shown = document.body.style.display;
+  document.body.style.display = "none";  // lay the page out once, not at each step
+  for (const [box, { width, height }] of formulas) {
+    const room = document.createElement("span");
+    room.style.cssText = `display: inline-block; overflow: hidden; width: ${width}px; height: ${height}px`;
+    room.textContent = "x";
+    box.replaceChildren(room);
+  }
+  words.forEach(e => e.replaceWith(...e.childNodes));
+  document.body.style.display = shown;
+}"""
+# Mark one text of each kind: its colour, size and weight, and what lies behind it.
+MARK = """() => {
+  const behind = new Map([[null, ""]]), seen = new Set();
+  const under = e => {
+    if (!behind.has(e)) {
+      const s = getComputedStyle(e), tint = s.backgroundColor === "rgba(0, 0, 0, 0)" ? "" : s.backgroundColor;
+      const own = [tint, s.backgroundImage === "none" ? "" : s.backgroundImage, s.opacity === "1" ? "" : s.opacity];
+      behind.set(e, under(e.parentElement) + (own.join("") && "|" + own.join()));
+    }
+    return behind.get(e);
+  };
+  for (const e of document.body.querySelectorAll("*")) {
+    const said = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.matches("input, textarea, select");
+    if (!said || !e.getClientRects().length) continue;
+    const s = getComputedStyle(e), kind = [s.color, s.fontSize, s.fontWeight, under(e)].join();
+    if (!seen.has(kind)) { seen.add(kind); e.dataset.kept = ""; }
+  }
+}"""
+# Take away the texts that were not marked.
+PRUNE = """() => {
+  const wanted = new Set();
+  for (let e of document.querySelectorAll("[data-kept]"))
+    for (; e && !wanted.has(e); e = e.parentElement) wanted.add(e);
+  const prune = e => [...e.children].filter(c => !c.matches("style, script, link"))
+    .forEach(c => wanted.has(c) ? prune(c) : c.remove());
+  document.body.style.display = "none";
+  prune(document.body);
+  document.body.style.display = "";
+}"""
 # WCAG 2.0 and 2.1, levels A and AA, and what the authors of axe call best practice.
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 AXE = """async ({runOnly, rules}) => {
@@ -129,7 +182,7 @@ class Visit:
         Errors on the console, uncaught exceptions and failed requests.
     """
 
-    def __init__(self, running, url, width=1280, dark=False):
+    def __init__(self, running, url, width=1280, dark=False, mathematics=True):
         # A browser gives the visit a context of its own; in a given context pages share what they loaded.
         self.context = running.new_context() if hasattr(running, "new_context") else None
         self.page = (self.context or running).new_page()
@@ -146,13 +199,17 @@ class Visit:
             "response",
             lambda r: self.messages.append(f"{r.status} {r.url}") if r.status >= 400 else None,
         )
+        if not mathematics:  # much faster, where formulas do not matter
+            self.page.route("**/mathjax/**", lambda route: route.abort())
         self.page.goto(url, wait_until="load")
         self.settle()
 
     def settle(self):
         """Wait until the formulas are set and their fonts are there."""
         # A page without mathematics carries no MathJax.
-        self.page.evaluate("window.MathJax && MathJax.startup && MathJax.startup.promise")
+        self.page.evaluate("window.MathJax?.startup?.promise")
+        # Letters are asked for when they are first laid out.
+        self.page.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
         self.page.evaluate("document.fonts.ready.then(() => true)")
 
     def theme(self, name):
@@ -167,19 +224,39 @@ class Visit:
     def open_boxes(self):
         """Open every folded box."""
         self.page.evaluate(OPEN)
-        self.page.wait_for_timeout(250)  # the page's own scripts look at what is there now
 
-    def axe(self, only=None, without=()):
-        """Return what axe-core finds wrong, as lines of text: all rules, one rule, or all but some."""
+    def _load_axe(self):
         if self.page.evaluate("typeof axe") == "undefined":
             self.page.evaluate(axe_source())
             # Colours that are on their way to other colours are not what a reader reads.
             self.page.add_style_tag(
                 content="*, ::before, ::after { transition: none !important; animation: none !important }"
             )
+            self.page.evaluate(SETTLED)
+
+    def axe(self, only=None, without=()):
+        """Return what axe-core finds wrong, as lines of text: all rules, one rule, or all but some.
+
+        The insides of most formulas and most words of code, which are all alike, are taken out of the page first.
+        """
+        self._load_axe()
+        self.page.evaluate(THIN)
         chosen = {"type": "rule", "values": [only]} if only else {"type": "tag", "values": AXE_TAGS}
         rules = {name: {"enabled": False} for name in without}
         return self.page.evaluate(AXE, {"runOnly": chosen, "rules": rules})
+
+    def contrast(self, themes=("light", "dark")):
+        """Return the contrasts that axe-core finds too low in these themes, one of each kind. Spoils the page."""
+        self._load_axe()
+        for name in themes:
+            self.theme(name)
+            self.page.evaluate(MARK)
+        self.page.evaluate(PRUNE)
+        found = []
+        for name in themes:
+            self.theme(name)
+            found += [f"{name}: {line}" for line in self.axe(only="color-contrast")]
+        return found
 
     def _note_request(self, request):
         local = ("file:", "data:", "blob:", "http://localhost", "http://127.0.0.1")

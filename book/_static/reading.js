@@ -3,15 +3,17 @@
   const boxes = "main .math, main mjx-container, main .highlight pre, main .output pre, "
     + "main .pst-scrollable-table-container, main div.cell_output";
   const mark = () => document.querySelectorAll(boxes).forEach(box => {
-    const wide = box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(box).overflowX);
+    const wide = box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX);
     if (wide) box.tabIndex = 0;
     else if (box.tabIndex === 0) box.removeAttribute("tabindex");
   });
   let waiting;
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(mark, 100); };
-  // The page grows and shrinks when formulas are set, boxes are opened and the window is turned.
+  // The page grows and shrinks when formulas are set, boxes are opened and the window is turned; formulas change
+  // their width within it when their letters arrive.
   const main = document.querySelector("main");
   if (main) new ResizeObserver(soon).observe(main);
   addEventListener("resize", soon);
+  document.fonts.addEventListener("loadingdone", soon);
   addEventListener("load", () => document.fonts.ready.then(soon));
 })();
