@@ -1,9 +1,9 @@
 """Whole fits with default settings, initialisation included, against scikit-learn.
 
-Both run on one thread, take turns in one process and fit the same data with the same seeds; the time is the median over
-the seeds. The groups of the data are far enough apart for k-means to find them, mostly, and each pair of fits is
-compared: the last column says how many reached the same parameters, and how the mean log-likelihoods of the others
-differ (the two draw different seeds for k-means, so either may find the better optimum).
+Both run on one thread, take turns in one process (small fits ten at a time) and fit the same data with the same seeds;
+the time is the median over the seeds. The groups of the data are far enough apart for k-means to find them, mostly, and
+each pair of fits is compared: the last column says how many reached the same parameters, and how the mean
+log-likelihoods of the others differ (the two draw different seeds for k-means, so either may find the better optimum).
 
     python benchmarks/whole_fit.py [--repeats 5] [--structures full,diag] [--largest 64]
 """
@@ -80,18 +80,28 @@ def main():
             settings = {"n_components": n_components, "covariance_type": structure}
             GaussianMixture(n_threads=1, random_state=0, **settings).fit(X[:1000])  # compiled from here on
             times, iterations, gaps = [], [], []
-            # Small fits are over so soon that one interruption spoils a few of them.
-            n_seeds = options.repeats if n > 1000 else 10 * options.repeats
-            for seed in range(n_seeds):
+            # One interruption spoils a few small fits, and the first fit of a turn finds the processor's caches full of
+            # the other side's code: small fits take turns ten at a time, as many times as large ones do singly.
+            per_turn = 1 if n > 1000 else 10
+            n_seeds = options.repeats * per_turn
+            sides = (
+                (GaussianMixture, {"n_threads": 1}),
+                (TheirGaussianMixture, {}),
+                (GaussianMixture, {"n_threads": 2}),
+            )
+            for first in range(0, n_seeds, per_turn):
+                seeds = range(first, first + per_turn)
                 with warnings.catch_warnings(), threadpool_limits(1):
                     warnings.simplefilter("ignore")
-                    a, ours = timed(GaussianMixture(n_threads=1, random_state=seed, **settings), X)
-                    b, theirs = timed(TheirGaussianMixture(random_state=seed, **settings), X)
-                    c, _ = timed(GaussianMixture(n_threads=2, random_state=seed, **settings), X)
-                times.append((a, b, c))
-                iterations.append((ours.n_iter_, theirs.n_iter_))
-                if not same_parameters(ours, theirs):
-                    gaps.append(ours.score(X) - theirs.score(X))
+                    turns = [
+                        [timed(model(random_state=seed, **own, **settings), X) for seed in seeds]
+                        for model, own in sides
+                    ]
+                for (a, ours), (b, theirs), (c, _) in zip(*turns):
+                    times.append((a, b, c))
+                    iterations.append((ours.n_iter_, theirs.n_iter_))
+                    if not same_parameters(ours, theirs):
+                        gaps.append(ours.score(X) - theirs.score(X))
             one, other, two = (statistics.median(column) for column in zip(*times))
             counts = "/".join(f"{statistics.median(column):.0f}" for column in zip(*iterations))
             fits = f"{n_seeds - len(gaps)} of {n_seeds} the same"

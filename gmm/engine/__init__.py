@@ -12,7 +12,7 @@ log-likelihood and the weighted moments about the centres. `fit_em` puts the M-s
 ``kmeans``                       k-means and its seeding
 ``em passes scoring starts``     what Python calls
 ``team threads``                 threads, and the order of their sums
-``samples compilation``          layouts of X, the compiler
+``samples flat compilation``     layouts of X, of statistics and parameters; the compiler
 ================================ =====================================================================
 
 Contracts: float64 arithmetic whatever X's type and layout; the same bits for any number of threads; memory beside X,

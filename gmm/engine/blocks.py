@@ -51,7 +51,7 @@ def workspace(rows, length):
     """A (rows, length + SPARE) array that starts on a cache line: aligned vectors load up to twice as fast."""
     row = length + SPARE
     memory = np.empty(rows * row + ALIGNMENT // 8)
-    start = -(memory.ctypes.data // 8) % (ALIGNMENT // 8)
+    start = -(memory.__array_interface__["data"][0] // 8) % (ALIGNMENT // 8)
     return memory[start : start + rows * row].reshape(rows, row)
 
 

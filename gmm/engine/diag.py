@@ -9,6 +9,7 @@ import math
 
 from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import block, entry
+from gmm.engine.flat import parameter_views, statistics_views
 from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, wide
 from gmm.engine.small_algebra import NOISE, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
@@ -49,15 +50,17 @@ def moments_block(x, padded, r, centres, first, second):
 
 
 @block
-def update(counts, first, second, reg_covar, old, new):
+def update(sum_values, reg_covar, old_values, new_values, n_components, d):
     """The M-step from the moments about the old means, and the new 1 / σ.
 
-    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns
+    The new parameters are a copy of the old ones at first (for the layouts see `gmm.engine.flat`). Returns
     -1, or the component one of whose variances is nothing but rounding.
     """
-    old_means = old[1]
-    weights, means, covariances, factors, coefficients = new
-    n_components, d = means.shape
+    _, counts, first, flat_second = statistics_views(sum_values, n_components, d)
+    second = flat_second.reshape((n_components, d))
+    _, old_means, _, _, _ = parameter_views(old_values, n_components, d)
+    weights, means, flat, flat_factors, coefficients = parameter_views(new_values, n_components, d)
+    covariances, factors = flat.reshape((n_components, d)), flat_factors.reshape((n_components, d))
     new_weights(counts, weights)
     for k in range(n_components):
         if counts[k] == 0.0:
@@ -86,11 +89,12 @@ def work_rows(n_features, n_components):
 
 
 @block
-def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slots):
+def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot):
     """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
     length, _, shift, scale = layout
-    log_likelihood, counts, first, second, _ = slots
     n_components, d = centres.shape
+    log_likelihood, counts, first, flat = statistics_views(slot, n_components, d)
+    second = flat.reshape((n_components, d))
     x, scratch, r = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
     for low in range(start, stop, length):
         size = min(length, stop - low)
@@ -107,7 +111,7 @@ def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients
 
 
 @entry
-def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slots, loop, team):
+def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot, loop, team):
     """One pass over all samples from `start` to `stop`, or EM iterations; see `gmm.engine.passes` and `gmm.engine.em`.
 
     What to do depends on the caller's role in the `team` (see `gmm.engine.team`). ADD: add the samples' statistics to
@@ -116,9 +120,10 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
     left to do). FOLLOW: take part in the leader's passes. Returns (iterations, status, component).
     One function does it all, because each function that Python can call costs a second of compilation.
     """
-    chunk, slot_values = layout[1], slots[-1]
-    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous = loop
+    chunk = layout[1]
+    history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous = loop
     state, places, role = team
+    n_components, d = centres.shape
     n_chunks = -(-(stop - start) // chunk)
     iteration = 0
     while True:
@@ -132,8 +137,8 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                     break
                 low = start + ticket % n_chunks * chunk
                 high = min(low + chunk, stop)
-                for p in range(slot_values.size):
-                    slot_values[p] = 0.0
+                for p in range(slot.size):
+                    slot[p] = 0.0
             add_samples(
                 X,
                 sample_weight,
@@ -145,21 +150,21 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 coefficients,
                 centres,
                 factors,
-                slots,
+                slot,
             )
             if role == ADD:
                 return 0, RUNNING, -1
-            hand_in(state, places, ticket, slot_values, sum_values)
+            hand_in(state, places, ticket, slot, sum_values)
         if role != LEAD or history.size == 0:
             return iteration, RUNNING, -1
-        mean = sums[0][0] / total_weight
+        mean = sum_values[0] / total_weight
         history[iteration] = mean
         iteration += 1
         if not math.isfinite(mean):
             return iteration, BAD_LIKELIHOOD, -1
         for p in range(new_values.size):
             new_values[p] = old_values[p]
-        failed = update(sums[1], sums[2], sums[3], reg_covar, old, new)
+        failed = update(sum_values, reg_covar, old_values, new_values, n_components, d)
         if failed >= 0:
             return iteration, BAD_COVARIANCE, failed
         for p in range(new_values.size):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm.engine import passes, scoring, starts, threads, tied
+from gmm.engine.flat import flat_views
 from gmm.engine.parameters import CovarianceError, Parameters, coefficients_from, make_parameters
 from gmm.engine.samples import FAR_FROM_ORIGIN, Samples, as_sample_weight
 from gmm.engine.small_algebra import DEAD
@@ -17,7 +18,6 @@ from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_A
 from gmm.engine.structures import (
     KERNELS,
     factors_from,
-    flat_views,
     loop_arguments,
     parameter_shapes,
     pass_cost,
@@ -76,12 +76,11 @@ class _State:
         shapes = parameter_shapes(p.covariance_type, p.n_components, p.n_features)
         self.values, self.arrays = flat_views(shapes)
         self.weights, self.means, self.covariances, self.factors, self.coefficients = self.arrays
-        self.set(
-            p.weights,
-            (p.means - self.shift) * self.scale,
-            p.covariances * self.scale * self.scale,
-            factors_from(p.precisions_cholesky, p.covariance_type) / self.scale,
-        )
+        means, covariances, factors = p.means, p.covariances, factors_from(p.precisions_cholesky, p.covariance_type)
+        if self.scale != 1.0 or self.shift.any():
+            means = (means - self.shift) * self.scale
+            covariances, factors = covariances * self.scale * self.scale, factors / self.scale
+        self.set(p.weights, means, covariances, factors)
         if p.covariance_type == "tied":
             self.reference = np.ascontiguousarray((centre - self.shift) * self.scale)
             self.scatter = None  # T, once it is known
@@ -115,24 +114,23 @@ class _State:
 def _compiled_bout(state, samples, weights, numbers, history, n_threads=1, moments=None):
     """Up to history.size iterations in compiled code; just one M-step where its `moments` are given."""
     kernels, (n_components, d) = state.kernels, state.means.shape
-    shapes = statistics_shapes(state.covariance_type, n_components, d)
-    sums = flat_views(shapes)
+    sum_values, sums = flat_views(statistics_shapes(state.covariance_type, n_components, d))
     if moments is not None:
-        for total, moment in zip(sums[1], moments, strict=True):
+        for total, moment in zip(sums, moments, strict=True):
             total[...] = moment
     if state.covariance_type == "tied":
         arguments = (state.coefficients, np.empty_like(state.means), state.factors, state.reference)
     else:
         arguments = (state.coefficients, state.means, state.factors)
     loop = loop_arguments(
-        state.covariance_type, sums, history, (state.values, state.arrays), numbers, getattr(state, "scatter", None)
+        state.covariance_type, sum_values, history, state.values, numbers, getattr(state, "scatter", None)
     )
     return passes.run_team(
         samples,
         kernels.run,
         kernels.work_rows(d, n_components),
         arguments,
-        shapes,
+        sum_values.size,
         (loop,),
         sample_weight=weights,
         stop=samples.n_samples if moments is None else 0,

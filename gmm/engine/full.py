@@ -13,6 +13,7 @@ import numpy as np
 
 from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import block, entry, inlined
+from gmm.engine.flat import parameter_views, statistics_views
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import factorise, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
@@ -129,15 +130,17 @@ def moments_block(x, padded, r, centres, z, u, first, second):
 
 
 @block
-def update(counts, first, second, reg_covar, old, new):
+def update(sum_values, reg_covar, old_values, new_values, n_components, d):
     """The M-step from the moments about the old means, and the factors of the new covariances.
 
-    `old` and `new` are (weights, means, covariances, factors, coefficients), `new` a copy of `old` at first. Returns
+    The new parameters are a copy of the old ones at first (for the layouts see `gmm.engine.flat`). Returns
     -1, or the component whose new covariance is singular (see `gmm.engine.small_algebra`).
     """
-    old_means = old[1]
-    weights, means, covariances, factors, coefficients = new
-    n_components, d = means.shape
+    _, counts, first, flat_second = statistics_views(sum_values, n_components, d)
+    second = flat_second.reshape((n_components, d, d))
+    _, old_means, _, _, _ = parameter_views(old_values, n_components, d)
+    weights, means, flat, flat_factors, coefficients = parameter_views(new_values, n_components, d)
+    covariances, factors = flat.reshape((n_components, d, d)), flat_factors.reshape((n_components, d, d))
     new_weights(counts, weights)
     lower = np.empty((d, d))
     sizes = np.empty(d)
@@ -168,11 +171,12 @@ def work_rows(n_features, n_components):
 
 
 @block
-def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slots):
+def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot):
     """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
     length, _, shift, scale = layout
-    log_likelihood, counts, first, second, _ = slots
     n_components, d = centres.shape
+    log_likelihood, counts, first, flat = statistics_views(slot, n_components, d)
+    second = flat.reshape((n_components, d, d))
     x, z = work[:d], work[d : 2 * d]
     u, scratch = work[2 * d : 2 * d + 16], work[2 * d + 16 : 2 * d + 18]
     r = work[2 * d + 18 : 2 * d + 18 + n_components]
@@ -191,7 +195,7 @@ def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients
 
 
 @entry
-def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slots, loop, team):
+def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot, loop, team):
     """One pass over all samples from `start` to `stop`, or EM iterations; see `gmm.engine.passes` and `gmm.engine.em`.
 
     What to do depends on the caller's role in the `team` (see `gmm.engine.team`). ADD: add the samples' statistics to
@@ -200,9 +204,10 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
     left to do). FOLLOW: take part in the leader's passes. Returns (iterations, status, component).
     One function does it all, because each function that Python can call costs a second of compilation.
     """
-    chunk, slot_values = layout[1], slots[-1]
-    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous = loop
+    chunk = layout[1]
+    history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous = loop
     state, places, role = team
+    n_components, d = centres.shape
     n_chunks = -(-(stop - start) // chunk)
     iteration = 0
     while True:
@@ -216,8 +221,8 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                     break
                 low = start + ticket % n_chunks * chunk
                 high = min(low + chunk, stop)
-                for p in range(slot_values.size):
-                    slot_values[p] = 0.0
+                for p in range(slot.size):
+                    slot[p] = 0.0
             add_samples(
                 X,
                 sample_weight,
@@ -229,21 +234,21 @@ def run(X, sample_weight, given, start, stop, layout, work, coefficients, centre
                 coefficients,
                 centres,
                 factors,
-                slots,
+                slot,
             )
             if role == ADD:
                 return 0, RUNNING, -1
-            hand_in(state, places, ticket, slot_values, sum_values)
+            hand_in(state, places, ticket, slot, sum_values)
         if role != LEAD or history.size == 0:
             return iteration, RUNNING, -1
-        mean = sums[0][0] / total_weight
+        mean = sum_values[0] / total_weight
         history[iteration] = mean
         iteration += 1
         if not math.isfinite(mean):
             return iteration, BAD_LIKELIHOOD, -1
         for p in range(new_values.size):
             new_values[p] = old_values[p]
-        failed = update(sums[1], sums[2], sums[3], reg_covar, old, new)
+        failed = update(sum_values, reg_covar, old_values, new_values, n_components, d)
         if failed >= 0:
             return iteration, BAD_COVARIANCE, failed
         for p in range(new_values.size):

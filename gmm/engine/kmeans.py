@@ -12,11 +12,11 @@ import numpy as np
 from gmm.engine import passes, threads
 from gmm.engine.blocks import load_block, workspace
 from gmm.engine.compilation import block, entry
+from gmm.engine.flat import flat_views, statistics_views
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
-from gmm.engine.structures import flat_views
 from gmm.engine.team import ADD, ALONE, LEAD, draw_ticket, hand_in, open_pass
 
 # Values of the subsample: 1 MB, of at least LEAST and at most MOST samples.
@@ -124,9 +124,9 @@ def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
 
 
 @block
-def update(sums, centres, moved):
+def update(sum_values, centres, moved):
     """Move the centres to the means of their clusters; moved[0] = Σ_k |move|². Returns the number of empty clusters."""
-    _, counts, first = sums
+    _, counts, first, _ = statistics_views(sum_values, *centres.shape)
     n_empty = 0
     moved[0] = 0.0
     for k in range(centres.shape[0]):
@@ -146,14 +146,15 @@ def work_rows(n_features, n_components):
 
 
 @block
-def assign(X, sample_weight, start, stop, layout, work, centres, slots, labels):
+def assign(X, sample_weight, start, stop, layout, work, centres, slot, labels, summing):
     """Add inertia, N_k and Σ w (x - c_k) of samples start … stop - 1 to the slot, each with its nearest centre.
 
-    Their numbers go to `labels`, from labels[0] for sample `start`. Either is left out where it is empty.
+    The numbers of these centres go to `labels`, if there are any, from labels[0] for sample `start`. Without `summing`
+    they are all that is wanted.
     """
     length, _, shift, scale = layout
-    inertia, counts, first, _ = slots
     n_components, d = centres.shape
+    inertia, counts, first, _ = statistics_views(slot, n_components, d)
     x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
     for low in range(start, stop, length):
         size = min(length, stop - low)
@@ -161,9 +162,10 @@ def assign(X, sample_weight, start, stop, layout, work, centres, slots, labels):
         load_block(X, low, size, padded, shift, scale, x)
         distances_block(x, padded, centres, distances)
         nearest_block(distances, padded, nearest)
-        for b in range(size if labels.size else 0):
-            labels[low - start + b] = nearest[1, b]
-        for b in range(size if counts.size else 0):
+        if labels.size:
+            for b in range(size):
+                labels[low - start + b] = nearest[1, b]
+        for b in range(size if summing else 0):
             k = int(nearest[1, b])
             w = sample_weight[low + b] if sample_weight.size else 1.0
             inertia[0] += w * nearest[0, b]
@@ -174,7 +176,7 @@ def assign(X, sample_weight, start, stop, layout, work, centres, slots, labels):
 
 
 @entry
-def run(X, sample_weight, given, start, stop, layout, work, centres, slots, labels, loop, team):
+def run(X, sample_weight, given, start, stop, layout, work, centres, slot, labels, loop, team):
     """Seeding, `assign`, or Lloyd's iterations over samples start … stop - 1.
 
     The roles in the `team` are those of `gmm.engine.full.run`: ADD is `assign`, LEAD and FOLLOW make a pass, or up to
@@ -182,8 +184,8 @@ def run(X, sample_weight, given, start, stop, layout, work, centres, slots, labe
     is left to do). Seeding, if there are `uniforms`, comes first. Returns (iterations, status).
     One function does all, because each function that Python can call costs a second of compilation.
     """
-    chunk, slot_values = layout[1], slots[-1]
-    uniforms, closest, chosen, sums, sum_values, moved, max_iter, tolerance = loop
+    chunk = layout[1]
+    uniforms, closest, chosen, sum_values, moved, max_iter, tolerance = loop
     state, places, role = team
     if uniforms.size and role == LEAD:
         seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres)
@@ -200,18 +202,19 @@ def run(X, sample_weight, given, start, stop, layout, work, centres, slots, labe
                     break
                 low = start + ticket % n_chunks * chunk
                 high = min(low + chunk, stop)
-                for p in range(slot_values.size):
-                    slot_values[p] = 0.0
-            assign(X, sample_weight, low, high, layout, work, centres, slots, labels)
+                for p in range(slot.size):
+                    slot[p] = 0.0
+            summing = role != ADD or labels.size == 0
+            assign(X, sample_weight, low, high, layout, work, centres, slot, labels[low - start :], summing)
             if role == ADD:
                 return 0, RUNNING
-            hand_in(state, places, ticket, slot_values, sum_values)
+            hand_in(state, places, ticket, slot, sum_values)
         if role != LEAD or max_iter == 0:
             return iteration, RUNNING
         iteration += 1
-        if not math.isfinite(sums[0][0]):
+        if not math.isfinite(sum_values[0]):
             return iteration, BAD_LIKELIHOOD
-        if update(sums, centres, moved) > 0:
+        if update(sum_values, centres, moved) > 0:
             return iteration, EMPTY
         if moved[0] <= tolerance:
             return iteration, CONVERGED
@@ -223,8 +226,7 @@ def run(X, sample_weight, given, start, stop, layout, work, centres, slots, labe
 # What Python does around it
 
 NO_NUMBERS = np.empty(0, dtype=np.int64)
-NO_SLOT = (np.empty(0), np.empty(0), np.empty((0, 0)))
-NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_SLOT, NO_WEIGHTS, NO_WEIGHTS, 0, 0.0)
+NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_WEIGHTS, NO_WEIGHTS, 0, 0.0)
 
 
 def _shapes(n_components, d):
@@ -235,12 +237,11 @@ def _shapes(n_components, d):
 def _slabs(samples, centres, sample_weight, n_threads):
     """(inertia, counts, first) of one assignment of samples that have to be converted."""
     n_components, d = centres.shape
-    shapes = _shapes(n_components, d)
-    sum_values, sums = flat_views(shapes)
+    sum_values, sums = flat_views(_shapes(n_components, d))
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
     passes.run_slabs(
-        samples, run, work_rows(d, n_components), (centres,), shapes, (NO_WEIGHTS, NO_LOOP), sum_values,
+        samples, run, work_rows(d, n_components), (centres,), (NO_WEIGHTS, NO_LOOP), sum_values,
         sample_weight=sample_weight, n_threads=n_threads,
     )  # fmt: skip
     return sums
@@ -250,46 +251,50 @@ def _cost(samples, n_components):
     return samples.n_samples * n_components * (3.0 * samples.n_features + 8.0)
 
 
-def assignments(samples, centres, sample_weight, n_threads):
-    """(N_k, Σ w (x - c_k)) of the nearest-centre clusters, in the samples' units."""
+def assignments(samples, centres, sample_weight, n_threads, labels=NO_WEIGHTS):
+    """(N_k, Σ w (x - c_k)) of the nearest-centre clusters, in the samples' units.
+
+    If X is native, the numbers of the nearest centres go to `labels` (n,), unless that is empty.
+    """
     if samples.native:
-        return _compiled(samples, sample_weight, centres, 0, 0.0, n_threads)[2][1:]
+        return _compiled(samples, sample_weight, centres, 0, 0.0, n_threads, labels=labels)[2][1:]
     return _slabs(samples, centres, sample_weight, n_threads)[1:]
 
 
 def labels_of(samples, start, stop, centres):
     """The numbers of the centres nearest to samples start … stop - 1, the first of equals, as float64."""
     labels = np.empty(stop - start)
+    slot = np.empty(1 + centres.shape[0] + centres.size)  # not written to
     room = workspace(work_rows(*centres.shape[::-1]), samples.length)
     for rows, row, low, high in samples.slabs(start, stop):
         run(
-            rows, NO_WEIGHTS, NO_TABLE, row, row + high - low, samples.layout, room, centres, (*NO_SLOT, NO_WEIGHTS),
+            rows, NO_WEIGHTS, NO_TABLE, row, row + high - low, samples.layout, room, centres, slot,
             labels[low - start : high - start], NO_LOOP, ALONE,
         )  # fmt: skip
     return labels
 
 
 def _compiled(
-    samples, sample_weight, centres, max_iter, tolerance, n_threads=1, uniforms=NO_TABLE, given=None, passing=True
-):
+    samples, sample_weight, centres, max_iter, tolerance, n_threads=1, uniforms=NO_TABLE, given=None, passing=True,
+    labels=NO_WEIGHTS,
+):  # fmt: skip
     """`run` on samples that it can read in place. Returns (iterations, status, sums, squared moves, chosen).
 
     Where the sums are `given`, an update of the centres is all; without `passing`, seeding is.
     """
     n_components, d = centres.shape
-    shapes = _shapes(n_components, d)
-    sum_values, sums = flat_views(shapes)
+    sum_values, sums = flat_views(_shapes(n_components, d))
     if given is not None:
         passing = False
         for total, value in zip(sums, given, strict=True):
             total[...] = value
     chosen, moved = np.empty(len(uniforms), dtype=np.int64), np.zeros(1)
     closest = np.empty(samples.n_samples if uniforms.size else 0)
-    loop = (uniforms, closest, chosen, sums, sum_values, moved, max_iter, tolerance)
+    loop = (uniforms, closest, chosen, sum_values, moved, max_iter, tolerance)
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
     done, status = passes.run_team(
-        samples, run, work_rows(d, n_components), (centres,), shapes, (NO_WEIGHTS, loop),
+        samples, run, work_rows(d, n_components), (centres,), sum_values.size, (labels, loop),
         sample_weight=sample_weight, stop=samples.n_samples if passing else 0, n_threads=n_threads,
     )  # fmt: skip
     return done, status, sums, moved[0], chosen
@@ -451,8 +456,8 @@ def kmeans(
     best = None
     for _ in range(n_init):
         part, _, part_weights = _part(samples, weights, n_clusters, rng)
-        mean = part.X.mean(axis=0)
-        tolerance = tol * max(0.0, float(np.vdot(part.X, part.X) / part.X.size - np.mean(mean * mean)))
+        mean = part.X.sum(axis=0) / part.n_samples
+        tolerance = tol * max(0.0, float(np.vdot(part.X, part.X) / part.X.size - (mean * mean).sum() / mean.size))
         uniforms = NO_TABLE
         if given is not None:
             centres = (given - samples.shift) * samples.scale

@@ -4,7 +4,6 @@ Maximum likelihood, MAP, variational Bayes, sample weights, mini-batches and out
 do with `Statistics`; none of them touches a kernel.
 """
 
-import math
 import threading
 from typing import NamedTuple
 
@@ -12,12 +11,12 @@ import numpy as np
 
 from gmm.engine import team, threads
 from gmm.engine.blocks import workspace
-from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
+from gmm.engine.flat import flat_views
+from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, SLAB_VALUES, Samples, as_sample_weight
 from gmm.engine.structures import (
     KERNELS,
     check_structure,
     factors_from,
-    flat_views,
     loop_arguments,
     pass_cost,
     statistics_shapes,
@@ -52,24 +51,25 @@ class Statistics(NamedTuple):
         return Statistics(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
-def run_team(samples, kernel, work_rows, arguments, shapes, loop, *, sample_weight=NO_WEIGHTS, stop=None, n_threads=1):
+def run_team(
+    samples, kernel, work_rows, arguments, slot_size, loop, *, sample_weight=NO_WEIGHTS, table=NO_TABLE, stop=None,
+    n_threads=1,
+):  # fmt: skip
     """Lead `kernel`, a structure's `run` or that of k-means, in this thread and follow in others. Returns its answer.
 
-    `arguments` stand between the workspace and the slot in the kernel's signature; `shapes` are those of the slot's
-    arrays. With stop = 0 there is no pass. X must be native otherwise.
+    `arguments` stand between the workspace and the slot in the kernel's signature; `table` holds the responsibilities
+    of all samples where they are not to be computed. With stop = 0 there is no pass. X must be native otherwise.
     """
     stop = samples.n_samples if stop is None else stop
     n_threads = max(1, min(n_threads, -(-stop // samples.chunk)))
-    slot_size = sum(map(math.prod, shapes))
     state, places = team.new_team(n_threads, max(n_threads, min(4 * n_threads, PLACES_VALUES // slot_size)), slot_size)
     X = samples.X if samples.native else NO_TABLE  # which is not looked at: stop is 0 then
 
     def take_part(role):
         room = workspace(work_rows, samples.length)
-        slot_values, slot = flat_views(shapes)
-        members = (state, places, role)
         return kernel(
-            X, sample_weight, NO_TABLE, 0, stop, samples.layout, room, *arguments, (*slot, slot_values), *loop, members
+            X, sample_weight, table, 0, stop, samples.layout, room, *arguments, np.empty(slot_size), *loop,
+            (state, places, role),
         )  # fmt: skip
 
     def lead():
@@ -84,63 +84,59 @@ def run_team(samples, kernel, work_rows, arguments, shapes, loop, *, sample_weig
 
 
 def run_slabs(
-    samples, kernel, work_rows, arguments, shapes, loop, sums, *, sample_weight=NO_WEIGHTS, given=None, n_columns=0,
+    samples, kernel, work_rows, arguments, loop, sum_values, *, sample_weight=NO_WEIGHTS, given=None, n_columns=0,
     n_threads=1,
 ):  # fmt: skip
     """The same for one pass with something for Python to prepare: slabs of X, or ``given(low, high)``.
 
     That makes responsibilities (high - low, n_columns) where they are not to be computed. Each thread takes one chunk
-    after the other. Adds to `sums`, in the order of the chunks.
+    after the other. Adds to `sum_values`, in the order of the chunks.
     """
     n_chunks = -(-samples.n_samples // samples.chunk)
     chunks = iter(range(n_chunks))  # next() on it is atomic
-    slot_size = sums.size
+    slot_size = sum_values.size
     # No thread gets farther ahead of the sums than this.
     places = threading.Semaphore(max(n_threads, PLACES_VALUES // slot_size))
     waiting, turn, adding = {}, 0, threading.Lock()
-    failed = False
 
     def add(chunk, values):
-        nonlocal turn, sums
+        nonlocal turn, sum_values
         with adding:
             waiting[chunk] = values
             while turn in waiting:
-                sums += waiting.pop(turn)
+                sum_values += waiting.pop(turn)
                 turn += 1
                 places.release()
 
     def work():
-        nonlocal failed
-        try:
-            take_chunks(workspace(work_rows, samples.length))
-        except BaseException:
-            failed = True  # its chunk will never be added: the others must not wait for it
-            places.release(n_threads)
-            raise
-
-    def take_chunks(room):
+        room = workspace(work_rows, samples.length)
         while places.acquire():
-            chunk = None if failed else next(chunks, None)
+            chunk = next(chunks, None)
             if chunk is None:
                 places.release()
                 return
-            slot_values, slot = flat_views(shapes)
+            slot = np.zeros(slot_size)
             start = chunk * samples.chunk
             stop = min(start + samples.chunk, samples.n_samples)
             for rows, row, low, high in samples.slabs(start, stop, given, n_columns):
                 table = NO_TABLE if given is None else given(low, high)
                 weights = sample_weight if rows is samples.X else sample_weight[low:high]
                 kernel(
-                    rows, weights, table, row, row + high - low, samples.layout, room, *arguments, (*slot, slot_values),
+                    rows, weights, table, row, row + high - low, samples.layout, room, *arguments, slot,
                     *loop, team.ALONE,
                 )  # fmt: skip
-            add(chunk, slot_values)
+            add(chunk, slot)
 
     n_helpers = min(n_threads, n_chunks) - 1
     if n_helpers > 0:
         threads.run_with_helpers(work, work, n_helpers)
     else:
         work()
+
+
+def fits_a_slab(samples, n_columns):
+    """Whether a table of all samples is as small as the tables that are made slab by slab."""
+    return samples.n_samples * n_columns <= SLAB_VALUES
 
 
 def as_given(labels, n_components):
@@ -180,18 +176,19 @@ def raw_tied_pass(samples, coefficients, centres, factor, reference, *, sample_w
 
 def _one_pass(samples, covariance_type, arguments, sample_weight, given, n_threads):
     n_components, d = arguments[1].shape
-    shapes = statistics_shapes(covariance_type, n_components, d)
-    sum_values, sums = flat_views(shapes)
+    sum_values, sums = flat_views(statistics_shapes(covariance_type, n_components, d))
     kernels = KERNELS[covariance_type]
     if pass_cost(covariance_type, samples.n_samples, d, n_components) <= WORTH_A_THREAD:
         n_threads = 1
-    loop = (loop_arguments(covariance_type, (sum_values, sums)),)
-    whole = (samples, kernels.run, kernels.work_rows(d, n_components), arguments, shapes, loop)
+    loop = (loop_arguments(covariance_type, sum_values),)
+    kernel = (samples, kernels.run, kernels.work_rows(d, n_components), arguments)
     options = {"sample_weight": sample_weight, "n_threads": n_threads}
-    if samples.native and given is None:
-        run_team(*whole, **options)
+    if samples.native and (given is None or fits_a_slab(samples, n_components)):
+        run_team(
+            *kernel, sum_values.size, loop, table=NO_TABLE if given is None else given(0, samples.n_samples), **options
+        )
     else:
-        run_slabs(*whole, sum_values, given=given, n_columns=n_components, **options)
+        run_slabs(*kernel, loop, sum_values, given=given, n_columns=n_components, **options)
     return sums
 
 

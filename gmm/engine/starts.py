@@ -4,13 +4,25 @@ It takes two passes: the means first, then the moments about these new means, so
 old means were away.
 """
 
+import math
+
 import numpy as np
 
 from gmm.engine import kmeans, passes, threads
+from gmm.engine.flat import flat_views
 from gmm.engine.parameters import Parameters, cholesky_factors, log_coefficients
 from gmm.engine.samples import Samples, as_sample_weight
 from gmm.engine.small_algebra import DEAD
-from gmm.engine.structures import KERNELS, check_structure, covariance_shape, precisions_cholesky_from
+from gmm.engine.statuses import RUNNING
+from gmm.engine.structures import (
+    KERNELS,
+    check_structure,
+    covariance_shape,
+    loop_arguments,
+    parameter_shapes,
+    precisions_cholesky_from,
+    statistics_shapes,
+)
 
 # scikit-learn's guard: a component without data gets a tiny weight instead of a division by zero.
 SMALLEST_COUNT = 10 * np.finfo(np.float64).eps
@@ -79,11 +91,45 @@ def _pooled(samples, means, counts, given, options):
     return within, np.diagonal(within)
 
 
+def _compiled_m_step(samples, table, means, covariance_type, reg_covar, sample_weight):
+    """`m_step_about_new_means` in one call of a kernel instead of twenty of NumPy's, which take longer for small data.
+
+    `table` holds the responsibilities of all samples, none of the components being empty. Returns None where a
+    covariance is singular or hard to tell from it: that is for the other function to judge.
+    """
+    n_components, d = means.shape
+    old_values, old = flat_views(parameter_shapes(covariance_type, n_components, d))
+    weights, centres, covariances, factors, coefficients = old
+    centres[...] = means
+    arguments, scatter = (coefficients, means, factors), None
+    if covariance_type == "tied":
+        reference = means.mean(axis=0)
+        scatter = passes.total_scatter(samples, reference, sample_weight)
+        # Any whitening will do that can be undone; with this one the components are not far apart.
+        size = math.sqrt(scatter.trace() / samples.n_samples) or 1.0
+        np.fill_diagonal(covariances, size * size)
+        np.fill_diagonal(factors, 1.0 / size)
+        arguments = (coefficients, np.empty_like(means), factors, reference)
+    sum_values = flat_views(statistics_shapes(covariance_type, n_components, d))[0]
+    numbers = (1.0, reg_covar, 0.0, -math.inf)
+    loop = loop_arguments(covariance_type, sum_values, np.empty(1), old_values, numbers, scatter)
+    kernels = KERNELS[covariance_type]
+    rows = kernels.work_rows(d, n_components)
+    status = passes.run_team(
+        samples, kernels.run, rows, arguments, sum_values.size, (loop,), sample_weight=sample_weight, table=table
+    )[1]
+    return (weights, centres, covariances, factors) if status == RUNNING else None
+
+
 def _parameters(samples, given, counts, means, covariance_type, reg_covar, options):
     """Parameters in the units of X."""
-    weights, means, covariances, factors = m_step_about_new_means(
-        samples, given, counts, means, covariance_type, reg_covar, options
-    )
+    found = None
+    if samples.native and passes.fits_a_slab(samples, len(means)) and counts.min() > 1e6 * SMALLEST_COUNT:
+        table = given(0, samples.n_samples)
+        found = _compiled_m_step(samples, table, means, covariance_type, reg_covar, options["sample_weight"])
+    if found is None:
+        found = m_step_about_new_means(samples, given, counts, means, covariance_type, reg_covar, options)
+    weights, means, covariances, factors = found
     factors = precisions_cholesky_from(factors, covariance_type).copy()
     return Parameters(covariance_type, weights, means + samples.shift, covariances, factors)
 
@@ -140,11 +186,14 @@ def parameters_from_centres(X, centres, covariance_type, reg_covar=1e-6, sample_
     """The M-step of k-means' clusters: a sample goes to its nearest centre. No labels are stored. Raises as above."""
     samples, options = _prepared(X, covariance_type, sample_weight, n_threads)
     centres = (passes.check_centres(samples, centres) - samples.shift) * samples.scale
-    counts, first = kmeans.assignments(samples, centres, **options)
+    # The labels of small data are kept; those of large data are found again, slab by slab.
+    labels = np.empty(samples.n_samples if samples.native and passes.fits_a_slab(samples, len(centres)) else 0)
+    counts, first = kmeans.assignments(samples, centres, **options, labels=labels)
     counts = counts + SMALLEST_COUNT
     means = centres + first / counts[:, None]
 
     def given(low, high):
-        return passes.as_given(kmeans.labels_of(samples, low, high, centres), len(centres))
+        found = labels[low:high] if labels.size else kmeans.labels_of(samples, low, high, centres)
+        return passes.as_given(found, len(centres))
 
     return _parameters(samples, given, counts, means, covariance_type, reg_covar, options)

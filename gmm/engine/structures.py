@@ -1,9 +1,5 @@
 """What tells the four covariance structures apart, for the code that treats them alike."""
 
-import functools
-import itertools
-import math
-
 import numpy as np
 
 from gmm.engine import diag, full, spherical, tied
@@ -49,20 +45,6 @@ def pass_cost(covariance_type, n_samples, n_features, n_components):
     return n_samples * per_sample
 
 
-@functools.cache
-def _places(shapes):
-    """(size of the 1-D array, the slice and shape of each view)."""
-    ends = list(itertools.accumulate(map(math.prod, shapes), initial=0))
-    return ends[-1], [(slice(start, end), shape) for shape, start, end in zip(shapes, ends[:-1], ends[1:], strict=True)]
-
-
-def flat_views(shapes):
-    """A zeroed 1-D array and views of it with the given shapes: one loop in a kernel then copies or adds them all."""
-    size, places = _places(tuple(shapes))
-    values = np.zeros(size)
-    return values, tuple([values[place].reshape(shape) for place, shape in places])
-
-
 def statistics_shapes(covariance_type, n_components, n_features):
     """Shapes of a slot's log-likelihood, counts, first and (but for tied) second moments."""
     shapes = [(1,), (n_components,), (n_components, n_features)]
@@ -77,20 +59,13 @@ def parameter_shapes(covariance_type, n_components, n_features):
     return [(n_components,), (n_components, n_features), covariances, covariances, (n_components,)]
 
 
-@functools.cache
-def _no_parameters(covariance_type):
-    return flat_views(parameter_shapes(covariance_type, 0, 0))
+def loop_arguments(
+    covariance_type, sum_values, history=NO_VALUES, old_values=NO_VALUES, numbers=(1.0, 0.0, 0.0, 0.0), scatter=None
+):
+    """The `loop` of a kernel's `run`: what it needs beside a slot; for the layouts see `gmm.engine.flat`.
 
-
-def loop_arguments(covariance_type, sums, history=NO_VALUES, old=None, numbers=(1.0, 0.0, 0.0, 0.0), scatter=None):
-    """The `loop` of a kernel's `run`: what it needs beside a slot.
-
-    `sums` and `old` are (values, views) of the statistics' sums and of the parameters, which are updated in place.
-    `numbers` are total_weight, reg_covar, tol and previous. Without a history there is no M-step, and the sums are all.
+    The sums and the old parameters are updated in place. `numbers` are total_weight, reg_covar, tol and previous.
+    Without a history there is no M-step, and the sums are all.
     """
-    if old is None:
-        old = new = _no_parameters(covariance_type)
-    else:
-        new = flat_views([array.shape for array in old[1]])
-    loop = (history, sums[1], sums[0], old[1], old[0], new[1], new[0], *numbers)
+    loop = (history, sum_values, old_values, old_values.copy(), *numbers)
     return (*loop, NO_TABLE if scatter is None else scatter) if covariance_type == "tied" else loop

@@ -17,6 +17,7 @@ import numpy as np
 
 from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import block, entry, exact
+from gmm.engine.flat import parameter_views, statistics_views
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import cholesky, factorise, log_coefficient, new_weights
 from gmm.engine.softmax import emit, responsibilities, row_total
@@ -84,19 +85,20 @@ def prepare(weights, means, reference, factor, centres):
 
 
 @block
-def update(counts, first, scatter, reference, reg_covar, old, new):
+def update(sum_values, scatter, reference, reg_covar, old_values, new_values, n_components, d):
     """The M-step from the whitened moments and the total scatter T about x₀.
 
-    `old` and `new` are (weights, means, covariance, factor, coefficients). Returns -1, or 0 if the new covariance is
+    For the layouts see `gmm.engine.flat`. Returns -1, or 0 if the new covariance is
     singular.
     """
-    old_means, old_covariance = old[1], old[2]
-    weights, means, covariance, factor, coefficients = new
-    n_components, d = means.shape
+    _, counts, first, _ = statistics_views(sum_values, n_components, d)
+    _, old_means, old_covariance, _, _ = parameter_views(old_values, n_components, d)
+    weights, means, flat, flat_factor, coefficients = parameter_views(new_values, n_components, d)
+    covariance, factor = flat.reshape((d, d)), flat_factor.reshape((d, d))
     new_weights(counts, weights)
     lower = np.empty((d, d))
     sizes = np.empty(d)
-    cholesky(old_covariance, lower)
+    cholesky(old_covariance.reshape((d, d)), lower)
     offsets = np.empty((n_components, d))
     n_effective = 0.0
     for k in range(n_components):
@@ -174,11 +176,11 @@ def work_rows(n_features, n_components):
 
 
 @block
-def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots):
+def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slot):
     """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
     length, _, shift, scale = layout
-    log_likelihood, counts, first, _ = slots
     n_components, d = centres.shape
+    log_likelihood, counts, first, _ = statistics_views(slot, n_components, d)
     x, y, z = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
     scratch = work[3 * d : 3 * d + 2]
     r = work[3 * d + 2 : 3 * d + 2 + n_components]
@@ -201,20 +203,35 @@ def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients
 
 @entry
 def run(
-    X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slots, loop, team
+    X,
+    sample_weight,
+    given,
+    start,
+    stop,
+    layout,
+    work,
+    coefficients,
+    centres,
+    factor,
+    reference,
+    slot,
+    loop,
+    team,
 ):
     """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`.
 
     `centres` and `first` are whitened. The last element of `loop` is T (d, d), which only the M-step needs.
     FAR_APART ends the loop with the parameters from before the iteration that it stopped.
     """
-    chunk, slot_values = layout[1], slots[-1]
-    history, sums, sum_values, old, old_values, new, new_values, total_weight, reg_covar, tol, previous, scatter = loop
+    chunk = layout[1]
+    history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous, scatter = loop
     state, places, role = team
+    n_components, d = centres.shape
     n_chunks = -(-(stop - start) // chunk)
     iteration = 0
     while True:
         if role == LEAD and history.size:
+            old = parameter_views(old_values, n_components, d)
             whiten_centres(old[1], reference, factor, centres)
             if far_apart(old[0], centres) > TOO_FAR:
                 return iteration, FAR_APART, -1
@@ -228,8 +245,8 @@ def run(
                     break
                 low = start + ticket % n_chunks * chunk
                 high = min(low + chunk, stop)
-                for p in range(slot_values.size):
-                    slot_values[p] = 0.0
+                for p in range(slot.size):
+                    slot[p] = 0.0
             add_samples(
                 X,
                 sample_weight,
@@ -242,22 +259,23 @@ def run(
                 centres,
                 factor,
                 reference,
-                slots,
+                slot,
             )
             if role == ADD:
                 return 0, RUNNING, -1
-            hand_in(state, places, ticket, slot_values, sum_values)
+            hand_in(state, places, ticket, slot, sum_values)
         if role != LEAD or history.size == 0:
             return iteration, RUNNING, -1
-        mean = sums[0][0] / total_weight
+        mean = sum_values[0] / total_weight
         history[iteration] = mean
         if not math.isfinite(mean):
             return iteration + 1, BAD_LIKELIHOOD, -1
         for p in range(new_values.size):
             new_values[p] = old_values[p]
-        failed = update(sums[1], sums[2], scatter, reference, reg_covar, old, new)
+        failed = update(sum_values, scatter, reference, reg_covar, old_values, new_values, n_components, d)
+        new = parameter_views(new_values, n_components, d)
         if failed < 0:
-            whiten_centres(new[1], reference, new[3], centres)
+            whiten_centres(new[1], reference, new[3].reshape((d, d)), centres)
         if failed >= 0 or far_apart(new[0], centres) > TOO_FAR:
             return iteration, FAR_APART, -1  # cancellation, or a singular matrix: the other M-step will tell
         for p in range(new_values.size):

@@ -307,6 +307,29 @@ def test_starts(covariance_type):
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_starts_of_small_data_take_a_short_cut_to_the_same_place(covariance_type, weighted, monkeypatch):
+    rng = np.random.default_rng(13)
+    X, *_ = problem(rng, 700, 3, 4, covariance_type)
+    X += 1e5
+    labels = rng.integers(4, size=len(X))
+    w = rng.uniform(0.1, 2.0, size=len(X)) if weighted else None
+    short = engine.parameters_from_labels(X, labels, 4, covariance_type, sample_weight=w)
+    empty = engine.parameters_from_labels(X, labels, 5, covariance_type, sample_weight=w)  # nobody in the last one
+    np.testing.assert_array_equal(np.isfinite(empty.means), True)
+    monkeypatch.setattr("gmm.engine.passes.fits_a_slab", lambda *_: False)
+    long = engine.parameters_from_labels(X, labels, 4, covariance_type, sample_weight=w)
+    for a, b in zip(short[1:], long[1:], strict=True):
+        assert relative(a, b) < 1e-12
+    monkeypatch.undo()
+    X[labels == 2] = X[0]  # one component on a single point, or all of them
+    X = X[0] + 0 * X if covariance_type == "tied" else X
+    with pytest.raises(engine.CovarianceError) as caught:
+        engine.parameters_from_labels(X, labels, 4, covariance_type, reg_covar=0.0, sample_weight=w)
+    assert caught.value.component == (-1 if covariance_type == "tied" else 2)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
 def test_precisions_round_trip(covariance_type):
     _, p = start(np.random.default_rng(12), 10, 4, 3, covariance_type)
     q = engine.parameters_from_precisions(p.weights, p.means, engine.precisions(p), covariance_type)
