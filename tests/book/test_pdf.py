@@ -264,6 +264,7 @@ class TestOfAPrintedPart:
             for number, tag in enumerate(table[page["/StructParents"]]):
                 if not (tag := tag.get_object()):
                     continue
+                assert tag["/S"] != "/NonStruct"
                 own = []
                 for kid in (kid.get_object() for kid in tag["/K"]):
                     if isinstance(kid, int):
