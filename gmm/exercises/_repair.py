@@ -194,6 +194,7 @@ def _changes(definition):
         _transposes,
         _missing_squares,
         _logs,
+        _missing_terms,
         _variables,
     ):
         yield from kind(function)
@@ -371,14 +372,15 @@ def _loops(function):
 
 def _indices(function):
     for node in function.of(ast.Subscript):
-        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
+        now = _number(node.slice)
+        if isinstance(now, int):
             if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
                 continue
             for counter in function.counters:
                 text = f"`{_short(node)}` is the same on every pass of the loop. With `{counter}` every case is right."
                 yield text, node, [(node, "slice", ast.Name(counter, ast.Load()))]
             for index in (0, 1, -1):
-                if index != node.slice.value:
+                if index != now:
                     text = f"`{_short(node)}`: is this the right index? With another one every case is right."
                     yield text, node, [(node, "slice", _constant(index))]
 
@@ -423,6 +425,17 @@ def _brackets(function):
         if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Div, ast.Mult)):
             whole = ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right))
             yield text, node, [(holder, key, whole)]
+    for node in function.of(ast.BinOp):
+        # (a + b) * c for a + b * c, and a * (b + c) for a * b + c
+        if not isinstance(node.op, (ast.Mult, ast.Div)):
+            continue
+        text = f"the brackets in `{_short(node)}` take in too much."
+        holder, key = function.slots[node]
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if isinstance(side, ast.BinOp) and isinstance(side.op, (ast.Add, ast.Sub)):
+                last = ast.BinOp(side.left, side.op, ast.BinOp(side.right, node.op, other))
+                first = ast.BinOp(ast.BinOp(other, node.op, side.left), side.op, side.right)
+                yield text, node, [(holder, key, last if side is node.left else first)]
 
 
 def _broadcasts(function):
@@ -483,7 +496,7 @@ def _terms(function):
     for node in function.of(ast.Assign, ast.AugAssign):
         yield node.value
     for node in function.of(ast.Call):
-        if _called(node) == "exp":
+        if _called(node) in ("exp", "log"):
             yield from node.args[:1]
 
 
@@ -520,6 +533,9 @@ def _factors(function):
         yield from function.swap(half, term, ast.BinOp(_constant(0.5), ast.Mult(), term))
         twice = "`{}`: a factor 2 is missing here."
         yield from function.swap(twice, term, ast.BinOp(_constant(2.0), ast.Mult(), term))
+        for number, name in ((-0.5, "−½"), (-2.0, "−2")):
+            text = "`{}`: a factor " + name + " is missing here."
+            yield from function.swap(text, term, ast.BinOp(_constant(number), ast.Mult(), term))
 
 
 def _roots(function):
@@ -652,6 +668,25 @@ def _logs(function):
         if isinstance(node.ctx, ast.Load) and not _is_callee(function, node):
             message = "`{}`: its logarithm is meant here."
             yield from function.swap(message, node, _call(np_, "log", node))
+
+
+def _missing_terms(function):
+    np_ = _numpy(function)
+    added = []
+    for name in function.names:
+        loaded = ast.Name(name, ast.Load())
+        column = ast.parse(f"{name}[:, None]", mode="eval").body
+        total = ast.parse(f"{name}.sum()", mode="eval").body
+        added += [loaded, column, _call(np_, "log", loaded), total]
+    for node in function.of(ast.Name, ast.Subscript, ast.BinOp):
+        if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) or _is_callee(function, node):
+            continue
+        if isinstance(node, ast.Name) and isinstance(function.slots[node][0], ast.Subscript):
+            continue
+        for term in added:
+            for op, sign in ((ast.Sub(), "−"), (ast.Add(), "+")):
+                text = "`{}`: something is missing here. With " + f"{sign} {_short(term)} every case is right."
+                yield from function.swap(text, node, ast.BinOp(node, op, term))
 
 
 def _variables(function):

@@ -133,7 +133,30 @@ def fixed_index(X, variances):
     return logs / np.sqrt(variances).sum()
 
 
+def not_centred(X, variances):
+    middle = X.mean(axis=0)
+    assert middle.shape == (X.shape[1],)
+    squared = X**2 / (2 * variances)
+    return np.log(1 + squared).sum(axis=1) / np.sqrt(variances).sum()
+
+
+def wrong_index(X, variances):
+    logs = np.zeros(len(X))
+    first = variances[-1]
+    for j in range(X.shape[1]):
+        logs += np.log(1 + (X[:, j] - X[:, j].mean()) ** 2 / (2 * (first if j == 0 else variances[j])))
+    return logs / np.sqrt(variances).sum()
+
+
+def missing_minus_half(X, variances):
+    squared = (X - X.mean(axis=0)) ** 2 / variances
+    return np.log(1 - squared).sum(axis=1) / np.sqrt(variances).sum()
+
+
 SLIPS = [
+    (wrong_index, "`variances[-1]`: is this the right index?", 3),
+    (not_centred, "`X`: something is missing here. With − middle every case is right.", 4),
+    (missing_minus_half, "`squared`: a factor −½ is missing here.", 3),
     (wrong_axis, "is this the right axis?", 3),
     (wrong_position, "`np.sum(np.log(1 + squared), 0)`: is this the right axis?", 3),
     (missing_axis, "`X.mean()` takes all entries together.", 2),
@@ -253,6 +276,19 @@ def constant_of_samples(X, mean, covariance):
     return -0.5 * (len(X) * np.log(2 * np.pi) + 2 * np.log(np.diag(L)).sum() + (y**2).sum(axis=0))
 
 
+def brackets_of_penalty(log_likelihood, n, K, d, structure):
+    triangle = d * (d + 1) // 2
+    p = K - 1 + K * d + {"full": K * triangle, "tied": triangle, "diag": K * d}.get(structure, K)
+    return (-2 * log_likelihood + p) * np.log(n)
+
+
+def forgets_the_mean(x, weights, means, variances):
+    squared = x[:, None] ** 2 / variances
+    a = np.log(weights) - 0.5 * np.log(variances) - 0.5 * squared
+    shares = np.exp(a - a.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
 def brackets_of_midpoint(mean_1, mean_2, variance, weight_1):
     return mean_1 + mean_2 / 2 + variance / (mean_2 - mean_1) * np.log(weight_1 / (1 - weight_1))
 
@@ -264,6 +300,10 @@ def brackets_of_midpoint(mean_1, mean_2, variance, weight_1):
             "right."),
         ("ex-gaussian-log-density", constant_of_samples, "`len(X)` is the length of the first axis. With that of the "
             "second every case is right."),
+        ("ex-select-bic", brackets_of_penalty, "the brackets in `(-2 * log_likelihood + p) * np.log(n)` take in too "
+            "much."),
+        ("ex-resp-line", forgets_the_mean, "`x[:, None]`: something is missing here. With − means every case is "
+            "right."),
         ("ex-resp-boundary", brackets_of_midpoint, "brackets are missing in `mean_1 + mean_2 / 2`: multiplication and "
             "division go first."),
     ],
