@@ -229,7 +229,7 @@ def map_html(rows, after):
         told = "needs no other chapter" if first else f"after {_in_words(needs)}"
         part = f'<span class="map-part">{escape(row["part"])}</span>' if row["part"] else ""
         items.append(
-            f'<li>{part}<a href="{escape(row["href"])}"><span class="map-number">{row["number"]}</span> '
+            f'<li>{part}<a href="{escape(row["href"])}"><span class="map-number">{row["number"]} </span>'
             f"{escape(row['title'])}</a>"
             f'<span class="map-about">{escape(row["about"])}</span>'
             f'<span class="map-facts">{row["minutes"]} min · {told}</span></li>'

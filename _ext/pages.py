@@ -6,7 +6,8 @@ What the theme and the extensions write is put right here, in one place, on the 
   for advertisements and a second viewport are taken out. Icons are hidden from screen readers.
 * The theme is settled before the first paint, so that a dark page does not flash white.
 * Images say how large they are, and those below the first are loaded when they come near.
-* Formulas keep room for what MathJax will put there (`mathroom`), so that the text does not jump.
+* Formulas keep room for what MathJax will put there (`mathroom`), so that the text does not jump, and stay on
+  the line of the full stop that follows.
 * Scripts that no page needs are dropped: 1.5 MB that draw the icons a second time (the style sheet draws
   them from a font), and the search index on pages other than the search.
 
@@ -56,6 +57,11 @@ IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^"]+)"[^>]*?>')
 FORMULA = re.compile(
     r'<(span|div)(?: aria-hidden="true")? class="math notranslate nohighlight"([^>]*)>(.*?)</\1>', re.S
 )
+# A formula with the signs that belong to it; browsers break lines between the two.
+WITH_SIGNS = re.compile(
+    r'([(\[“‘]*)(<span class="math notranslate nohighlight[^>]*>[^<]*</span>)((?:[-’]\w+)?[.,;:!?)\]’”]*)'
+)
+LONG_NAME = re.compile(r'(?<=<span class="pre">)\w{15,}(?=</span>)')
 # In em of the text: what fits a phone's narrowest boxes. Wider formulas in a line scroll there (class "wide").
 NARROW = 12
 EQUATION_NUMBER = re.compile(r'^\s*<span class="eqno">.*?</span>', re.S)
@@ -103,6 +109,16 @@ def with_room(html):
     return FORMULA.sub(repair, html)
 
 
+def with_signs(html):
+    """Keep the full stop, comma or bracket beside a formula on the same line."""
+    return WITH_SIGNS.sub(lambda m: f'<span class="together">{m[0]}</span>' if m[1] or m[3] else m[0], html)
+
+
+def with_breaks(html):
+    """Let long names in code break after an underscore."""
+    return LONG_NAME.sub(lambda m: m[0].replace("_", "_<wbr>"), html)
+
+
 def in_words(tex):
     """Return a short formula as plain words: ``\\log p(x_i)`` is "log p(x i)"."""
     text = re.sub(r"\\(?:mathbf|boldsymbol|mathcal|mathrm|mathbb|operatorname|text|[,;!: ])\*?", " ", tex)
@@ -128,7 +144,7 @@ def polish(html, size_of, search=False):
         html = pattern.sub(repair, html)
     if not search:
         html = re.sub(SEARCH_SCRIPTS, "", html)
-    return with_room(with_heads_in_words(with_sizes(html, size_of)))
+    return with_breaks(with_signs(with_room(with_heads_in_words(with_sizes(html, size_of)))))
 
 
 def polish_pages(app):
