@@ -1,5 +1,7 @@
 """The built book: no warning, no broken link, nothing from outside, readable in both themes on a phone."""
 
+import re
+
 import chapters
 import check_site
 import pytest
@@ -270,6 +272,32 @@ def test_text_in_figures_can_be_read(theme, visit):
     behind = [int(value) for value in behind.removeprefix("rgb(").removesuffix(")").split(",")]
     grey = [min(255, factor * int(plot.GREY[i : i + 2], 16)) for i in (1, 3, 5)]
     assert contrast(grey, behind) >= 4.5
+
+
+def test_colours_come_from_one_place():
+    """Figures, widgets, verdicts and the icon take those of gmm.plot, the pages those at the head of the style."""
+    from gmm import plot
+
+    palette = {colour.lower() for colour in (*plot.COLOURS, plot.GREY)}
+    root = chapters.ROOT
+    named = re.compile(r"#[0-9a-fA-F]{6}\b|#[0-9a-fA-F]{3}\b|\brgba?\(\s*\d[^)]*\)")
+    style = (root / "book/_static/custom.css").read_text(encoding="utf-8")
+    head, rest = style.split('html[data-theme="light"],', 1)
+    assert named.findall(head)
+    assert named.findall(rest) == []
+    files = [
+        path
+        for folder, endings in (("gmm", "py css js"), ("_ext", "py css js"), ("book/_static", "svg js"))
+        for ending in endings.split()
+        for path in (root / folder).rglob(f"*.{ending}")
+        if path != root / "gmm/plot.py"
+    ]
+    assert len(files) > 30
+    for path in files:
+        found = {colour.lower() for colour in named.findall(path.read_text(encoding="utf-8"))}
+        assert found <= palette, (path.name, found - palette)
+    drawn = (root / "gmm/book.mplstyle").read_text(encoding="utf-8")
+    assert {f"#{colour.lower()}" for colour in re.findall(r"\b[0-9A-Fa-f]{6}\b", drawn)} == palette
 
 
 class TestTheChecksCanFail:
