@@ -92,7 +92,7 @@ exercise(
             "the scale enters as it is, not times dof.",
         ),
         (
-            lambda X, r, m, S, v: S + _scatter(X, r, m) / max(r.sum(), 1e-300),
+            lambda X, r, m, S, v: S + _scatter(X, r, m) / r.sum(),
             "this adds the scale to the maximum-likelihood covariance, like a ridge; divide scale + scatter once.",
         ),
         (
