@@ -184,10 +184,13 @@ def _picture(frame, X, weights, covariances, places, reached, optima):
     for k, hue in enumerate(hues):
         dots = "".join(f"M{px(x)} {px(y)}h0" for (x, y), end in zip(starts, reached, strict=True) if end == k)
         yield f'<path class="gw-starts p{hue}" d="{dots}"/>'
-    for k, (mean, _) in enumerate(optima):
-        (x, y) = frame.place([mean])[0]
+    spots = frame.place([mean for mean, _ in optima])
+    for k, (x, y) in enumerate(spots):
+        # The letter stands on the right of its ring, or on the left of it where another ring is in the way.
+        crowded = any(0 < other - x < 24 and abs(above - y) < 20 for other, above in spots)
+        side = f'x="{px(x - 8)}" text-anchor="end"' if crowded else f'x="{px(x + 8)}"'
         yield f'<circle class="gw-optimum p{hues[k]}" cx="{px(x)}" cy="{px(y)}" r="5"/>'
-        yield f'<text class="gw-letter" x="{px(x + 8)}" y="{px(y - 7)}">{"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[k]}</text>'
+        yield f'<text class="gw-letter" {side} y="{px(y - 7)}">{"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[k]}</text>'
 
 
 def _small_path(pixels):
