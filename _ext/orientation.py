@@ -377,7 +377,10 @@ def _module(name):
     thing = gmm
     for part in name.split(".")[1:]:
         thing = getattr(thing, part)
-    return getattr(inspect.unwrap(thing), "__module__", "")
+    module = getattr(inspect.unwrap(thing), "__module__", "")
+    package = name.rpartition(".")[0]
+    # what private modules define belongs to the package that shows it: gmm.exercises, not gmm.exercises._session
+    return package if package != "gmm" and module.rpartition(".")[2].startswith("_") else module
 
 
 def _chapters(app, lead, docnames):
