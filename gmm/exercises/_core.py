@@ -140,8 +140,9 @@ def check(label: str, answer) -> None:
     """Check an answer to an exercise of the book, and say what is right or wrong with it.
 
     Your function is run on small cases, some of them nasty, and compared with a reference. Usual mistakes are
-    recognised by what they do to the numbers; for any other the smallest case that fails is shown. In a notebook
-    the verdict is a small box, elsewhere plain text.
+    recognised by what they do to the numbers; for any other the smallest case that fails is shown. Where one small
+    change in the source of your function would make every case right, such as another axis, the line is named. In a
+    notebook the verdict is a small box, elsewhere plain text.
 
     Nothing is written to disk and nothing is sent anywhere. Your function runs under a limit of a few seconds and
     of half a gigabyte, also if it loops for ever or catches every exception. Functions compiled by Numba are run
