@@ -74,7 +74,7 @@ pdf: $(INDEX) ## print the whole book as one PDF (needs Chromium or Chrome)
 	$(PY) tools/pdf.py $(OUT)/_build/html
 
 test: env ## run every test: package, notebooks, built pages
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile -m ""
 
 check: lint
 lint: env ## check style and the generated files
