@@ -15,6 +15,8 @@ log-likelihood and the weighted moments about the centres. `fit_em` puts the M-s
 ``samples flat compilation``     layouts of X, of statistics and parameters; the compiler
 ================================ =====================================================================
 
+Formulas carry the labels of the book's equations, as in ``eq-update-means``; `gmm.formulas` has them as plain loops.
+
 Contracts: float64 arithmetic whatever X's type and layout; the same bits for any number of threads; memory beside X,
 the results and the parameters independent of n; quadratic forms of differences, never expanded squares; no global
 random state.

@@ -1,8 +1,8 @@
 """Diagonal covariances: each component has a variance per feature.
 
-E-step   log_joint[k, b] = c_k - Σ_j ((x_jb - μ_kj) / σ_kj)² / 2
+E-step   log_joint[k, b] = c_k - Σ_j ((x_jb - μ_kj) / σ_kj)² / 2 (eq-joint-density)
 Moments  S1_kj = Σ_b r_bk (x_jb - μ_kj),  S2_kj = Σ_b r_bk (x_jb - μ_kj)²
-M-step   δ = S1 / N,  μ + δ,  σ² = S2 / N - δ² + ε
+M-step   δ = S1 / N,  μ + δ (eq-update-means),  σ² = S2 / N - δ² + ε (eq-update-diagonal, eq-ridge)
 """
 
 import math
@@ -51,7 +51,7 @@ def moments_block(x, padded, r, centres, first, second):
 
 @block
 def update(sum_values, reg_covar, old_values, new_values, n_components, d):
-    """The M-step from the moments about the old means, and the new 1 / σ.
+    """The M-step from the moments about the old means (eq-m-step), and the new 1 / σ.
 
     The new parameters are a copy of the old ones at first (for the layouts see `gmm.engine.flat`). Returns
     -1, or the component one of whose variances is nothing but rounding.
@@ -90,7 +90,10 @@ def work_rows(n_features, n_components):
 
 @block
 def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot):
-    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
+    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block.
+
+    The rows of r are the responsibilities, and their sums the effective counts (eq-e-step, eq-effective-counts).
+    """
     length, _, shift, scale = layout
     n_components, d = centres.shape
     log_likelihood, counts, first, flat = statistics_views(slot, n_components, d)

@@ -225,9 +225,9 @@ def fit_em(
 ):
     """Fit a mixture by EM from given parameters.
 
-    Each iteration takes the mean log-likelihood of the current parameters (E-step), then the M-step; the loop ends
-    when that mean has changed by less than `tol` since the iteration before, or after `max_iter` iterations:
-    scikit-learn's rule.
+    Each iteration takes the mean log-likelihood of the current parameters (E-step), then the M-step (eq-em); the loop
+    ends when that mean has changed by less than `tol` since the iteration before (eq-log-likelihood-change), or after
+    `max_iter` iterations: scikit-learn's rule.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def fit_em(
     if not isinstance(parameters, Parameters):
         parameters = make_parameters(parameters, means, covariances, covariance_type)
     state = _State(parameters)
-    samples = Samples(X, state.shift, state.scale, tiled=state.covariance_type == "full")
+    samples = Samples(X, state.shift, state.scale, state.covariance_type)
     if samples.n_features != parameters.n_features:
         raise ValueError(f"X has {samples.n_features} features, but the parameters have {parameters.n_features}.")
     weights = as_sample_weight(sample_weight, samples.n_samples)

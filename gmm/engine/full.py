@@ -1,8 +1,12 @@
 """Full covariances: each component has its own matrix.
 
 E-step   log_joint[k, b] = c_k - |W_k (x_b - μ_k)|² / 2, with W_k the inverse of the Cholesky factor of Σ_k
+         (eq-joint-density, eq-mahalanobis)
 Moments  S1_k = Σ_b r_bk (x_b - μ_k),  S2_k = Σ_b r_bk (x_b - μ_k)(x_b - μ_k)ᵀ
-M-step   δ = S1_k / N_k,  μ_k + δ,  Σ_k = S2_k / N_k - δ δᵀ + ε I
+M-step   δ = S1_k / N_k,  μ_k + δ (eq-update-means),  Σ_k = S2_k / N_k - δ δᵀ + ε I (eq-update-covariances, eq-ridge)
+
+The book takes the new means first and then the squares about them, in two passes over the data; here one pass takes
+both about the old means, and - δ δᵀ moves the squares to the new ones.
 
 Both halves are triangular matrix products, and run in register tiles (see `gmm.engine.tiles`).
 """
@@ -42,7 +46,7 @@ from gmm.engine.tiles import (
 
 @inlined
 def squared_distances(factor, z):
-    """|W z|² for one strip z (d, WIDE) of differences: four rows of W at a time, then two, then one."""
+    """|W z|² for one strip z (d, WIDE) of differences (eq-mahalanobis): four rows of W at a time, then two, one."""
     d = factor.shape[0]
     q = wide(0.0)
     for i in range(0, d - 3, 4):
@@ -58,7 +62,7 @@ def squared_distances(factor, z):
 
 @block
 def log_joint_block(x, padded, coefficients, centres, factors, log_joint, z):
-    """Fill log_joint (K, padded) for the block x (d, padded). `z` is a (d, WIDE) workspace."""
+    """Fill log_joint (K, padded) for the block x (d, padded): eq-joint-density. `z` is a (d, WIDE) workspace."""
     d = x.shape[0]
     for k in range(centres.shape[0]):
         factor = factors[k]
@@ -131,7 +135,7 @@ def moments_block(x, padded, r, centres, z, u, first, second):
 
 @block
 def update(sum_values, reg_covar, old_values, new_values, n_components, d):
-    """The M-step from the moments about the old means, and the factors of the new covariances.
+    """The M-step from the moments about the old means (eq-m-step), and the factors of the new covariances.
 
     The new parameters are a copy of the old ones at first (for the layouts see `gmm.engine.flat`). Returns
     -1, or the component whose new covariance is singular (see `gmm.engine.small_algebra`).
@@ -172,7 +176,10 @@ def work_rows(n_features, n_components):
 
 @block
 def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot):
-    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
+    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block.
+
+    The rows of r are the responsibilities, and their sums the effective counts (eq-e-step, eq-effective-counts).
+    """
     length, _, shift, scale = layout
     n_components, d = centres.shape
     log_likelihood, counts, first, flat = statistics_views(slot, n_components, d)

@@ -38,7 +38,10 @@ class KMeansResult(NamedTuple):
 
 @block
 def nearest_block(distances, padded, nearest):
-    """nearest[0, b] = min_k distances[k, b] and nearest[1, b] = its k, the first of equals, as float64."""
+    """nearest[0, b] = min_k distances[k, b] and nearest[1, b] = its k, the first of equals, as float64.
+
+    eq-nearest-centre, and the sample's share of eq-kmeans-objective.
+    """
     for b in range(0, padded, WIDE):
         best = load_wide(distances, 0, b)
         label = wide(0.0)
@@ -68,7 +71,7 @@ def draw(mass, sample_weight, total, u):
 
 @block
 def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
-    """k-means++: fill `chosen` (K,) with row numbers of X and `centres` with these rows.
+    """k-means++ (eq-kmeans-plusplus): fill `chosen` (K,) with row numbers of X and `centres` with these rows.
 
     Each next centre is drawn with probability proportional to w_i D_i², D_i the distance to the nearest centre so
     far; of uniforms.shape[1] such candidates the one that lowers Σ w D² most is taken (Arthur & Vassilvitskii 2007,
@@ -125,7 +128,10 @@ def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
 
 @block
 def update(sum_values, centres, moved):
-    """Move the centres to the means of their clusters; moved[0] = Σ_k |move|². Returns the number of empty clusters."""
+    """Move the centres to the means of their clusters (eq-update-centres); moved[0] = Σ_k |move|².
+
+    Returns the number of empty clusters.
+    """
     _, counts, first, _ = statistics_views(sum_values, *centres.shape)
     n_empty = 0
     moved[0] = 0.0
@@ -422,7 +428,7 @@ def kmeans(
     sample_weight=None,
     n_threads=None,
 ):
-    """Lloyd's algorithm, the best of `n_init` starts.
+    """Lloyd's algorithm (eq-lloyd), the best of `n_init` starts.
 
     Parameters
     ----------
@@ -467,6 +473,7 @@ def kmeans(
             centres, uniforms = np.empty((n_clusters, samples.n_features)), _uniforms(n_clusters, rng)
         found = _lloyd(part, part_weights, centres, max_iter, tolerance, 1, uniforms)
         if part.n_samples < samples.n_samples:
+            part = part_weights = None  # its memory is wanted for the slabs
             found = _lloyd(samples, weights, centres, max_iter, tolerance, n_threads)
         inertia, n_iter, converged = found
         if best is None or inertia < best[1]:

@@ -98,6 +98,7 @@ def run_slabs(
     # No thread gets farther ahead of the sums than this.
     places = threading.Semaphore(max(n_threads, PLACES_VALUES // slot_size))
     waiting, turn, adding = {}, 0, threading.Lock()
+    failed = False
 
     def add(chunk, values):
         nonlocal turn, sum_values
@@ -109,9 +110,17 @@ def run_slabs(
                 places.release()
 
     def work():
-        room = workspace(work_rows, samples.length)
+        nonlocal failed
+        try:
+            take_chunks(workspace(work_rows, samples.length))
+        except BaseException:
+            failed = True  # its chunk will never be added: the others must not wait for it
+            places.release(n_threads)
+            raise
+
+    def take_chunks(room):
         while places.acquire():
-            chunk = next(chunks, None)
+            chunk = None if failed else next(chunks, None)
             if chunk is None:
                 places.release()
                 return
@@ -262,7 +271,7 @@ def one_pass(
     their own centres would cancel.
     """
     check_structure(covariance_type)
-    samples = Samples(X, tiled=covariance_type == "full")
+    samples = Samples(X, covariance_type=covariance_type)
     weights = as_sample_weight(sample_weight, samples.n_samples)
     n_threads = threads.resolve_n_threads(n_threads)
     centres = check_centres(samples, centres)
@@ -302,8 +311,9 @@ def _tied_statistics(samples, coefficients, centres, factor, total_weight, optio
 def m_step(statistics, centres, covariance_type, reg_covar=0.0):
     """Maximum likelihood parameters from `Statistics` about `centres`: (weights, means, covariances).
 
-    δ_k = S1_k / N_k, μ_k = c_k + δ_k, Σ_k = S2_k / N_k - δ_k δ_kᵀ + reg_covar I, π_k = N_k / Σ N. A component without
-    data keeps its centre and gets weight 0 and a covariance of NaN: the caller decides. Cost O(K d²).
+    δ_k = S1_k / N_k, μ_k = c_k + δ_k, Σ_k = S2_k / N_k - δ_k δ_kᵀ + reg_covar I, π_k = N_k / Σ N (eq-m-step).
+    A component without data keeps its centre and gets weight 0 and a covariance of NaN: the caller decides. Cost
+    O(K d²).
     """
     check_structure(covariance_type)
     counts, first, second = statistics.counts, statistics.first, statistics.second

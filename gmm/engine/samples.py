@@ -24,7 +24,7 @@ class _Borrowed:
 class Samples:
     """X (n, d) as the kernels see it, with the shift and scale they apply: (x - shift) * scale."""
 
-    def __init__(self, X, shift=None, scale=1.0, tiled=False):
+    def __init__(self, X, shift=None, scale=1.0, covariance_type=None):
         X = np.asarray(X)
         if X.ndim != 2:
             raise ValueError(f"X must have two dimensions, got shape {X.shape}.")
@@ -42,7 +42,7 @@ class Samples:
         self.n_samples, self.n_features = X.shape
         self.shift = np.zeros(self.n_features) if shift is None else shift
         self.scale = scale
-        self.length = block_length(self.n_samples, self.n_features, tiled)
+        self.length = block_length(self.n_samples, self.n_features, covariance_type)
         self.chunk = chunk_length(self.n_samples, self.length)
 
     @property

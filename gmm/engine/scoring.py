@@ -15,7 +15,7 @@ _NO_LABELS = np.empty(0, dtype=np.int64)
 
 
 def _score(X, parameters, what, n_threads, scores=False):
-    samples = Samples(X, tiled=parameters.covariance_type == "full")
+    samples = Samples(X, covariance_type=parameters.covariance_type)
     p = parameters
     if samples.n_features != p.n_features:
         raise ValueError(f"X has {samples.n_features} features, but the parameters have {p.n_features}.")

@@ -26,7 +26,7 @@ DEAD = 1e-280
 
 @block
 def cholesky(a, lower):
-    """lower @ lower.T = a, reading the lower triangle of a. False if a is not positive definite."""
+    """lower @ lower.T = a (eq-cholesky), reading the lower triangle of a. False if a is not positive definite."""
     d = a.shape[0]
     for i in range(d):
         for j in range(i):
@@ -47,7 +47,10 @@ def cholesky(a, lower):
 
 @block
 def invert_lower(lower, inverse):
-    """inverse @ lower = I for a lower triangular matrix, row by row (contiguous, so that it vectorises)."""
+    """inverse @ lower = I for a lower triangular matrix: eq-forward-substitution for all unit vectors at once.
+
+    Row by row, which is contiguous and vectorises. With the inverse, a sample's distance is a product: no division.
+    """
     d = lower.shape[0]
     for i in range(d):
         for c in range(d):
@@ -64,7 +67,9 @@ def invert_lower(lower, inverse):
 
 @block
 def factorise(covariance, sizes, lower, factor):
-    """W with W Σ Wᵀ = I, the inverse of the Cholesky factor. Returns log det W, or NaN: Σ is singular.
+    """W with W Σ Wᵀ = I, the inverse of the Cholesky factor.
+
+    Returns log det W (eq-log-determinant), or NaN: Σ is singular.
 
     sizes[j] is s_j above.
     """
@@ -84,14 +89,17 @@ def factorise(covariance, sizes, lower, factor):
 
 @block
 def log_coefficient(weight, d, log_det):
-    """log π - d/2 log 2π + log det W: what a component's log joint adds to -|W(x - μ)|²/2. π = 0 gives -inf."""
+    """log π - d/2 log 2π + log det W: what a component's log joint (eq-joint-density) adds to -|W(x - μ)|²/2.
+
+    π = 0 gives -inf.
+    """
     log_weight = math.log(weight) if weight > 0.0 else -math.inf
     return log_weight - 0.5 * d * LOG_2PI + log_det
 
 
 @block
 def new_weights(counts, weights):
-    """π_k = N_k / Σ N, with N_k = 0 for components without data (eq. of the M-step for the weights)."""
+    """π_k = N_k / Σ N, with N_k = 0 for components without data (eq-update-weights)."""
     total = 0.0
     for k in range(counts.size):
         if counts[k] < DEAD:

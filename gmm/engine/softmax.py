@@ -2,16 +2,29 @@
 
 import math
 
-from gmm.engine.compilation import block
+from gmm.engine.compilation import block, exact
 from gmm.engine.exp import exp
 from gmm.engine.simd import WIDE, add, div, load_wide, maximum, mul, store, sub, total, wide
 
 LOWEST = -1.7976931348623157e308
 
 
+@exact
+def add_logarithms(value, scratch):
+    """Value plus the logarithms of the first WIDE numbers of scratch: in order, however the compiler arranges the rest.
+
+    Starts that end in the same maximum are told apart by the last digit of their log-likelihoods.
+    """
+    for b in range(WIDE):
+        value += math.log(scratch[0, b])
+    return value
+
+
 @block
 def responsibilities(log_joint, size, padded, sample_weight, start, scratch):
     """Turn log joints into (weighted) responsibilities in place and return the block's log-likelihood.
+
+    The softmax of eq-responsibility and the log-sum-exp of eq-log-likelihood share their exponentials.
 
     log_joint[k, b] = log π_k + log N(x_b | μ_k, Σ_k) becomes w_b r_bk, with columns size … padded - 1 set to zero.
     The result is Σ_b w_b log Σ_k exp(log_joint[k, b]). `sample_weight` is empty where every weight is 1.
@@ -59,10 +72,7 @@ def responsibilities(log_joint, size, padded, sample_weight, start, scratch):
                 log_joint[k, b] *= sample_weight[start + b]
         return log_likelihood
     store(scratch, 0, 0, product)
-    log_likelihood = total(tops)
-    for b in range(WIDE):
-        log_likelihood += math.log(scratch[0, b])
-    return log_likelihood
+    return add_logarithms(total(tops), scratch)
 
 
 @block
@@ -81,9 +91,10 @@ LOG_PROB, JOINT, LOG_RESPONSIBILITIES, RESPONSIBILITIES, LABELS = range(5)
 def emit(log_joint, size, padded, start, what, scratch, outputs):
     """Write one result per sample of a block whose first sample is number `start`.
 
-    scores (n,) receives log Σ_k exp(log_joint) (where it is not empty). `what` chooses the rest: JOINT,
-    LOG_RESPONSIBILITIES or RESPONSIBILITIES fill table (n, K); LABELS fills labels (n,) with the first component of
-    the largest log joint (-1 where all are -inf).
+    scores (n,) receives log Σ_k exp(log_joint), eq-mixture-log-density (where it is not empty). `what` chooses the
+    rest: JOINT (eq-joint-density), LOG_RESPONSIBILITIES (eq-log-responsibility) or RESPONSIBILITIES (eq-responsibility)
+    fill table (n, K); LABELS fills labels (n,) with the first component of the largest log joint (eq-hard-labels; -1
+    where all are -inf).
     """
     scores, table, labels = outputs
     n_components = log_joint.shape[0]

@@ -1,8 +1,8 @@
 """Spherical covariances: each component has one variance.
 
-E-step   log_joint[k, b] = c_k - |x_b - μ_k|² / (2 σ_k²)
+E-step   log_joint[k, b] = c_k - |x_b - μ_k|² / (2 σ_k²) (eq-joint-density)
 Moments  S1_k = Σ_b r_bk (x_b - μ_k),  S2_k = Σ_b r_bk |x_b - μ_k|²
-M-step   δ = S1 / N,  μ + δ,  σ² = (S2 / N - |δ|²) / d + ε
+M-step   δ = S1 / N,  μ + δ (eq-update-means),  σ² = (S2 / N - |δ|²) / d + ε (eq-update-spherical, eq-ridge)
 """
 
 import math
@@ -99,7 +99,7 @@ def row_product(a, b_rows, k, padded):
 
 @block
 def update(sum_values, reg_covar, old_values, new_values, n_components, d):
-    """The M-step from the moments about the old means, and the new 1 / σ.
+    """The M-step from the moments about the old means (eq-m-step), and the new 1 / σ.
 
     The new parameters are a copy of the old ones at first (for the layouts see `gmm.engine.flat`). Returns
     -1, or the component whose variance is nothing but rounding.
@@ -136,7 +136,10 @@ def work_rows(n_features, n_components):
 
 @block
 def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot):
-    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
+    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block.
+
+    The rows of r are the responsibilities, and their sums the effective counts (eq-e-step, eq-effective-counts).
+    """
     length, _, shift, scale = layout
     n_components, d = centres.shape
     log_likelihood, counts, first, second = statistics_views(slot, n_components, d)

@@ -136,7 +136,7 @@ def _parameters(samples, given, counts, means, covariance_type, reg_covar, optio
 
 def _prepared(X, covariance_type, sample_weight, n_threads):
     check_structure(covariance_type)
-    samples = Samples(X, tiled=covariance_type == "full")
+    samples = Samples(X, covariance_type=covariance_type)
     samples.shift = samples.shift_near_the_data()
     weights = as_sample_weight(sample_weight, samples.n_samples)
     return samples, {"sample_weight": weights, "n_threads": threads.resolve_n_threads(n_threads)}
@@ -155,7 +155,7 @@ def _from_table(X, given, n_components, covariance_type, reg_covar, sample_weigh
 
 
 def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
-    """The M-step of responsibilities resp (n, K). Raises CovarianceError if a covariance is singular."""
+    """The M-step (eq-m-step) of responsibilities resp (n, K). Raises CovarianceError if a covariance is singular."""
     resp = np.asarray(resp)
     if resp.ndim != 2 or resp.shape[0] != np.shape(X)[0]:
         raise ValueError(f"resp must have shape ({np.shape(X)[0]}, K), got {resp.shape}.")
@@ -169,7 +169,7 @@ def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, s
 def parameters_from_labels(
     X, labels, n_components, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None
 ):
-    """The M-step of one-hot responsibilities: component labels[i] has all of sample i. Raises as above."""
+    """The M-step of one-hot responsibilities (eq-one-hot): component labels[i] has all of sample i. Raises as above."""
     labels = np.asarray(labels)
     if labels.shape != (np.shape(X)[0],):
         raise ValueError(f"labels must have shape ({np.shape(X)[0]},), got {labels.shape}.")

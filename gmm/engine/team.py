@@ -10,7 +10,7 @@ They share a few integers, the team's `state`, which are read and written atomic
 ``NEXT``   the ticket of the next chunk. Tickets count on from pass to pass, so no thread can mistake one.
 ``LIMIT``  where the tickets of the open pass end; ``CLOSED`` when there will be no further pass
 ``ADDED``  how many chunks have been added to the sums
-``READY``  from here on one flag a place: the statistics that wait there can be added
+``READY``  from here on one number a place: the ticket of the chunk that waits there, plus one; 0: nothing to add
 =========  ===========================================================================================
 
 Each thread sums a chunk up in its own slot. Chunks are added to the sums in their order, which makes the result the
@@ -128,15 +128,16 @@ def hand_in(state, places, ticket, slot, sum_values):
         place = ticket % n_places
         for p in range(slot.size):
             places[place, p] = slot[p]
-        store(state, READY + place, 1)
-        # The turn may have come meanwhile. Whoever takes the flag down adds.
-        if load(state, ADDED) != ticket or not exchange(state, READY + place, 1, 0):
+        store(state, READY + place, ticket + 1)
+        # The turn may have come meanwhile. Whoever takes the number down adds.
+        if load(state, ADDED) != ticket or not exchange(state, READY + place, ticket + 1, 0):
             return
     for p in range(sum_values.size):
         sum_values[p] += slot[p]
     ticket += 1
     store(state, ADDED, ticket)
-    while exchange(state, READY + ticket % n_places, 1, 0):
+    # By its number, not by a mere flag: a thread that was held up here must not take a later chunk for its own.
+    while exchange(state, READY + ticket % n_places, ticket + 1, 0):
         for p in range(sum_values.size):
             sum_values[p] += places[ticket % n_places, p]
         ticket += 1

@@ -2,8 +2,10 @@
 
 E-step   y = W (x - x₀) once per sample, with W the inverse of the Cholesky factor of Σ and x₀ the mean of the centres;
          then log_joint[k, b] = c_k - |y_b - ν_k|² / 2, ν_k = W (μ_k - x₀): a spherical model of the whitened data
+         (eq-joint-density)
 Moments  S1_k = Σ_b r_bk (y_b - ν_k); and, once for all iterations, T = Σ_i w_i (x_i - x₀)(x_i - x₀)ᵀ
-M-step   δ_k = L S1_k / N_k,  μ_k + δ_k,  Σ = (T - Σ_k N_k (μ_k - x₀)(μ_k - x₀)ᵀ) / N + ε I  with the new means
+M-step   δ_k = L S1_k / N_k,  μ_k + δ_k (eq-update-means),
+         Σ = (T - Σ_k N_k (μ_k - x₀)(μ_k - x₀)ᵀ) / N + ε I  with the new means (eq-update-tied, eq-ridge)
 
 The last line subtracts the scatter between the components from the total. Where they lie far apart (against Σ) the
 two nearly cancel, and (separation / σ)² units in the last place are lost. `far_apart` measures that; beyond `TOO_FAR`
@@ -86,7 +88,7 @@ def prepare(weights, means, reference, factor, centres):
 
 @block
 def update(sum_values, scatter, reference, reg_covar, old_values, new_values, n_components, d):
-    """The M-step from the whitened moments and the total scatter T about x₀.
+    """The M-step from the whitened moments and the total scatter T about x₀ (eq-m-step).
 
     For the layouts see `gmm.engine.flat`. Returns -1, or 0 if the new covariance is
     singular.
@@ -177,7 +179,10 @@ def work_rows(n_features, n_components):
 
 @block
 def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slot):
-    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block."""
+    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block.
+
+    The rows of r are the responsibilities, and their sums the effective counts (eq-e-step, eq-effective-counts).
+    """
     length, _, shift, scale = layout
     n_components, d = centres.shape
     log_likelihood, counts, first, _ = statistics_views(slot, n_components, d)

@@ -11,7 +11,8 @@ from engine_references import problem
 from numba import njit
 
 from gmm import engine
-from gmm.engine import team, threads
+from gmm.engine import passes, team, threads
+from gmm.engine.samples import Samples
 
 STRUCTURES = engine.STRUCTURES
 
@@ -52,6 +53,42 @@ def test_chunks_are_added_in_their_order_whenever_they_are_ready(order):
         assert state[team.ADDED] == 6 * (turn + 1)
         assert not state[team.READY :].any()
         assert _draw(state, team.LEAD) == -1  # the pass is complete
+
+
+def test_a_thread_that_was_held_up_does_not_take_a_later_chunk_for_its_own():
+    """Held up after its own chunk, 0, until the others have come round to the next chunk's place."""
+    state, places = team.new_team(2, 2, 1)
+    sums = np.zeros(1)
+    _open(state, 9, sums)
+    state[team.NEXT], places[1] = 4, 100.0
+    state[team.READY + 1] = 3 + 1  # chunk 3 waits in the place that chunk 1 had
+    _hand_in(state, places, 0, np.ones(1), sums)
+    np.testing.assert_array_equal(sums, [1.0])
+    assert state[team.ADDED] == 1
+    assert state[team.READY + 1] == 4
+
+
+def test_an_error_in_one_thread_does_not_leave_the_others_waiting(monkeypatch):
+    monkeypatch.setattr(passes, "PLACES_VALUES", 1)  # no thread gets far ahead
+
+    def given(low, high):
+        if low <= 150_000 < high:
+            raise RuntimeError("no responsibilities")
+        return np.ones((high - low, 4))
+
+    X = np.random.default_rng(0).normal(size=(300_000, 8))
+    samples = Samples(X, np.zeros(8), 1.0)
+    outcome = []
+
+    def work():
+        with pytest.raises(RuntimeError, match="no responsibilities"):
+            passes.raw_pass(samples, "diag", np.zeros(4), X[:4], np.ones((4, 8)), given=given, n_threads=3)
+        outcome.append("ended")
+
+    at_work = threading.Thread(target=work, daemon=True)
+    at_work.start()
+    at_work.join(60)
+    assert outcome == ["ended"]
 
 
 def test_nobody_draws_a_ticket_without_a_place_to_wait_in():
