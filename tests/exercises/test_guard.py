@@ -16,10 +16,13 @@ from gmm.exercises._core import Exercise, judge
 TASK = Exercise("ex-test", lambda x: x.sum(), cases=((np.ones(3),), (np.arange(5.0),)))
 
 
-@pytest.fixture(autouse=True)
-def short_limits(monkeypatch):
+@pytest.fixture
+def little_time(monkeypatch):
     monkeypatch.setattr(_guard, "CPU_SECONDS", 0.2)
-    monkeypatch.setattr(_guard, "WALL_SECONDS", 3.0)
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
     monkeypatch.setattr(_guard, "MEMORY", 100 * 2**20)
 
 
@@ -93,21 +96,24 @@ ENDLESS = [
 
 
 @pytest.mark.parametrize("answer", ENDLESS, ids=lambda f: f.__name__)
-def test_an_endless_loop_is_stopped(answer):
+def test_an_endless_loop_is_stopped(answer, little_time):
     found = judge(TASK, answer, answer)
     assert found.message == "your function did not end within 0.2 seconds. Is there a loop that never stops?"
     assert re.fullmatch(r"test_guard\.py, line \d+:  .+", found.details[0])
     assert found.details[1] == "called with  x = [1., 1., 1.]"
-    assert not [t for t in threading.enumerate() if t.name == "exercise" and t.is_alive()]
+    for thread in threading.enumerate():
+        if thread.name == "exercise":
+            thread.join(60)
+            assert not thread.is_alive()
 
 
-def test_the_line_of_the_loop_is_named():
+def test_the_line_of_the_loop_is_named(little_time):
     found = judge(TASK, loops, loops)
     first = loops.__code__.co_firstlineno
     assert found.details[0].split(":")[0] in {f"test_guard.py, line {first + 1}", f"test_guard.py, line {first + 2}"}
 
 
-def test_a_compiled_function_itself_is_stopped():
+def test_a_compiled_function_itself_is_stopped(little_time):
     task = Exercise("ex-test", lambda value: value, cases=((1.0,),))
     assert judge(task, compiled_loop, compiled_loop).message.startswith("your function did not end within")
 
@@ -149,7 +155,7 @@ def asks_again_and_again(x):
 
 
 @pytest.mark.parametrize("answer", [asks_for_terabytes, appends_for_ever])
-def test_too_much_memory_is_refused(answer):
+def test_too_much_memory_is_refused(answer, little_memory):
     found = judge(TASK, answer, answer)
     assert found.message.startswith("your function asks for more memory than such a small case can need.")
     assert found.details[0].startswith("test_guard.py, line ")
@@ -164,7 +170,7 @@ def test_one_huge_array_is_refused_before_it_is_filled():
 
 
 @pytest.mark.parametrize("answer", [asks_again_and_again, doubles_for_ever])
-def test_by_time_or_by_memory_it_is_stopped(answer):
+def test_by_time_or_by_memory_it_is_stopped(answer, little_time, little_memory):
     found = judge(TASK, answer, answer)
     assert found.message.startswith(("your function did not end within", "your function asks for more memory"))
 
@@ -286,7 +292,7 @@ def test_a_line_of_a_notebook_cell_is_named_by_its_cell():
     shell.run_cell(cell, store_history=True)
     """
     run = [sys.executable, "-c", textwrap.dedent(script)]
-    out = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True).stdout
+    out = subprocess.run(run, capture_output=True, text=True, timeout=600, check=True).stdout
     assert "Not yet: your function raised IndexError" in out
     assert "Cell In[2], line 3:  return b['x']" in out
 
@@ -300,6 +306,6 @@ def test_a_script_may_end_while_an_answer_still_runs():
     print(_guard.guarded(threading.Event().wait)[1])
     """
     run = [sys.executable, "-c", textwrap.dedent(script)]
-    out = subprocess.run(run, capture_output=True, text=True, timeout=60, check=True)
+    out = subprocess.run(run, capture_output=True, text=True, timeout=600, check=True)
     assert "running=True" in out.stdout
     assert out.stderr == ""

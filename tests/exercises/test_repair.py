@@ -1,12 +1,10 @@
 """One change in the source that would make every case right: the slip that it undoes is named, with its line."""
 
-import re
-
 import numpy as np
 import pytest
 from numpy import log10
 
-from gmm.exercises import EXERCISES, _diagnosis, _repair, examine
+from gmm.exercises import EXERCISES, _diagnosis, _guard, _repair, examine
 from gmm.exercises._core import Exercise, judge
 
 RNG = np.random.default_rng(0)
@@ -229,16 +227,27 @@ def _shares(X, variances):
 
 def would_loop_for_ever(X, variances):
     count, total = 0, np.zeros(len(X))
-    while count < X.shape[1]:
-        total += np.log(1 + X[:, count] ** 2)
-        count += 1
+    while count < 3:
+        total += np.log(1 + X[:, 0] ** 2)
+        count += 1  # with a minus there is no end
     return total
 
 
 def test_changes_that_never_end_are_stopped(monkeypatch):
+    ends = []
+
+    def watched(search, **limits):
+        ends.append(guarded(search, **limits))
+        return ends[-1]
+
+    guarded = _guard.guarded
     monkeypatch.setattr(_repair, "CPU_SECONDS", 0.2)
-    found = judge(TASK, would_loop_for_ever, would_loop_for_ever)
-    assert re.match("wrong in all 2 cases", found.message)
+    monkeypatch.setattr(_guard, "guarded", watched)
+    assert judge(TASK, would_loop_for_ever, would_loop_for_ever).message.startswith("wrong in all 2 cases")
+    value, failure = ends[-1]
+    assert value is None
+    assert failure.kind == "time"
+    assert not failure.running
 
 
 def prints(X, variances):
