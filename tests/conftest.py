@@ -56,7 +56,7 @@ def run_python():
             text=True,
             cwd=cwd,
             env={**os.environ, **environment},
-            timeout=300,
+            timeout=600,
         )
         assert result.returncode == 0, result.stderr
         return result.stdout

@@ -24,6 +24,8 @@ FLAGS = [
     # Nothing outside this computer is found.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
+# Milliseconds to wait for a page: a busy computer is slow.
+PATIENCE = 300_000
 NAMES = (
     "chromium",
     "chromium-browser",
@@ -186,6 +188,7 @@ class Visit:
         # A browser gives the visit a context of its own; in a given context pages share what they loaded.
         self.context = running.new_context() if hasattr(running, "new_context") else None
         self.page = (self.context or running).new_page()
+        self.page.set_default_timeout(PATIENCE)
         self.page.set_viewport_size({"width": width, "height": 900})
         self.page.emulate_media(color_scheme="dark" if dark else "light")
         self.outside, self.messages = [], []

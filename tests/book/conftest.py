@@ -46,7 +46,7 @@ def build(tmp_path_factory, worker_id):
     try:
         out.mkdir()
     except FileExistsError:  # another worker is at it
-        for _ in range(3000):
+        for _ in range(18_000):  # half an hour: a build takes minutes on a busy computer
             if status.exists():
                 break
             time.sleep(0.1)

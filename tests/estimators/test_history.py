@@ -164,5 +164,5 @@ def test_verbose_drives_a_tqdm_bar_where_there_is_one(overlapping, monkeypatch, 
     assert events.count(("text", {"iteration", "change"})) >= 3
     assert capsys.readouterr().out == ""
     with pytest.raises(ValueError, match="collapsed"):  # the bar is closed after an error, too
-        GaussianMixture(2, reg_covar=0.0, verbose=1).fit(np.zeros((9, 2)))
+        GaussianMixture(2, reg_covar=0.0, verbose=1, random_state=0).fit(np.zeros((9, 2)))
     assert events[-1] == ("close", 1)

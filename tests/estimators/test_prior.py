@@ -297,7 +297,7 @@ def test_select_takes_a_prior():
 
 
 def test_scikit_learns_checks_pass_with_a_prior():
-    check_estimator(GaussianMixture(covariance_prior="default"))
+    check_estimator(GaussianMixture(covariance_prior="default", random_state=0))
 
 
 # ------------------------------------------------------------------------------------- bad input

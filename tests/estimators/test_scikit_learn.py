@@ -38,7 +38,7 @@ def assert_same_mixture(ours, theirs, rtol=1e-6, atol=1e-9):
     "settings", [{}, {"covariance_type": "tied"}, {"covariance_type": "diag"}, {"covariance_type": "spherical"}]
 )
 def test_check_estimator_passes_whole(settings):
-    results = check_estimator(GaussianMixture(**settings), on_fail=None, on_skip=None)
+    results = check_estimator(GaussianMixture(random_state=0, **settings), on_fail=None, on_skip=None)
     bad = {result["check_name"]: result["exception"] for result in results if result["status"] == "failed"}
     assert not bad
     # The one check that needs an environment variable to run.
@@ -126,7 +126,7 @@ def test_pipeline_and_grid_search(blobs):
 def test_sample_weight_reaches_through_a_pipeline(blobs):
     X, labels = blobs
     weights = (labels == 0).astype(float)
-    pipeline = make_pipeline(StandardScaler(), GaussianMixture())
+    pipeline = make_pipeline(StandardScaler(), GaussianMixture(random_state=0))
     pipeline.fit(X, gaussianmixture__sample_weight=weights)
     expected = StandardScaler().fit(X).transform(X)[labels == 0].mean(axis=0)
     np.testing.assert_allclose(pipeline[-1].means_[0], expected)

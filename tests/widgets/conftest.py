@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import screenshot
 
 # Helpers beside the tests, which are imported by file name (--import-mode=importlib).
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,6 +25,7 @@ def visit(running, tmp_path):
         context = running.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(screenshot.PATIENCE)
         if clock:  # time stands still until the test lets it run
             page.clock.install()
         page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
