@@ -3,7 +3,8 @@
 ``.. book-api:: gmm.formulas.em`` writes the module's docstring, a table of its names and their full
 documentation under the names a reader uses (``gmm.em``, not ``gmm.formulas.em.em``). The names come from
 ``gmm.__all__`` or, with the option ``:own:``, from the module's own ``__all__`` or its public definitions,
-under their full names.
+under their full names. What a private module such as ``gmm.estimators._history`` defines belongs to the package
+around it, ``gmm.estimators``. With ``:names:`` the page has written of the module itself.
 """
 
 import inspect
@@ -15,25 +16,33 @@ from docutils.statemachine import StringList
 
 
 def public_names(module, own):
-    """List the (full name, kind) pairs that ``module`` defines for readers, in the order of the source."""
+    """List the (full name, kind) pairs that ``module`` defines for readers, in the order of the source.
+
+    A package has several sources: its names stand in the order of its ``__all__``.
+    """
     if own:
-        home = module
-        names = getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]
+        names = [(module, n) for n in getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]]
     else:
-        home = import_module("gmm")
-        names = home.__all__
+        book = import_module("gmm")
+        names = [(book, n) for n in book.__all__]
+        names += [(module, n) for n in getattr(module, "__all__", ()) if n not in book.__all__]
     found = []
-    for name in names:
+    for home, name in names:
         thing = getattr(home, name)
         if not (inspect.isfunction(thing) or inspect.isclass(thing)):
             continue
-        if thing.__module__ == module.__name__ or (own and hasattr(module, "__path__")):
+        if _public_home(thing) == module.__name__ or (own and hasattr(module, "__path__")):
             found.append((f"{home.__name__}.{name}", thing))
-    found.sort(key=lambda pair: inspect.getsourcelines(pair[1])[1])
+    if not hasattr(module, "__path__"):
+        found.sort(key=lambda pair: inspect.getsourcelines(pair[1])[1])
     return [
         (name, "autoexception" if _is_error(thing) else "autoclass" if inspect.isclass(thing) else "autofunction")
         for name, thing in found
     ]
+
+
+def _public_home(thing):
+    return thing.__module__.partition("._")[0]
 
 
 def _is_error(thing):
@@ -44,7 +53,7 @@ class BookApi(Directive):
     """Write the reference of one module."""
 
     required_arguments = 1
-    option_spec = {"own": directives.flag}  # noqa: RUF012 (docutils reads it from the class)
+    option_spec = {"own": directives.flag, "names": directives.flag}  # noqa: RUF012 (docutils reads it from the class)
 
     def run(self):
         module = import_module(self.arguments[0])
@@ -52,7 +61,9 @@ class BookApi(Directive):
         if not names:
             raise self.error(f"{module.__name__} has no public names")
         lines = [f".. py:module:: {module.__name__}", "", *(inspect.getdoc(module) or "").splitlines()]
-        home = names[0][0].rpartition(".")[0]
+        if "names" in self.options:
+            lines = []
+        home = min((name.rpartition(".")[0] for name, _ in names), key=len)
         lines += ["", f".. currentmodule:: {home}", "", ".. autosummary::", "   :nosignatures:", ""]
         lines += [f"   {name.removeprefix(home + '.')}" for name, _ in names]
         for name, kind in names:
@@ -66,9 +77,9 @@ class BookApi(Directive):
 
 
 def skip_foreign_members(app, what, name, obj, skip, options):
-    """Leave out of a class's reference what other packages put into it."""
+    """Leave out of a class's reference what other packages put into it, and fields, which its docstring describes."""
     home = getattr(obj, "__module__", None) or ""
-    return True if home.startswith("sklearn") else None
+    return True if home.startswith("sklearn") or type(obj).__name__ == "_tuplegetter" else None
 
 
 def setup(app):

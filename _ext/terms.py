@@ -185,10 +185,28 @@ class LinkFirstUses(SphinxTransform):
         index_the_data(self.document)
 
 
+def plain_entries(entries):
+    """Return the entries of a letter as a reader looks them up: one line for each name, modules under their own name.
+
+    Sphinx hangs the second of two functions of one name under the first without its name, and lists each module twice.
+    """
+    found = []
+    for name, (links, below, _) in entries:
+        modules = [(f"{name} (module)", more, []) for extra, more in below if extra == "module"]
+        functions = [(f"{name.partition(' (')[0]} {extra}", more, []) for extra, more in below if extra[0] == "("]
+        rest = [] if name == "module" else [pair for pair in below if pair[0] != "module" and pair[0][0] != "("]
+        if links or rest:
+            found.append((name.replace("'", "’"), links, rest))
+        found += modules + functions
+    return found
+
+
 def number_the_index(app, pagename, templatename, context, doctree):
-    """Give the index's template the number of the chapter that a link leads to."""
+    """Put the entries of the index in their final form; tell its template the chapter that a link leads to."""
     if pagename != "genindex":
         return
+    found = context.get("genindexentries", [])  # there are none while the page that holds its place is written
+    context["genindexentries"] = [(letter, plain_entries(entries)) for letter, entries in found]
     numbers = {
         app.builder.get_relative_uri("genindex", name): ".".join(map(str, found.get("", ())))
         for name, found in app.env.toc_secnumbers.items()
