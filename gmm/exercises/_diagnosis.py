@@ -276,7 +276,7 @@ def _clue(task, results, expected, wrong, number):
     parts = [_plain(r[part]) if isinstance(r, (tuple, list)) and len(r) == len(want) else None for r in results]
     clue = _clue_about(parts, [e[part] for e in expected], wrong, number, task, parts)
     name = _part_name(task, part, len(want))
-    return (f"{name}: {clue}" if clue else f"{name} not right yet." if name.endswith("s") else None), part
+    return (f"{name}: {clue}" if clue else f"{name}: not right yet." if name.endswith("s") else None), part
 
 
 def _plain(value):

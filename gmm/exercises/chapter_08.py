@@ -18,6 +18,8 @@ exercise(
         (16.0, "nearly: 0.75 to the power 16 is 0.01002, still above one per cent. Round up."),
         (4.0, "that is 1/p, the number of starts until the first success on average. It fails 32 times in 100."),
         (4.0 / 0.99, "probabilities of failure multiply: look at 0.75 to the power m."),
+        (18.42, "4.6/p is the rule for small p, and 0.25 is not small. Solve 0.75 to the power m = 0.01."),
+        (19.0, "4.6/p is the rule for small p, and 0.25 is not small. Solve 0.75 to the power m = 0.01."),
         (3.32, "that solves 0.25 to the power m = 0.01: the starts that fail have probability 0.75."),
     ],
     rtol=1e-3,

@@ -121,6 +121,10 @@ exercise(
             lambda l, n, K, d, structure: _bic(l, n, K, d, structure) / n,
             "that is BIC per sample; the total is asked for.",
         ),
+        (
+            lambda l, n, K, d, structure: _bic(n * l, n, K, d, structure),
+            "the log-likelihood is the total already: do not multiply it by n.",
+        ),
         _miscounted(lambda K, d, s: 1 - K, "the weights are missing: K - 1 of them are free."),
         _miscounted(lambda K, d, s: d - K * d, "every component has a mean of its own: K times d numbers."),
         _miscounted(lambda K, d, s: -K * d, "the means are missing: K times d numbers."),
@@ -266,6 +270,11 @@ def _cv_total(x, k):
     return _cv(x, k) * len(x)
 
 
+def _cv_spread_of_the_part(x, k):
+    parts = [(x[f], np.delete(x, f)) for f in _folds(x, k)]
+    return sum(_gaussian(part, rest.mean(), part.var()).sum() for part, rest in parts) / len(x)
+
+
 def _cv_deviation(x, k):
     parts = [(x[f], np.delete(x, f)) for f in _folds(x, k)]
     return sum(_gaussian(part, rest.mean(), rest.var() ** 2).sum() for part, rest in parts) / len(x)
@@ -293,6 +302,7 @@ exercise(
         (_cv_unbiased, "the fit is by maximum likelihood: its variance divides by n, np.var without ddof."),
         (_cv_total, "divide by the number of samples: the mean is asked for."),
         (_cv_deviation, "this takes the variance for a standard deviation: scale is its square root."),
+        (_cv_spread_of_the_part, "the variance, too, comes from the fit to the rest, not from the part left out."),
         (_cv_density, "the mean log-density is asked for; this is the mean density."),
     ],
     rtol=1e-8,

@@ -12,7 +12,7 @@ import inspect
 import numpy as np
 
 from gmm.datasets import load_old_faithful
-from gmm.exercises._core import exercise
+from gmm.exercises._core import Refusal, exercise
 from gmm.formulas.em import em, random_start
 
 # ------------------------------------------------------------------------- the class without bugs
@@ -367,6 +367,12 @@ def returned(cls, X, resp, means):
     return _NOTHING if answer is None else np.array(answer)
 
 
+def _m_step(model, X, resp):
+    """Do an M-step, and refuse one that has lost its return: `fit` would stop at it with an error."""
+    if model.m_step(X, resp) is None:
+        raise Refusal("`m_step` returns nothing now, and `fit` needs the new means from it.")
+
+
 def _new_means(self, X, resp):
     """Right.m_step with new means in new memory."""
     self.means = self.means.copy()
@@ -395,7 +401,7 @@ def e_step(cls, X, weights, means, covs):
 def updated_weights(cls, X, resp, weights, means):
     """Examine `m_step`: the weights after it."""
     model = _at(_planted(cls, "m_step"), resp.shape[1], weights, means)
-    model.m_step(X, resp)
+    _m_step(model, X, resp)
     return np.array(model.weights)
 
 
@@ -403,7 +409,7 @@ def updated_weights(cls, X, resp, weights, means):
 def updated_covariances(cls, X, resp, means):
     """Examine `m_step`: the means and covariances after it."""
     model = _at(_planted(cls, "m_step"), resp.shape[1], means=means)
-    model.m_step(X, resp)
+    _m_step(model, X, resp)
     return np.array(model.means), np.array(model.covs)
 
 
@@ -468,7 +474,7 @@ def regularised(cls, X, resp, reg):
     model.reg = reg
     model.initialise(X)
     start = np.array(model.covs)
-    model.m_step(X, resp)
+    _m_step(model, X, resp)
     return start, np.array(model.covs)
 
 
@@ -1061,6 +1067,10 @@ def _whole_determinant(self, X):
     return Right.log_joint(self, X) - np.array([0.5 * np.linalg.slogdet(cov)[1] for cov in self.covs])
 
 
+def _half_determinant(self, X):
+    return Right.log_joint(self, X) + np.array([0.25 * np.linalg.slogdet(cov)[1] for cov in self.covs])
+
+
 def _constant_without_d(self, X):
     return Right.log_joint(self, X) + 0.5 * (X.shape[1] - 1) * np.log(2 * np.pi)
 
@@ -1119,6 +1129,11 @@ exercise(
         (
             _wrong(far_away, **_logs(_whole_determinant)),
             "the log-determinant counts twice: the diagonal of L gives half of it already.",
+        ),
+        (
+            _wrong(far_away, **_logs(_half_determinant)),
+            "half of the log-determinant is missing: the logarithms of the diagonal of L sum to the half that is "
+            "needed, without a further ½.",
         ),
         (
             _wrong(far_away, **_logs(_constant_without_d)),

@@ -29,7 +29,7 @@ X = datasets.load_old_faithful().X
 NOTICED = {
     "missing import": {"ex-debug-import", "ex-debug-log"},
     "one array unpacked": {"ex-debug-unpack", "ex-debug-stop"},
-    "returns nothing": {"ex-debug-none"},
+    "returns nothing": {"ex-debug-none", "ex-debug-weights", "ex-debug-mean", "ex-debug-ridge"},
     "compared with itself": {"ex-debug-stop"},
     "means overwritten": {"ex-debug-stop"},
     "wrong axis": {"ex-debug-rows", "ex-debug-log"},
@@ -125,6 +125,9 @@ def test_what_the_page_says_of_its_table(page):
     assert [c for c, seen in zip(columns, rows["second moment"]) if seen] == ["origin"]
     assert rows["index slip"][columns.index("order")]
     assert not quiet[:, [columns.index("origin"), columns.index("order")]].any()
+    assert quiet.sum(axis=1).max() == 6  # the alternative text of the figure
+    column = {name: bool(row[columns.index("never falls")]) for name, row in rows.items()}
+    assert [name for name, seen in column.items() if seen] == [*list(BUGS)[:3], "wrong axis", "index slip"]
 
 
 # ------------------------------------------------------------------------- each bug against each check
@@ -145,6 +148,12 @@ def test_the_two_bugs_of_the_stop_look_alike_in_the_whole_class_only():
     stops = [BUGS["compared with itself"], BUGS["means overwritten"]]
     assert len({examine("ex-debug-whole", with_ridge(bug)).message for bug in stops}) == 1
     assert len({examine("ex-debug-stop", bug).message for bug in stops}) == 2
+
+
+@pytest.mark.parametrize("label", ["ex-debug-weights", "ex-debug-mean", "ex-debug-ridge"])
+def test_a_repair_that_loses_the_return_is_told_so(label):
+    found = examine(label, BUGS["returns nothing"])
+    assert found.message == "`m_step` returns nothing now, and `fit` needs the new means from it."
 
 
 @pytest.mark.parametrize("bug", OTHER_BUGS)
