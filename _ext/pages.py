@@ -5,9 +5,11 @@ What the theme and the extensions write is put right here, in one place, on the 
 * The sidebar becomes a landmark of its own; roles that HTML does not know, empty header cells, a place
   for advertisements and a second viewport are taken out. Icons are hidden from screen readers.
 * The theme is settled before the first paint, so that a dark page does not flash white.
-* Images say how large they are, and those below the first are loaded when they come near.
-* Formulas keep room for what MathJax will put there (`mathroom`), so that the text does not jump, and stay on
-  the line of the full stop that follows.
+* Figures are drawn to one scale, whatever their size, and lead to the picture itself. Images say how large they
+  are, and those below the first are loaded when they come near.
+* Long formulas in a line of text are cut where TeX would break the line, after a sign such as "=". Formulas keep
+  room for what MathJax will put there (`mathroom`), so that the text does not jump, and stay on the line of the
+  full stop that follows.
 * Scripts that no page needs are dropped: 1.5 MB that draw the icons a second time (the style sheet draws
   them from a font), and the search index on pages other than the search.
 
@@ -17,7 +19,7 @@ Pictures are stored with a palette of 256 colours, a third of the bytes of full 
 import io
 import re
 import struct
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 
 import mathroom
@@ -61,9 +63,22 @@ FORMULA = re.compile(
 WITH_SIGNS = re.compile(
     r'([(\[“‘]*)(<span class="math notranslate nohighlight[^>]*>[^<]*</span>)((?:[-’]\w+)?[.,;:!?)\]’”]*)'
 )
-LONG_NAME = re.compile(r'(?<=<span class="pre">)\w{15,}(?=</span>)')
+LONG_NAME = re.compile(r'(?<=<span class="pre">)[\w.]{15,}(?=(?:\(\))?</span>)')
+CODE = re.compile(r'<code class="([^"]*)">((?:[^<]|<span class="pre">|</span>)*)</code>')
 # In em of the text: what fits a phone's narrowest boxes. Wider formulas in a line scroll there (class "wide").
 NARROW = 12
+# Where a long formula may be broken, TeX's way: after a relation, and if that is not enough after a sum's sign or a
+# comma, never within brackets.
+AFTER = set(mathroom.RELATIONS) - {r"\mid", r"\perp", ":"}
+AFTER_TOO = {"+", "-", r"\pm", r"\times", r"\cup", ","}
+OPENING = {"{", r"\left", r"\begin", *mathroom.OPEN}
+CLOSING = {"}", r"\right", r"\end", *mathroom.CLOSE}
+TABLE = re.compile(r"(<table\b.*?</table>)", re.S)
+# Dots of a figure on an inch of the page (100 px), so that letters of 11 points are as large as those of the text.
+DOTS = 1.3
+FIGURE = re.compile(
+    r'(<figure\b[^>]*>\s*)(?:<a class="[^"]*image-reference"[^>]*>)?(<img\b[^>]*?\bsrc="([^"]+)"[^>]*>)(?:</a>)?'
+)
 EQUATION_NUMBER = re.compile(r'^\s*<span class="eqno">.*?</span>', re.S)
 
 
@@ -87,12 +102,79 @@ def with_sizes(html, size_of):
     def repair(match):
         nonlocal count
         tag, size = match[0], size_of(match[1])
+        if size is not None:
+            size = tuple(round(side / DOTS) for side in size)
         more = "" if size is None or " width=" in tag else f' width="{size[0]}" height="{size[1]}"'
         more += ' decoding="async"' + (' loading="lazy"' if count else "")
         count += size is not None
         return tag[:4] + more + tag[4:]
 
     return IMAGE.sub(repair, html)
+
+
+def with_links(html):
+    """Let figures lead to their pictures; how large they stand on the page does not depend on the notebook."""
+
+    def repair(match):
+        image = re.sub(r' style="width: [\d.]+%;?"', "", match[2])
+        return f'{match[1]}<a class="reference internal image-reference" href="{match[3]}">{image}</a>'
+
+    return FIGURE.sub(repair, html)
+
+
+def _cut(tex, signs):
+    """Return the pieces of a formula, cut after these signs where they stand outside all brackets."""
+    depth, bars, before, delimiter = 0, 0, None, False
+    pieces = [""]
+    for token in mathroom.TOKEN.findall(tex):
+        pieces[-1] += token
+        if token.isspace():
+            continue
+        if not delimiter:  # what follows \\left and \\right is theirs
+            depth += (token in OPENING) - (token in CLOSING)
+            bars ^= token in ("|", r"\|") and depth == 0
+        delimiter = token in (r"\left", r"\right")
+        sign = token in signs and depth == 0 and not bars
+        # A sign of a number or in a script is none between two terms.
+        if sign and before is not None and before not in AFTER | AFTER_TOO | {"^", "_", r"\mid"}:
+            pieces.append("")
+        before = "script" if before in ("^", "_") else token
+    if depth or bars or not pieces[-1].strip():
+        return [tex]
+    return [*(piece + "{}" for piece in pieces[:-1]), pieces[-1]]
+
+
+def pieces(tex):
+    r"""Return the parts of a formula, given without its delimiters, between which a line may be broken.
+
+    Each part but the last ends in a sign and an empty group, which keeps the space that follows the sign.
+    """
+
+    def long(part):
+        return mathroom.room(rf"\({part}\)", False).width > NARROW
+
+    if not long(tex) or re.search(r"\\(?:displaystyle|textstyle|color)\b", tex):
+        return [tex]
+    parts = _cut(tex, AFTER)
+    return [piece for part in parts for piece in (_cut(part, AFTER_TOO) if long(part) else [part])]
+
+
+def with_pieces(html):
+    """Cut long formulas in a line of text, so that lines can be broken there. Tables scroll instead."""
+
+    def repair(match):
+        tag, attributes, body = match.groups()
+        found = re.fullmatch(r"\s*\\\((.*)\\\)\s*", unescape(body), re.S)
+        if tag == "div" or found is None or "aria-hidden" in match[0]:
+            return match[0]
+        try:
+            parts = pieces(found[1])
+        except (IndexError, TypeError, AttributeError):
+            return match[0]
+        head = f'<span class="math notranslate nohighlight"{attributes}>'
+        return "<wbr>".join(rf"{head}\({escape(part, quote=False)}\)</span>" for part in parts)
+
+    return "".join(part if n % 2 else FORMULA.sub(repair, part) for n, part in enumerate(TABLE.split(html)))
 
 
 def with_room(html):
@@ -115,7 +197,13 @@ def with_signs(html):
 
 
 def with_breaks(html):
-    """Let long names in code break after an underscore."""
+    """Let long names in code break after an underscore, and a few signs like ``(n, d)`` nowhere."""
+
+    def repair(match):
+        signs = len(unescape(re.sub("<[^>]*>", "", match[2])))
+        return match[0].replace(match[1], f"{match[1]} short", 1) if signs < 15 else match[0]
+
+    html = CODE.sub(repair, html)
     return LONG_NAME.sub(lambda m: m[0].replace("_", "_<wbr>"), html)
 
 
@@ -144,7 +232,8 @@ def polish(html, size_of, search=False):
         html = pattern.sub(repair, html)
     if not search:
         html = re.sub(SEARCH_SCRIPTS, "", html)
-    return with_breaks(with_signs(with_room(with_heads_in_words(with_sizes(html, size_of)))))
+    html = with_links(with_sizes(html, size_of))
+    return with_breaks(with_signs(with_room(with_pieces(with_heads_in_words(html)))))
 
 
 def polish_pages(app):

@@ -1,0 +1,96 @@
+"""What _ext/pages.py does to the text of a page: figures of one scale, long formulas that lines can be broken in."""
+
+import re
+import sys
+
+import chapters
+import pytest
+
+sys.path.append(str(chapters.ROOT / "_ext"))
+import mathroom
+import pages
+
+LONG = r"\frac{a+b}{c} \exp\bigl(-\lVert x - m \rVert^2\bigr)"
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        "a = b",  # short enough
+        "r =¦ LONG =¦ 2",
+        r"r \le¦ LONG",
+        # Nothing within brackets or bars of any kind, nor after the sign of a number.
+        r"p(x = y \mid LONG)",
+        r"\left. LONG = y \right]",
+        "|LONG = y|",
+        r"\begin{cases} LONG = y \end{cases}",
+        r"\left( LONG \right) =¦ -y",
+        # Relations first; sums and commas where a part is still long.
+        "a + b =¦ LONG +¦ LONG",
+        "y =¦ LONG LONG +¦ c,¦ d",
+        "x^- =¦ LONG^+ y",
+        # Better whole than wrong.
+        "[0, 1 LONG = y",
+        r"\displaystyle y = LONG",
+    ],
+)
+def test_pieces_of_a_formula(tex):
+    """The bar stands where a line may be broken."""
+    tex = tex.replace("LONG", LONG)
+    parts = pages.pieces(tex.replace("¦", ""))
+    assert "¦".join(part.removesuffix("{}") for part in parts) == tex
+    assert all(part.endswith("{}") for part in parts[:-1])
+
+
+def inline_formulas():
+    for path in chapters.notebooks():
+        prose = re.sub(r"```.*?```|\$\$.*?\$\$", "", chapters.markdown(path), flags=re.S)
+        yield from re.findall(r"(?<![\\$])\$([^$]+)\$", prose)
+
+
+def test_pieces_make_up_the_formula():
+    cut = 0
+    for tex in inline_formulas():
+        parts = pages.pieces(tex)
+        assert "".join(part.removesuffix("{}") for part in parts) == tex
+        whole, sum_of_parts = (sum(mathroom.room(rf"\({t}\)", False).width for t in group) for group in ([tex], parts))
+        assert sum_of_parts == pytest.approx(whole, abs=0.01), tex
+        for part in parts:
+            assert part.count("{") == part.count("}"), part
+        cut += len(parts) > 1
+    assert cut > 50
+
+
+def formula(tex):
+    return rf'<span class="math notranslate nohighlight">\({tex}\)</span>'
+
+
+def test_long_formulas_are_cut_on_the_page_but_not_in_tables():
+    html = f"<p>So ({formula(f'a &lt; {LONG}')}).</p><table><tr><td>{formula(f'a = {LONG}')}</td></tr></table>"
+    cut = pages.with_pieces(html)
+    assert cut == html.replace(formula(f"a &lt; {LONG}"), f"{formula('a &lt;{}')}<wbr>{formula(f' {LONG}')}")
+    # The brackets stay with their pieces.
+    together = re.findall(r'"together">(\(|)<span[^>]*>[^<]*</span>([).]*)', pages.with_signs(cut))
+    assert together == [("(", ""), ("", ").")]
+
+
+def test_figures_have_one_scale_and_lead_to_the_picture():
+    one = '<figure id="a">\n<img alt="x" src="a.png" />\n</figure>'
+    scaled = '<img alt="x" src="b.png" style="width: 80%;" />'
+    other = f'<figure id="b">\n<a class="dark-light image-reference" href="b.png">{scaled}</a></figure>'
+    html = pages.with_links(pages.with_sizes(one + other, {"a.png": (650, 1300), "b.png": (130, 13)}.get))
+    link = '<a class="reference internal image-reference" href='
+    assert f'{link}"a.png"><img width="500" height="1000"' in html
+    assert f'{link}"b.png"><img width="100" height="10"' in html
+    assert html.count("<a ") == html.count("</a>") == 2
+    assert "style" not in html
+
+
+def test_names_break_after_an_underscore_and_short_code_nowhere():
+    def code(text, kind="literal"):
+        return f'<code class="{kind}">' + " ".join(f'<span class="pre">{t}</span>' for t in text.split()) + "</code>"
+
+    assert pages.with_breaks(code("(n, d)")) == code("(n, d)", "literal short")
+    assert pages.with_breaks(code("joint / joint.sum(axis=1)")) == code("joint / joint.sum(axis=1)")
+    name = "gmm.expected_complete_log_likelihood()"
+    assert pages.with_breaks(code(name)) == code(name.replace("_", "_<wbr>"))
