@@ -5,7 +5,8 @@ log-likelihood and the weighted moments about the centres. `fit_em` puts the M-s
 `score_samples` and its neighbours are the same pass with its results written out.
 
 ================================ =====================================================================
-``full diag spherical tied``     the four covariance structures: E-step, moments, M-step (start here)
+``loop operations``              the pass over the data and the EM loop; what a structure has to know (start here)
+``full diag spherical tied``     the four covariance structures: E-step, moments, M-step
 ``softmax exp``                  log joints to responsibilities
 ``blocks simd tiles``            blocks of samples; vector registers; what keeps its sums in them
 ``small_algebra``                Cholesky factors
@@ -48,7 +49,7 @@ from gmm.engine.starts import (
     statistics,
 )
 from gmm.engine.structures import STRUCTURES
-from gmm.engine.threads import default_n_threads
+from gmm.engine.threads import default_n_threads, resolve_n_threads
 
 __all__ = [
     "STRUCTURES",
@@ -76,6 +77,7 @@ __all__ = [
     "precisions",
     "predict",
     "predict_proba",
+    "resolve_n_threads",
     "score_samples",
     "statistics",
     "weighted_log_prob",

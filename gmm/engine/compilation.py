@@ -1,19 +1,24 @@
 """How the engine's functions are compiled.
 
-Two kinds of function, both at module level (a closure over a jitted function would miss Numba's on-disk cache in
-every process):
+Three kinds of function, all at module level (a closure over a jitted function, or a function handed to another as an
+argument, would miss Numba's on-disk cache in every process):
 
-``@inlined``
+``@inlined``, ``@block``, ``@exact``
     A building block. It has no cache of its own: its code is compiled into the entries that call it.
+``@method(operation, Model)``
+    A building block that says what an operation of `gmm.engine.operations` is for one kind of model. Which one a call
+    means is settled by the model's type, when the caller is compiled.
 ``@entry``
     A function that Python calls. Cached on disk, and it releases the GIL, so that plain Python threads run it side
     by side. No threading layer of Numba's is ever loaded.
 """
 
 import contextlib
+import inspect
 from pathlib import Path
 
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 # Reassociation lets sums vectorise, contraction fuses multiply and add. NaN and infinity keep their meaning
 # (never `nnan`, `ninf`), so that a bad number in the data reaches the log-likelihood and is reported.
@@ -44,6 +49,22 @@ def block(function):
 def exact(function):
     """Compile a building block operation by operation as written: its bits do not depend on where it is inlined."""
     return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def method(operation, *models):
+    """Compile a building block: what `operation` is where its first argument is one of these named tuples."""
+    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+    def register(function):
+        def choose(model, *others):
+            named = isinstance(model, (types.NamedTuple, types.NamedUniTuple))
+            return function if named and model.instance_class in models else None
+
+        choose.__signature__ = inspect.signature(function)
+        overload(operation, jit_options={"error_model": "numpy", "fastmath": FASTMATH, **wrappers})(choose)
+        return function
+
+    return register
 
 
 def entry(function):

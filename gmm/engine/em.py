@@ -9,16 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import passes, scoring, starts, threads, tied
+from gmm.engine import loop, passes, scoring, starts, threads, tied
 from gmm.engine.flat import flat_views
 from gmm.engine.parameters import CovarianceError, Parameters, coefficients_from, make_parameters
-from gmm.engine.samples import FAR_FROM_ORIGIN, Samples, as_sample_weight
+from gmm.engine.samples import FAR_FROM_ORIGIN, NO_TABLE, Samples, as_sample_weight
 from gmm.engine.small_algebra import DEAD
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
 from gmm.engine.structures import (
-    KERNELS,
+    MODELS,
     factors_from,
-    loop_arguments,
     parameter_shapes,
     pass_cost,
     precisions_cholesky_from,
@@ -61,7 +60,6 @@ class _State:
     def __init__(self, parameters):
         p = parameters
         self.covariance_type = p.covariance_type
-        self.kernels = KERNELS[p.covariance_type]
         covariances = p.covariances if p.covariance_type != "spherical" else p.covariances[:, None]
         variances = np.einsum("...jj->...j", covariances) if p.covariance_type in ("full", "tied") else covariances
         with np.errstate(over="ignore"):
@@ -83,8 +81,15 @@ class _State:
         self.set(p.weights, means, covariances, factors)
         if p.covariance_type == "tied":
             self.reference = np.ascontiguousarray((centre - self.shift) * self.scale)
-            self.scatter = None  # T, once it is known
+            self.scatter = NO_TABLE  # T, once it is known
             self.far_apart = False
+
+    def model(self):
+        """The model of these parameters, whose arrays are these very ones."""
+        if self.covariance_type == "tied":
+            whitened = np.empty_like(self.means)
+            return tied.Tied(self.coefficients, whitened, self.factors, self.reference, self.scatter)
+        return MODELS[self.covariance_type](self.coefficients, self.means, self.factors)
 
     def set(self, weights, means, covariances, factors):
         """Take these parameters, which are in the kernels' units."""
@@ -113,25 +118,18 @@ class _State:
 
 def _compiled_bout(state, samples, weights, numbers, history, n_threads=1, moments=None):
     """Up to history.size iterations in compiled code; just one M-step where its `moments` are given."""
-    kernels, (n_components, d) = state.kernels, state.means.shape
-    sum_values, sums = flat_views(statistics_shapes(state.covariance_type, n_components, d))
+    sum_values, sums = flat_views(statistics_shapes(state.covariance_type, *state.means.shape))
     if moments is not None:
         for total, moment in zip(sums, moments, strict=True):
             total[...] = moment
-    if state.covariance_type == "tied":
-        arguments = (state.coefficients, np.empty_like(state.means), state.factors, state.reference)
-    else:
-        arguments = (state.coefficients, state.means, state.factors)
-    loop = loop_arguments(
-        state.covariance_type, sum_values, history, state.values, numbers, getattr(state, "scatter", None)
-    )
+    model = state.model()
     return passes.run_team(
         samples,
-        kernels.run,
-        kernels.work_rows(d, n_components),
-        arguments,
+        loop.run,
+        loop.work_rows(model),
+        model,
         sum_values.size,
-        (loop,),
+        (passes.loop_arguments(sum_values, history, state.values, numbers),),
         sample_weight=weights,
         stop=samples.n_samples if moments is None else 0,
         n_threads=n_threads,
@@ -141,25 +139,21 @@ def _compiled_bout(state, samples, weights, numbers, history, n_threads=1, momen
 def _one_iteration(state, samples, weights, numbers, history, n_threads):
     """The same as a compiled bout of one iteration, with the pass over the data slab by slab."""
     options = {"sample_weight": weights, "n_threads": n_threads}
+    model = state.model()
     if state.covariance_type == "tied":
         if state.far_apart:
             return _far_apart_iteration(state, samples, numbers, history, options)
-        centres = np.empty_like(state.means)
-        if tied.prepare(state.weights, state.means, state.reference, state.factors, centres) > tied.TOO_FAR:
+        if tied.prepare_model(model, state.values) == FAR_APART:
             return 0, FAR_APART, -1
-        geometry = (state.coefficients, centres, state.factors, state.reference)
-        moments = passes.raw_tied_pass(samples, *geometry, **options)
-    else:
-        geometry = (state.coefficients, state.means, state.factors)
-        moments = passes.raw_pass(samples, state.covariance_type, *geometry, **options)
+    moments = passes.raw_pass(samples, model, **options)
     return _compiled_bout(state, samples, weights, numbers, history[:1], moments=moments)
 
 
 def _far_apart_iteration(state, samples, numbers, history, options):
     """A tied iteration with every component's moments about its own mean: nothing cancels, at K times the cost."""
     total_weight, reg_covar, tol, previous = numbers
-    factors = passes.shared_factor(state.factors, len(state.means))
-    total, *moments = passes.raw_pass(samples, "full", state.coefficients, state.means, factors, **options)
+    model = passes.with_shared_factor(state.coefficients, state.means, state.factors)
+    total, *moments = passes.raw_pass(samples, model, **options)
     mean = total / total_weight
     history[0] = mean
     if not math.isfinite(mean):

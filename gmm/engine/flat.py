@@ -22,12 +22,13 @@ from gmm.engine.compilation import inlined
 def _places(shapes):
     """(size of the 1-D array, the slice and shape of each view)."""
     ends = list(itertools.accumulate(map(math.prod, shapes), initial=0))
-    return ends[-1], [(slice(start, end), shape) for shape, start, end in zip(shapes, ends[:-1], ends[1:], strict=True)]
+    places = zip(shapes, ends[:-1], ends[1:], strict=True)
+    return ends[-1], tuple((slice(start, end), shape) for shape, start, end in places)
 
 
 def flat_views(shapes):
-    """A zeroed 1-D array and views of it with the given shapes, for Python."""
-    size, places = _places(tuple(shapes))
+    """A zeroed 1-D array and views of it with the given shapes (a tuple of tuples), for Python."""
+    size, places = _places(shapes)
     values = np.zeros(size)
     return values, tuple([values[place].reshape(shape) for place, shape in places])
 

@@ -12,17 +12,16 @@ Both halves are triangular matrix products, and run in register tiles (see `gmm.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine.blocks import load_block, load_responsibilities
-from gmm.engine.compilation import block, entry, inlined
+from gmm.engine import operations
+from gmm.engine.compilation import inlined, method
 from gmm.engine.flat import parameter_views, statistics_views
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import factorise, log_coefficient, new_weights
-from gmm.engine.softmax import emit, responsibilities, row_total
-from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, RUNNING
-from gmm.engine.team import ADD, LEAD, draw_ticket, hand_in, open_pass
+from gmm.engine.statuses import BAD_COVARIANCE, RUNNING
 from gmm.engine.tiles import (
     small_moments_1,
     small_moments_2,
@@ -44,6 +43,21 @@ from gmm.engine.tiles import (
 )
 
 
+class Full(NamedTuple):
+    """log coefficients c (K,), centres μ (K, d) and factors W (K, d, d), lower triangular."""
+
+    coefficients: np.ndarray
+    centres: np.ndarray
+    factors: np.ndarray
+
+    structure = "full"
+
+    @staticmethod
+    def room_rows(n_features, n_components):
+        """Rows of the workspace for this structure alone: z (d) and u (16)."""
+        return n_features + 16
+
+
 @inlined
 def squared_distances(factor, z):
     """|W z|² for one strip z (d, WIDE) of differences (eq-mahalanobis): four rows of W at a time, then two, one."""
@@ -60,12 +74,13 @@ def squared_distances(factor, z):
     return q
 
 
-@block
-def log_joint_block(x, padded, coefficients, centres, factors, log_joint, z):
-    """Fill log_joint (K, padded) for the block x (d, padded): eq-joint-density. `z` is a (d, WIDE) workspace."""
-    d = x.shape[0]
+@method(operations.log_joint, Full)
+def log_joint(model, x, padded, room, r):
+    """eq-joint-density, one strip of WIDE samples after the other."""
+    d, z = x.shape[0], room
+    centres = model.centres
     for k in range(centres.shape[0]):
-        factor = factors[k]
+        factor = model.factors[k]
         for b in range(0, padded, WIDE):
             if d == 1:
                 q = small_squares_1(x, b, centres, k, factor)
@@ -79,12 +94,12 @@ def log_joint_block(x, padded, coefficients, centres, factors, log_joint, z):
                 for j in range(d):
                     store(z, j, 0, sub(load_wide(x, j, b), wide(centres[k, j])))
                 q = squared_distances(factor, z)
-            store(log_joint, k, b, fma(wide(-0.5), q, wide(coefficients[k])))
+            store(r, k, b, fma(wide(-0.5), q, wide(model.coefficients[k])))
 
 
 @inlined
 def tiled_moments(x, padded, r, k, centres, z, u, first, second):
-    """`moments_block` of one component for d > 4."""
+    """`add_moments` of one component for d > 4; z (d, padded) and u (16, padded) are workspaces."""
     d = x.shape[0]
     # While z fits the first-level cache, rows are taken four at a time. Beyond, sixteen rows of u stay there while
     # the rows of z come past.
@@ -113,13 +128,13 @@ def tiled_moments(x, padded, r, k, centres, z, u, first, second):
             tile_1_by_1(u, 0, z, i, j, padded, second)
 
 
-@block
-def moments_block(x, padded, r, centres, z, u, first, second):
-    """Add Σ_b r_kb (x_b - μ_k) to first[k] and the lower triangle of Σ_b r_kb (x_b - μ_k)(x_b - μ_k)ᵀ to second[k].
-
-    z (d, padded) and u (16, padded) are workspaces.
-    """
+@method(operations.add_moments, Full)
+def add_moments(model, x, padded, room, r, first, second):
+    """Add Σ_b r_kb (x_b - μ_k) to first[k], and the lower triangle of Σ_b r_kb (x_b - μ_k)(x_b - μ_k)ᵀ to `second`."""
     d = x.shape[0]
+    centres = model.centres
+    second = second.reshape((centres.shape[0], d, d))
+    z, u = room[:d], room[d : d + 16]
     for k in range(centres.shape[0]):
         if d == 1:
             small_moments_1(x, padded, r, k, centres, first[k], second[k])
@@ -133,13 +148,13 @@ def moments_block(x, padded, r, centres, z, u, first, second):
             tiled_moments(x, padded, r, k, centres, z, u, first[k], second[k])
 
 
-@block
-def update(sum_values, reg_covar, old_values, new_values, n_components, d):
+@method(operations.update, Full)
+def update(model, sum_values, reg_covar, old_values, new_values):
     """The M-step from the moments about the old means (eq-m-step), and the factors of the new covariances.
 
-    The new parameters are a copy of the old ones at first (for the layouts see `gmm.engine.flat`). Returns
-    -1, or the component whose new covariance is singular (see `gmm.engine.small_algebra`).
+    BAD_COVARIANCE where one of these is singular (see `gmm.engine.small_algebra`).
     """
+    n_components, d = model.centres.shape
     _, counts, first, flat_second = statistics_views(sum_values, n_components, d)
     second = flat_second.reshape((n_components, d, d))
     _, old_means, _, _, _ = parameter_views(old_values, n_components, d)
@@ -164,120 +179,6 @@ def update(sum_values, reg_covar, old_values, new_values, n_components, d):
             sizes[i] = math.sqrt(second[k, i, i] * inverse + reg_covar)
         log_det = factorise(covariances[k], sizes, lower, factors[k])
         if math.isnan(log_det):
-            return k
+            return BAD_COVARIANCE, k
         coefficients[k] = log_coefficient(weights[k], d, log_det)
-    return -1
-
-
-def work_rows(n_features, n_components):
-    """Rows of `run`'s workspace."""
-    return 2 * n_features + 18 + n_components
-
-
-@block
-def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot):
-    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block.
-
-    The rows of r are the responsibilities, and their sums the effective counts (eq-e-step, eq-effective-counts).
-    """
-    length, _, shift, scale = layout
-    n_components, d = centres.shape
-    log_likelihood, counts, first, flat = statistics_views(slot, n_components, d)
-    second = flat.reshape((n_components, d, d))
-    x, z = work[:d], work[d : 2 * d]
-    u, scratch = work[2 * d : 2 * d + 16], work[2 * d + 16 : 2 * d + 18]
-    r = work[2 * d + 18 : 2 * d + 18 + n_components]
-    for low in range(start, stop, length):
-        size = min(length, stop - low)
-        padded = -(-size // WIDE) * WIDE
-        load_block(X, low, size, padded, shift, scale, x)
-        if given.size:
-            load_responsibilities(given, sample_weight, low, size, padded, r)
-        else:
-            log_joint_block(x, padded, coefficients, centres, factors, r, z)
-            log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, scratch)
-        for k in range(n_components):
-            counts[k] += row_total(r, k, padded)
-        moments_block(x, padded, r, centres, z, u, first, second)
-
-
-@entry
-def run(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factors, slot, loop, team):
-    """One pass over all samples from `start` to `stop`, or EM iterations; see `gmm.engine.passes` and `gmm.engine.em`.
-
-    What to do depends on the caller's role in the `team` (see `gmm.engine.team`). ADD: add the samples' statistics to
-    the slot, no more. LEAD: make a pass, whose statistics are then the loop's sums; or, where there is a ``history`` to
-    fill, up to history.size iterations, in place (where start = stop, the sums are given and an M-step is all that is
-    left to do). FOLLOW: take part in the leader's passes. Returns (iterations, status, component).
-    One function does it all, because each function that Python can call costs a second of compilation.
-    """
-    chunk = layout[1]
-    history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous = loop
-    state, places, role = team
-    n_components, d = centres.shape
-    n_chunks = -(-(stop - start) // chunk)
-    iteration = 0
-    while True:
-        if role == LEAD and n_chunks:
-            open_pass(state, n_chunks, sum_values)
-        while True:
-            low, high, ticket = start, stop, 0
-            if role != ADD:
-                ticket = draw_ticket(state, role)
-                if ticket < 0:
-                    break
-                low = start + ticket % n_chunks * chunk
-                high = min(low + chunk, stop)
-                for p in range(slot.size):
-                    slot[p] = 0.0
-            add_samples(
-                X,
-                sample_weight,
-                given,
-                low,
-                high,
-                layout,
-                work,
-                coefficients,
-                centres,
-                factors,
-                slot,
-            )
-            if role == ADD:
-                return 0, RUNNING, -1
-            hand_in(state, places, ticket, slot, sum_values)
-        if role != LEAD or history.size == 0:
-            return iteration, RUNNING, -1
-        mean = sum_values[0] / total_weight
-        history[iteration] = mean
-        iteration += 1
-        if not math.isfinite(mean):
-            return iteration, BAD_LIKELIHOOD, -1
-        for p in range(new_values.size):
-            new_values[p] = old_values[p]
-        failed = update(sum_values, reg_covar, old_values, new_values, n_components, d)
-        if failed >= 0:
-            return iteration, BAD_COVARIANCE, failed
-        for p in range(new_values.size):
-            old_values[p] = new_values[p]
-        if abs(mean - previous) < tol:
-            return iteration, CONVERGED, -1
-        if iteration == history.size:
-            return iteration, RUNNING, -1
-        previous = mean
-
-
-@entry
-def run_scores(X, start, stop, layout, coefficients, centres, factors, what, work, outputs):
-    """Write what `gmm.engine.softmax.emit` makes of the log joints of samples start … stop - 1."""
-    length, _, shift, scale = layout
-    n_components, d = centres.shape
-    x, z = work[:d], work[d : 2 * d]
-    scratch = work[2 * d + 16 : 2 * d + 18]
-    log_joint = work[2 * d + 18 : 2 * d + 18 + n_components]
-    for low in range(start, stop, length):
-        size = min(length, stop - low)
-        padded = -(-size // WIDE) * WIDE
-        load_block(X, low, size, padded, shift, scale, x)
-        log_joint_block(x, padded, coefficients, centres, factors, log_joint, z)
-        emit(log_joint, size, padded, low, what, scratch, outputs)
+    return RUNNING, -1

@@ -17,7 +17,7 @@ from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
-from gmm.engine.team import ADD, ALONE, LEAD, draw_ticket, hand_in, open_pass
+from gmm.engine.team import ADD, ALONE, LEAD, hand_in, next_chunk, open_pass
 
 # Values of the subsample: 1 MB, of at least LEAST and at most MOST samples.
 SUBSAMPLE_VALUES = 131072
@@ -185,7 +185,7 @@ def assign(X, sample_weight, start, stop, layout, work, centres, slot, labels, s
 def run(X, sample_weight, given, start, stop, layout, work, centres, slot, labels, loop, team):
     """Seeding, `assign`, or Lloyd's iterations over samples start … stop - 1.
 
-    The roles in the `team` are those of `gmm.engine.full.run`: ADD is `assign`, LEAD and FOLLOW make a pass, or up to
+    The roles in the `team` are those of `gmm.engine.loop.run`: ADD is `assign`, LEAD and FOLLOW make a pass, or up to
     `max_iter` iterations that move `centres` in place (where start = stop the sums are given and an update is all that
     is left to do). Seeding, if there are `uniforms`, comes first. Returns (iterations, status).
     One function does all, because each function that Python can call costs a second of compilation.
@@ -195,21 +195,14 @@ def run(X, sample_weight, given, start, stop, layout, work, centres, slot, label
     state, places, role = team
     if uniforms.size and role == LEAD:
         seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres)
-    n_chunks = -(-(stop - start) // chunk)
     iteration = 0
     while True:
-        if role == LEAD and n_chunks:
-            open_pass(state, n_chunks, sum_values)
+        if role == LEAD and stop > start:
+            open_pass(state, -(-(stop - start) // chunk), sum_values)
         while True:
-            low, high, ticket = start, stop, 0
-            if role != ADD:
-                ticket = draw_ticket(state, role)
-                if ticket < 0:
-                    break
-                low = start + ticket % n_chunks * chunk
-                high = min(low + chunk, stop)
-                for p in range(slot.size):
-                    slot[p] = 0.0
+            low, high, ticket = next_chunk(start, stop, chunk, slot, state, role)
+            if ticket < 0:
+                break
             summing = role != ADD or labels.size == 0
             assign(X, sample_weight, low, high, layout, work, centres, slot, labels[low - start :], summing)
             if role == ADD:
@@ -237,7 +230,7 @@ NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_WEIGHTS, NO_WEIGHTS, 0, 0.0)
 
 def _shapes(n_components, d):
     """Shapes of a slot's inertia, counts and first moments."""
-    return [(1,), (n_components,), (n_components, d)]
+    return (1,), (n_components,), (n_components, d)
 
 
 def _slabs(samples, centres, sample_weight, n_threads):
@@ -247,7 +240,7 @@ def _slabs(samples, centres, sample_weight, n_threads):
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
     passes.run_slabs(
-        samples, run, work_rows(d, n_components), (centres,), (NO_WEIGHTS, NO_LOOP), sum_values,
+        samples, run, work_rows(d, n_components), centres, (NO_WEIGHTS, NO_LOOP), sum_values,
         sample_weight=sample_weight, n_threads=n_threads,
     )  # fmt: skip
     return sums
@@ -300,7 +293,7 @@ def _compiled(
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
     done, status = passes.run_team(
-        samples, run, work_rows(d, n_components), (centres,), sum_values.size, (labels, loop),
+        samples, run, work_rows(d, n_components), centres, sum_values.size, (labels, loop),
         sample_weight=sample_weight, stop=samples.n_samples if passing else 0, n_threads=n_threads,
     )  # fmt: skip
     return done, status, sums, moved[0], chosen

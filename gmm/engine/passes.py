@@ -9,18 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import team, threads
+from gmm.engine import loop, team, threads
 from gmm.engine.blocks import workspace
 from gmm.engine.flat import flat_views
+from gmm.engine.full import Full
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, SLAB_VALUES, Samples, as_sample_weight
-from gmm.engine.structures import (
-    KERNELS,
-    check_structure,
-    factors_from,
-    loop_arguments,
-    pass_cost,
-    statistics_shapes,
-)
+from gmm.engine.structures import MODELS, check_structure, factors_from, pass_cost, statistics_shapes
+from gmm.engine.tied import TOO_FAR, Tied
 
 # Below this many operations a second thread costs more than it brings (about half a millisecond of work).
 WORTH_A_THREAD = 1e7
@@ -52,13 +47,13 @@ class Statistics(NamedTuple):
 
 
 def run_team(
-    samples, kernel, work_rows, arguments, slot_size, loop, *, sample_weight=NO_WEIGHTS, table=NO_TABLE, stop=None,
+    samples, kernel, work_rows, model, slot_size, arguments, *, sample_weight=NO_WEIGHTS, table=NO_TABLE, stop=None,
     n_threads=1,
 ):  # fmt: skip
-    """Lead `kernel`, a structure's `run` or that of k-means, in this thread and follow in others. Returns its answer.
+    """Lead `kernel`, the `run` of EM or of k-means, in this thread and follow in others. Returns its answer.
 
-    `arguments` stand between the workspace and the slot in the kernel's signature; `table` holds the responsibilities
-    of all samples where they are not to be computed. With stop = 0 there is no pass. X must be native otherwise.
+    `arguments` stand between the slot and the team in the kernel's signature; `table` holds the responsibilities of
+    all samples where they are not to be computed. With stop = 0 there is no pass. X must be native otherwise.
     """
     stop = samples.n_samples if stop is None else stop
     n_threads = max(1, min(n_threads, -(-stop // samples.chunk)))
@@ -68,7 +63,7 @@ def run_team(
     def take_part(role):
         room = workspace(work_rows, samples.length)
         return kernel(
-            X, sample_weight, table, 0, stop, samples.layout, room, *arguments, np.empty(slot_size), *loop,
+            X, sample_weight, table, 0, stop, samples.layout, room, model, np.empty(slot_size), *arguments,
             (state, places, role),
         )  # fmt: skip
 
@@ -84,7 +79,7 @@ def run_team(
 
 
 def run_slabs(
-    samples, kernel, work_rows, arguments, loop, sum_values, *, sample_weight=NO_WEIGHTS, given=None, n_columns=0,
+    samples, kernel, work_rows, model, arguments, sum_values, *, sample_weight=NO_WEIGHTS, given=None, n_columns=0,
     n_threads=1,
 ):  # fmt: skip
     """The same for one pass with something for Python to prepare: slabs of X, or ``given(low, high)``.
@@ -131,8 +126,8 @@ def run_slabs(
                 table = NO_TABLE if given is None else given(low, high)
                 weights = sample_weight if rows is samples.X else sample_weight[low:high]
                 kernel(
-                    rows, weights, table, row, row + high - low, samples.layout, room, *arguments, slot,
-                    *loop, team.ALONE,
+                    rows, weights, table, row, row + high - low, samples.layout, room, model, slot, *arguments,
+                    team.ALONE,
                 )  # fmt: skip
             add(chunk, slot)
 
@@ -161,44 +156,33 @@ def symmetric(lower):
     return result
 
 
-def raw_pass(
-    samples,
-    covariance_type,
-    coefficients,
-    centres,
-    factors,
-    *,
-    sample_weight=NO_WEIGHTS,
-    given=None,
-    n_threads=1,
-):
-    """(log_likelihood, counts, first, second) for full, diag, spherical; the lower triangle of full's `second` only."""
-    sums = _one_pass(samples, covariance_type, (coefficients, centres, factors), sample_weight, given, n_threads)
-    return sums[0][0], *sums[1:]
+def loop_arguments(sum_values, history=NO_WEIGHTS, old_values=NO_WEIGHTS, numbers=(1.0, 0.0, 0.0, 0.0)):
+    """The `loop` of `gmm.engine.loop.run`: what it needs beside a slot; for the layouts see `gmm.engine.flat`.
+
+    The sums and the old parameters are updated in place. `numbers` are total_weight, reg_covar, tol and previous.
+    Without a history there is no M-step, and the sums are all.
+    """
+    return (history, sum_values, old_values, old_values.copy(), *numbers)
 
 
-def raw_tied_pass(samples, coefficients, centres, factor, reference, *, sample_weight=NO_WEIGHTS, n_threads=1):
-    """(log_likelihood, counts, first); centres and first are whitened, and relative to `reference`."""
-    sums = _one_pass(samples, "tied", (coefficients, centres, factor, reference), sample_weight, None, n_threads)
-    return sums[0][0], *sums[1:]
+def raw_pass(samples, model, *, sample_weight=NO_WEIGHTS, given=None, n_threads=1):
+    """(log_likelihood, counts, first, second): of full's `second` the lower triangle only; tied ones have none.
 
-
-def _one_pass(samples, covariance_type, arguments, sample_weight, given, n_threads):
-    n_components, d = arguments[1].shape
-    sum_values, sums = flat_views(statistics_shapes(covariance_type, n_components, d))
-    kernels = KERNELS[covariance_type]
-    if pass_cost(covariance_type, samples.n_samples, d, n_components) <= WORTH_A_THREAD:
+    The moments of a tied model are whitened, as its centres are.
+    """
+    n_components, d = model.centres.shape
+    sum_values, sums = flat_views(statistics_shapes(model.structure, n_components, d))
+    if pass_cost(model.structure, samples.n_samples, d, n_components) <= WORTH_A_THREAD:
         n_threads = 1
-    loop = (loop_arguments(covariance_type, sum_values),)
-    kernel = (samples, kernels.run, kernels.work_rows(d, n_components), arguments)
+    kernel = (samples, loop.run, loop.work_rows(model), model)
+    arguments = (loop_arguments(sum_values),)
     options = {"sample_weight": sample_weight, "n_threads": n_threads}
     if samples.native and (given is None or fits_a_slab(samples, n_components)):
-        run_team(
-            *kernel, sum_values.size, loop, table=NO_TABLE if given is None else given(0, samples.n_samples), **options
-        )
+        table = NO_TABLE if given is None else given(0, samples.n_samples)
+        run_team(*kernel, sum_values.size, arguments, table=table, **options)
     else:
-        run_slabs(*kernel, loop, sum_values, given=given, n_columns=n_components, **options)
-    return sums
+        run_slabs(*kernel, arguments, sum_values, given=given, n_columns=n_components, **options)
+    return sums[0][0], *sums[1:]
 
 
 def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_columns=0):
@@ -212,8 +196,7 @@ def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_co
     step = samples.slab_samples(d)
     for low in range(0, samples.n_samples, step):
         high = min(low + step, samples.n_samples)
-        z = samples.X[low:high].astype(np.float64)
-        z -= samples.shift
+        z = np.subtract(samples.X[low:high], samples.shift, dtype=np.float64)
         z *= samples.scale
         z -= reference
         weights = sample_weight[low:high] if sample_weight.size else None
@@ -227,9 +210,9 @@ def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_co
     return scatter
 
 
-def shared_factor(factor, n_components):
-    """The tied factor once per component, for the kernels of full covariances."""
-    return np.ascontiguousarray(np.broadcast_to(factor, (n_components, *factor.shape)))
+def with_shared_factor(coefficients, centres, factor):
+    """A tied model as a full one, with the factor once per component."""
+    return Full(coefficients, centres, np.ascontiguousarray(np.broadcast_to(factor, (len(centres), *factor.shape))))
 
 
 def check_centres(samples, centres):
@@ -281,7 +264,8 @@ def one_pass(
     options = {"sample_weight": weights, "n_threads": n_threads}
     if covariance_type == "tied":
         return _tied_statistics(samples, coefficients, centres, factors, total_weight, options)
-    value, counts, first, second = raw_pass(samples, covariance_type, coefficients, centres, factors, **options)
+    model = MODELS[covariance_type](coefficients, centres, factors)
+    value, counts, first, second = raw_pass(samples, model, **options)
     if covariance_type == "full":
         second = symmetric(second)
     return Statistics(float(value), total_weight, counts, first, second)
@@ -292,9 +276,9 @@ def _tied_statistics(samples, coefficients, centres, factor, total_weight, optio
     whitened = (centres - reference) @ factor.T
     # Between over within scatter, as `tied.far_apart`: the largest component rather than the average, the counts
     # being unknown.
-    if np.max(np.einsum("kj,kj->k", whitened, whitened)) <= KERNELS["tied"].TOO_FAR:
-        whitened = np.ascontiguousarray(whitened)
-        value, counts, first = raw_tied_pass(samples, coefficients, whitened, factor, reference, **options)
+    if np.max(np.einsum("kj,kj->k", whitened, whitened)) <= TOO_FAR:
+        model = Tied(coefficients, np.ascontiguousarray(whitened), factor, reference, NO_TABLE)
+        value, counts, first = raw_pass(samples, model, **options)
         scatter = total_scatter(samples, reference, options["sample_weight"])
         first = np.linalg.solve(factor, first.T).T
         # About the centres instead of the reference: x - c = (x - x0) - (c - x0).
@@ -302,9 +286,7 @@ def _tied_statistics(samples, coefficients, centres, factor, total_weight, optio
         cross = first.T @ offsets
         second = scatter - cross - cross.T - (offsets.T * counts) @ offsets
         return Statistics(float(value), total_weight, counts, first, second)
-    value, counts, first, second = raw_pass(
-        samples, "full", coefficients, centres, shared_factor(factor, len(centres)), **options
-    )
+    value, counts, first, second = raw_pass(samples, with_shared_factor(coefficients, centres, factor), **options)
     return Statistics(float(value), total_weight, counts, first, symmetric(second.sum(axis=0)))
 
 

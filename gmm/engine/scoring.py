@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from gmm.engine import passes, threads
+from gmm.engine import loop, passes, threads
 from gmm.engine.blocks import workspace
 from gmm.engine.parameters import log_coefficients
 from gmm.engine.samples import Samples, as_sample_weight
 from gmm.engine.softmax import JOINT, LABELS, LOG_PROB, LOG_RESPONSIBILITIES, RESPONSIBILITIES
-from gmm.engine.structures import KERNELS, factors_from, pass_cost
+from gmm.engine.structures import MODELS, factors_from, pass_cost
+from gmm.engine.tied import TOO_FAR, Tied
 
 _NO_SCORES = np.empty(0)
 _NO_TABLE = np.empty((0, 0))
@@ -23,31 +24,27 @@ def _score(X, parameters, what, n_threads, scores=False):
     n_threads = threads.resolve_n_threads(n_threads)
     coefficients = np.ascontiguousarray(log_coefficients(p))
     factors = factors_from(p.precisions_cholesky, p.covariance_type)
-    kernels = KERNELS[p.covariance_type]
-    geometry = (coefficients, np.ascontiguousarray(p.means), factors)
+    means = np.ascontiguousarray(p.means)
     if p.covariance_type == "tied":
-        reference = p.weights @ p.means
-        whitened = np.ascontiguousarray((p.means - reference) @ factors.T)
-        if np.max(np.einsum("kj,kj->k", whitened, whitened)) <= kernels.TOO_FAR:
-            geometry = (coefficients, whitened, factors, reference)
+        reference = p.weights @ means
+        whitened = np.ascontiguousarray((means - reference) @ factors.T)
+        if np.max(np.einsum("kj,kj->k", whitened, whitened)) <= TOO_FAR:
+            model = Tied(coefficients, whitened, factors, reference, _NO_TABLE)
         else:  # y - ν would cancel: differences from each mean instead
-            kernels = KERNELS["full"]
-            geometry = (
-                coefficients,
-                np.ascontiguousarray(p.means),
-                passes.shared_factor(factors, n_components),
-            )
+            model = passes.with_shared_factor(coefficients, means, factors)
+    else:
+        model = MODELS[p.covariance_type](coefficients, means, factors)
     out_scores = np.empty(n) if scores else _NO_SCORES
     table = _NO_TABLE if what in (LOG_PROB, LABELS) else np.empty((n, n_components))
     labels = np.empty(n, dtype=np.int64) if what == LABELS else _NO_LABELS
 
     def work(start, stop):
-        room = workspace(kernels.work_rows(d, n_components), samples.length)
+        room = workspace(loop.work_rows(model), samples.length)
         for rows, row, low, high in samples.slabs(start, stop):
             # Outputs are indexed like the rows: give the kernel views that begin where the slab does.
             first = low - row
             outputs = (out_scores[first:], table[first:], labels[first:])
-            kernels.run_scores(rows, row, row + high - low, samples.layout, *geometry, what, room, outputs)
+            loop.run_scores(rows, row, row + high - low, samples.layout, room, model, what, outputs)
 
     cost = pass_cost(p.covariance_type, n, d, n_components) / 2
     if cost <= passes.WORTH_A_THREAD:

@@ -8,21 +8,21 @@ import math
 
 import numpy as np
 
-from gmm.engine import kmeans, passes, threads
+from gmm.engine import kmeans, loop, passes, threads
 from gmm.engine.flat import flat_views
 from gmm.engine.parameters import Parameters, cholesky_factors, log_coefficients
 from gmm.engine.samples import Samples, as_sample_weight
 from gmm.engine.small_algebra import DEAD
 from gmm.engine.statuses import RUNNING
 from gmm.engine.structures import (
-    KERNELS,
+    MODELS,
     check_structure,
     covariance_shape,
-    loop_arguments,
     parameter_shapes,
     precisions_cholesky_from,
     statistics_shapes,
 )
+from gmm.engine.tied import TOO_FAR, Tied
 
 # scikit-learn's guard: a component without data gets a tiny weight instead of a division by zero.
 SMALLEST_COUNT = 10 * np.finfo(np.float64).eps
@@ -41,9 +41,8 @@ def moments_of_given(samples, covariance_type, given, centres, options):
     """(counts, first, second) about `centres`. No E-step is taken: the factors do not matter."""
     n_components = len(centres)
     factors = np.zeros(covariance_shape(covariance_type, n_components, samples.n_features))
-    return passes.raw_pass(
-        samples, covariance_type, np.zeros(n_components), centres, factors, given=given, **options
-    )[1:]  # fmt: skip
+    model = MODELS[covariance_type](np.zeros(n_components), centres, factors)
+    return passes.raw_pass(samples, model, given=given, **options)[1:]
 
 
 def m_step_about_new_means(samples, given, counts, means, covariance_type, reg_covar, options, old=None):
@@ -84,7 +83,7 @@ def _pooled(samples, means, counts, given, options):
     between = (centres.T * counts) @ centres
     total = passes.total_scatter(samples, reference, options["sample_weight"], given, len(means))
     within = total - between
-    if np.all(np.diagonal(between) <= KERNELS["tied"].TOO_FAR * np.diagonal(within)):
+    if np.all(np.diagonal(between) <= TOO_FAR * np.diagonal(within)):
         return within, np.diagonal(total)
     second = moments_of_given(samples, "full", given, means, options)[2]
     within = passes.symmetric(second.sum(axis=0))
@@ -101,23 +100,23 @@ def _compiled_m_step(samples, table, means, covariance_type, reg_covar, sample_w
     old_values, old = flat_views(parameter_shapes(covariance_type, n_components, d))
     weights, centres, covariances, factors, coefficients = old
     centres[...] = means
-    arguments, scatter = (coefficients, means, factors), None
     if covariance_type == "tied":
-        reference = means.mean(axis=0)
+        reference = means.sum(axis=0) / n_components
         scatter = passes.total_scatter(samples, reference, sample_weight)
         # Any whitening will do that can be undone; with this one the components are not far apart.
         size = math.sqrt(scatter.trace() / samples.n_samples) or 1.0
-        np.fill_diagonal(covariances, size * size)
-        np.fill_diagonal(factors, 1.0 / size)
-        arguments = (coefficients, np.empty_like(means), factors, reference)
+        covariances.flat[:: d + 1] = size * size
+        factors.flat[:: d + 1] = 1.0 / size
+        model = Tied(coefficients, np.empty_like(means), factors, reference, scatter)
+    else:
+        model = MODELS[covariance_type](coefficients, means, factors)
     sum_values = flat_views(statistics_shapes(covariance_type, n_components, d))[0]
     numbers = (1.0, reg_covar, 0.0, -math.inf)
-    loop = loop_arguments(covariance_type, sum_values, np.empty(1), old_values, numbers, scatter)
-    kernels = KERNELS[covariance_type]
-    rows = kernels.work_rows(d, n_components)
+    arguments = (passes.loop_arguments(sum_values, np.empty(1), old_values, numbers),)
     status = passes.run_team(
-        samples, kernels.run, rows, arguments, sum_values.size, (loop,), sample_weight=sample_weight, table=table
-    )[1]
+        samples, loop.run, loop.work_rows(model), model, sum_values.size, arguments, sample_weight=sample_weight,
+        table=table,
+    )[1]  # fmt: skip
     return (weights, centres, covariances, factors) if status == RUNNING else None
 
 

@@ -1,12 +1,16 @@
 """What tells the four covariance structures apart, for the code that treats them alike."""
 
+import functools
+
 import numpy as np
 
-from gmm.engine import diag, full, spherical, tied
+from gmm.engine.diag import Diagonal
+from gmm.engine.full import Full
+from gmm.engine.spherical import Spherical
+from gmm.engine.tied import Tied
 
-STRUCTURES = ("full", "tied", "diag", "spherical")
-NO_VALUES, NO_TABLE = np.empty(0), np.empty((0, 0))
-KERNELS = {"full": full, "tied": tied, "diag": diag, "spherical": spherical}
+MODELS = {"full": Full, "tied": Tied, "diag": Diagonal, "spherical": Spherical}
+STRUCTURES = tuple(MODELS)
 
 
 def check_structure(covariance_type):
@@ -45,27 +49,17 @@ def pass_cost(covariance_type, n_samples, n_features, n_components):
     return n_samples * per_sample
 
 
+@functools.cache
 def statistics_shapes(covariance_type, n_components, n_features):
     """Shapes of a slot's log-likelihood, counts, first and (but for tied) second moments."""
-    shapes = [(1,), (n_components,), (n_components, n_features)]
-    return (
-        shapes if covariance_type == "tied" else [*shapes, covariance_shape(covariance_type, n_components, n_features)]
-    )
+    shapes = ((1,), (n_components,), (n_components, n_features))
+    if covariance_type == "tied":
+        return shapes
+    return (*shapes, covariance_shape(covariance_type, n_components, n_features))
 
 
+@functools.cache
 def parameter_shapes(covariance_type, n_components, n_features):
     """Shapes of weights, means, covariances, factors and log coefficients."""
     covariances = covariance_shape(covariance_type, n_components, n_features)
-    return [(n_components,), (n_components, n_features), covariances, covariances, (n_components,)]
-
-
-def loop_arguments(
-    covariance_type, sum_values, history=NO_VALUES, old_values=NO_VALUES, numbers=(1.0, 0.0, 0.0, 0.0), scatter=None
-):
-    """The `loop` of a kernel's `run`: what it needs beside a slot; for the layouts see `gmm.engine.flat`.
-
-    The sums and the old parameters are updated in place. `numbers` are total_weight, reg_covar, tol and previous.
-    Without a history there is no M-step, and the sums are all.
-    """
-    loop = (history, sum_values, old_values, old_values.copy(), *numbers)
-    return (*loop, NO_TABLE if scatter is None else scatter) if covariance_type == "tied" else loop
+    return (n_components,), (n_components, n_features), covariances, covariances, (n_components,)

@@ -121,6 +121,23 @@ def draw_ticket(state, role):
 
 
 @block
+def next_chunk(start, stop, chunk, slot, state, role):
+    """(first sample, last sample + 1, ticket) of what to sum up next in the empty slot; the ticket is -1 at the end.
+
+    Who is to ADD gets all samples, as often as asked, and a slot as it is.
+    """
+    if role == ADD:
+        return start, stop, 0
+    ticket = draw_ticket(state, role)
+    if ticket < 0:
+        return stop, stop, ticket
+    for p in range(slot.size):
+        slot[p] = 0.0
+    low = start + ticket % -(-(stop - start) // chunk) * chunk
+    return low, min(low + chunk, stop), ticket
+
+
+@block
 def hand_in(state, places, ticket, slot, sum_values):
     """Add a chunk's statistics to the sums, and those that have waited for it; or let them wait for their turn."""
     n_places = state.size - READY

@@ -9,27 +9,46 @@ M-step   δ_k = L S1_k / N_k,  μ_k + δ_k (eq-update-means),
 
 The last line subtracts the scatter between the components from the total. Where they lie far apart (against Σ) the
 two nearly cancel, and (separation / σ)² units in the last place are lost. `far_apart` measures that; beyond `TOO_FAR`
-the caller takes the moments from `full.run` with the shared factor instead: differences from each component's own
+the caller takes the moments from `full` with the shared factor instead: differences from each component's own
 mean, which never cancel, for K times the work.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine.blocks import load_block, load_responsibilities
-from gmm.engine.compilation import block, entry, exact
+from gmm.engine import operations
+from gmm.engine.compilation import block, entry, exact, method
 from gmm.engine.flat import parameter_views, statistics_views
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import cholesky, factorise, log_coefficient, new_weights
-from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import distances_block, first_moments_block
-from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
-from gmm.engine.team import ADD, LEAD, draw_ticket, hand_in, open_pass
+from gmm.engine.statuses import FAR_APART, RUNNING
 from gmm.engine.tiles import product_of_1_row, product_of_2_rows, product_of_4_rows
 
 # Between over within scatter. At this ratio the subtraction loses at most four of float64's sixteen digits.
 TOO_FAR = 1e4
+
+
+class Tied(NamedTuple):
+    """log coefficients c (K,), centres ν (K, d), whitened, the factor W (d, d) and the reference x₀ (d,).
+
+    The total scatter T (d, d) about x₀ is needed for the M-step only, and empty without one.
+    """
+
+    coefficients: np.ndarray
+    centres: np.ndarray
+    factor: np.ndarray
+    reference: np.ndarray
+    scatter: np.ndarray
+
+    structure = "tied"
+
+    @staticmethod
+    def room_rows(n_features, n_components):
+        """Rows of the workspace for this structure alone: y, z and the squared distances."""
+        return 2 * n_features + n_components
 
 
 @block
@@ -49,12 +68,27 @@ def whiten_block(x, padded, reference, factor, z, y):
             product_of_1_row(factor, z, i, y, b)
 
 
-@block
-def log_joint_block(padded, coefficients, distances, log_joint):
-    """log_joint = c_k - distances / 2."""
-    for k in range(coefficients.size):
+@method(operations.measure, Tied)
+def measure(model, x, padded, room):
+    """The whitened samples, and their squared distances from the whitened centres."""
+    d = x.shape[0]
+    whiten_block(x, padded, model.reference, model.factor, room[d : 2 * d], room[:d])
+    distances_block(room[:d], padded, model.centres, room[2 * d :])
+
+
+@method(operations.log_joint, Tied)
+def log_joint(model, x, padded, room, r):
+    """c_k - distances / 2 (eq-joint-density)."""
+    distances = room[2 * x.shape[0] :]
+    for k in range(model.coefficients.size):
         for b in range(0, padded, WIDE):
-            store(log_joint, k, b, fma(wide(-0.5), load_wide(distances, k, b), wide(coefficients[k])))
+            store(r, k, b, fma(wide(-0.5), load_wide(distances, k, b), wide(model.coefficients[k])))
+
+
+@method(operations.add_moments, Tied)
+def add_moments(model, x, padded, room, r, first, second):
+    """Add Σ_b r_kb (y_b - ν_k). There are no second moments: T serves all iterations."""
+    first_moments_block(room[: x.shape[0]], padded, r, model.centres, first)
 
 
 @exact
@@ -79,20 +113,29 @@ def far_apart(weights, centres):
     return ratio
 
 
+@method(operations.prepare, Tied)
+def prepare(model, values):
+    """Whiten the centres, and see whether they are far apart."""
+    n_components, d = model.centres.shape
+    weights, means, _, factor, _ = parameter_views(values, n_components, d)
+    whiten_centres(means, model.reference, factor.reshape((d, d)), model.centres)
+    return FAR_APART if far_apart(weights, model.centres) > TOO_FAR else RUNNING
+
+
 @entry
-def prepare(weights, means, reference, factor, centres):
-    """Fill `centres` with ν and return `far_apart`, for callers in Python."""
-    whiten_centres(means, reference, factor, centres)
-    return far_apart(weights, centres)
+def prepare_model(model, values):
+    """`prepare` for callers in Python."""
+    return operations.prepare(model, values)
 
 
-@block
-def update(sum_values, scatter, reference, reg_covar, old_values, new_values, n_components, d):
+@method(operations.update, Tied)
+def update(model, sum_values, reg_covar, old_values, new_values):
     """The M-step from the whitened moments and the total scatter T about x₀ (eq-m-step).
 
-    For the layouts see `gmm.engine.flat`. Returns -1, or 0 if the new covariance is
-    singular.
+    FAR_APART also where the new covariance is singular, in case that comes of cancellation: the other M-step will tell.
     """
+    n_components, d = model.centres.shape
+    reference, scatter = model.reference, model.scatter
     _, counts, first, _ = statistics_views(sum_values, n_components, d)
     _, old_means, old_covariance, _, _ = parameter_views(old_values, n_components, d)
     weights, means, flat, flat_factor, coefficients = parameter_views(new_values, n_components, d)
@@ -125,15 +168,15 @@ def update(sum_values, scatter, reference, reg_covar, old_values, new_values, n_
         sizes[i] = math.sqrt(scatter[i, i] / n_effective + reg_covar)
     log_det = factorise(covariance, sizes, lower, factor)
     if math.isnan(log_det):
-        return 0
+        return FAR_APART, -1
     for k in range(n_components):
         coefficients[k] = log_coefficient(weights[k], d, log_det)
-    return -1
+    return operations.prepare(model, new_values), -1
 
 
 @block
 def update_pooled(counts, first, second, reg_covar, old, new):
-    """The M-step from each component's own moments (of `full.run`): Σ = Σ_k (S2_k - N_k δ_k δ_kᵀ) / N + ε I."""
+    """The M-step from each component's own moments (of `full`): Σ = Σ_k (S2_k - N_k δ_k δ_kᵀ) / N + ε I."""
     old_means = old[1]
     weights, means, covariance, factor, coefficients = new
     n_components, d = means.shape
@@ -170,143 +213,3 @@ def update_pooled(counts, first, second, reg_covar, old, new):
 def step_pooled(counts, first, second, reg_covar, old, new):
     """`update_pooled` for callers in Python."""
     return update_pooled(counts, first, second, reg_covar, old, new)
-
-
-def work_rows(n_features, n_components):
-    """Rows of `run`'s workspace."""
-    return 3 * n_features + 2 + 2 * n_components
-
-
-@block
-def add_samples(X, sample_weight, given, start, stop, layout, work, coefficients, centres, factor, reference, slot):
-    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block.
-
-    The rows of r are the responsibilities, and their sums the effective counts (eq-e-step, eq-effective-counts).
-    """
-    length, _, shift, scale = layout
-    n_components, d = centres.shape
-    log_likelihood, counts, first, _ = statistics_views(slot, n_components, d)
-    x, y, z = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
-    scratch = work[3 * d : 3 * d + 2]
-    r = work[3 * d + 2 : 3 * d + 2 + n_components]
-    distances = work[3 * d + 2 + n_components : 3 * d + 2 + 2 * n_components]
-    for low in range(start, stop, length):
-        size = min(length, stop - low)
-        padded = -(-size // WIDE) * WIDE
-        load_block(X, low, size, padded, shift, scale, x)
-        whiten_block(x, padded, reference, factor, z, y)
-        distances_block(y, padded, centres, distances)
-        if given.size:
-            load_responsibilities(given, sample_weight, low, size, padded, r)
-        else:
-            log_joint_block(padded, coefficients, distances, r)
-            log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, scratch)
-        for k in range(n_components):
-            counts[k] += row_total(r, k, padded)
-        first_moments_block(y, padded, r, centres, first)
-
-
-@entry
-def run(
-    X,
-    sample_weight,
-    given,
-    start,
-    stop,
-    layout,
-    work,
-    coefficients,
-    centres,
-    factor,
-    reference,
-    slot,
-    loop,
-    team,
-):
-    """One pass over samples start … stop - 1, or EM iterations over them; see `full.run`.
-
-    `centres` and `first` are whitened. The last element of `loop` is T (d, d), which only the M-step needs.
-    FAR_APART ends the loop with the parameters from before the iteration that it stopped.
-    """
-    chunk = layout[1]
-    history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous, scatter = loop
-    state, places, role = team
-    n_components, d = centres.shape
-    n_chunks = -(-(stop - start) // chunk)
-    iteration = 0
-    while True:
-        if role == LEAD and history.size:
-            old = parameter_views(old_values, n_components, d)
-            whiten_centres(old[1], reference, factor, centres)
-            if far_apart(old[0], centres) > TOO_FAR:
-                return iteration, FAR_APART, -1
-        if role == LEAD and n_chunks:
-            open_pass(state, n_chunks, sum_values)
-        while True:
-            low, high, ticket = start, stop, 0
-            if role != ADD:
-                ticket = draw_ticket(state, role)
-                if ticket < 0:
-                    break
-                low = start + ticket % n_chunks * chunk
-                high = min(low + chunk, stop)
-                for p in range(slot.size):
-                    slot[p] = 0.0
-            add_samples(
-                X,
-                sample_weight,
-                given,
-                low,
-                high,
-                layout,
-                work,
-                coefficients,
-                centres,
-                factor,
-                reference,
-                slot,
-            )
-            if role == ADD:
-                return 0, RUNNING, -1
-            hand_in(state, places, ticket, slot, sum_values)
-        if role != LEAD or history.size == 0:
-            return iteration, RUNNING, -1
-        mean = sum_values[0] / total_weight
-        history[iteration] = mean
-        if not math.isfinite(mean):
-            return iteration + 1, BAD_LIKELIHOOD, -1
-        for p in range(new_values.size):
-            new_values[p] = old_values[p]
-        failed = update(sum_values, scatter, reference, reg_covar, old_values, new_values, n_components, d)
-        new = parameter_views(new_values, n_components, d)
-        if failed < 0:
-            whiten_centres(new[1], reference, new[3].reshape((d, d)), centres)
-        if failed >= 0 or far_apart(new[0], centres) > TOO_FAR:
-            return iteration, FAR_APART, -1  # cancellation, or a singular matrix: the other M-step will tell
-        for p in range(new_values.size):
-            old_values[p] = new_values[p]
-        iteration += 1
-        if abs(mean - previous) < tol:
-            return iteration, CONVERGED, -1
-        if iteration == history.size:
-            return iteration, RUNNING, -1
-        previous = mean
-
-
-@entry
-def run_scores(X, start, stop, layout, coefficients, centres, factor, reference, what, work, outputs):
-    """Write what `gmm.engine.softmax.emit` makes of the log joints of samples start … stop - 1."""
-    length, _, shift, scale = layout
-    n_components, d = centres.shape
-    x, y, z = work[:d], work[d : 2 * d], work[2 * d : 3 * d]
-    scratch = work[3 * d : 3 * d + 2]
-    log_joint = work[3 * d + 2 : 3 * d + 2 + n_components]
-    distances = work[3 * d + 2 + n_components : 3 * d + 2 + 2 * n_components]
-    for low in range(start, stop, length):
-        size = min(length, stop - low)
-        padded = -(-size // WIDE) * WIDE
-        load_block(X, low, size, padded, shift, scale, x)
-        whiten_block(x, padded, reference, factor, z, y)
-        distances_block(y, padded, centres, distances)
-        log_joint_block(padded, coefficients, distances, log_joint)
-        emit(log_joint, size, padded, low, what, scratch, outputs)

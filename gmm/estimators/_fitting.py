@@ -75,6 +75,7 @@ class Search:
         self.given = given
         self.resume = resume
         self.prior = prior
+        self.n_threads = engine.resolve_n_threads(model.n_threads)
         self.rng = random_generator(model.random_state)
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
         self.rows = []  # what became of each start, as a dict
@@ -118,7 +119,7 @@ class Search:
         if best.narrow:
             warn(
                 regularisation_message(
-                    self.X, best.parameters, best.narrow, model.reg_covar, self.numbers, model.n_threads
+                    self.X, best.parameters, best.narrow, model.reg_covar, self.numbers, self.n_threads
                 ),
                 CollapsedComponentWarning,
             )
@@ -201,7 +202,7 @@ class Search:
             reg_covar=reg_covar,
             rng=self.rng,
             sample_weight=self.sample_weight,
-            n_threads=model.n_threads,
+            n_threads=self.n_threads,
         )
 
     def run(self, start):
@@ -215,7 +216,7 @@ class Search:
             "tol": model.tol,
             "max_iter": model.max_iter,
             "sample_weight": self.sample_weight,
-            "n_threads": model.n_threads,
+            "n_threads": self.n_threads,
             "callback": self.callback(previous),
             "record_parameters": self.every_iteration,
             "previous_log_likelihood": previous,
@@ -262,7 +263,7 @@ class Search:
         if failure.component < 0:
             samples = np.arange(self.X.shape[0])
         else:
-            samples = samples_of(self.X, result.parameters, failure.component, self.model.n_threads)
+            samples = samples_of(self.X, result.parameters, failure.component, self.n_threads)
         raise Collapsed(Collapse(failure.component, failure.iteration, samples))
 
     def range_error(self, what, iteration):

@@ -448,9 +448,9 @@ from gmm import engine
 X = np.random.default_rng(0).normal(size=(100, 2))
 p = engine.make_parameters([0.5, 0.5], X[:2], np.ones(2), "spherical")
 engine.fit_em(X, p)
-from gmm.engine import spherical
+from gmm.engine import loop
 import sys
-stats = spherical.run.stats
+stats = loop.run.stats
 print(json.dumps([len(stats.cache_hits), len(stats.cache_misses), "sklearn" in sys.modules]))
 """
 

@@ -12,6 +12,7 @@ from numba import njit
 
 from gmm import engine
 from gmm.engine import passes, team, threads
+from gmm.engine.diag import Diagonal
 from gmm.engine.samples import Samples
 
 STRUCTURES = engine.STRUCTURES
@@ -82,7 +83,7 @@ def test_an_error_in_one_thread_does_not_leave_the_others_waiting(monkeypatch):
 
     def work():
         with pytest.raises(RuntimeError, match="no responsibilities"):
-            passes.raw_pass(samples, "diag", np.zeros(4), X[:4], np.ones((4, 8)), given=given, n_threads=3)
+            passes.raw_pass(samples, Diagonal(np.zeros(4), X[:4], np.ones((4, 8))), given=given, n_threads=3)
         outcome.append("ended")
 
     at_work = threading.Thread(target=work, daemon=True)

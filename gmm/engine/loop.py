@@ -1,0 +1,137 @@
+"""The pass over the data and the EM loop, for every covariance structure.
+
+These functions are written once, in terms of the operations that tell the structures apart (`gmm.engine.operations`),
+and compiled once for each type of model. A compiled function can't be handed others as arguments here, for it would
+lose its place in the cache on disk; types it can.
+"""
+
+import math
+
+from gmm.engine import operations
+from gmm.engine.blocks import load_block, load_responsibilities
+from gmm.engine.compilation import block, entry, method
+from gmm.engine.diag import Diagonal
+from gmm.engine.flat import statistics_views
+from gmm.engine.full import Full
+from gmm.engine.simd import WIDE
+from gmm.engine.softmax import emit, responsibilities, row_total
+from gmm.engine.spherical import Spherical
+from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
+from gmm.engine.team import ADD, LEAD, hand_in, next_chunk, open_pass
+
+SCRATCH = 2  # rows for the softmax
+
+
+def work_rows(model):
+    """Rows of the workspace of `run` and `run_scores`: x, the responsibilities, scratch, and what the model needs."""
+    n_components, d = model.centres.shape
+    return d + n_components + SCRATCH + model.room_rows(d, n_components)
+
+
+@method(operations.prepare, Full, Diagonal, Spherical)
+def prepare(model, values):
+    """Nothing is kept beside the parameters."""
+    return RUNNING
+
+
+@method(operations.measure, Full, Diagonal)
+def measure(model, x, padded, room):
+    """E-step and moments have nothing in common."""
+
+
+@block
+def rooms(work, n_components, d):
+    """x (d, padded), responsibilities (K, padded), scratch and the model's own room."""
+    return work[:d], work[d : d + n_components], work[d + n_components :][:SCRATCH], work[d + n_components + SCRATCH :]
+
+
+@block
+def add_samples(X, sample_weight, given, start, stop, layout, work, model, slot):
+    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block.
+
+    The rows of r are the responsibilities, and their sums the effective counts (eq-e-step, eq-effective-counts).
+    """
+    length, _, shift, scale = layout
+    n_components, d = model.centres.shape
+    log_likelihood, counts, first, second = statistics_views(slot, n_components, d)
+    x, r, scratch, room = rooms(work, n_components, d)
+    for low in range(start, stop, length):
+        size = min(length, stop - low)
+        padded = -(-size // WIDE) * WIDE
+        load_block(X, low, size, padded, shift, scale, x)
+        operations.measure(model, x, padded, room)
+        if given.size:
+            load_responsibilities(given, sample_weight, low, size, padded, r)
+        else:
+            operations.log_joint(model, x, padded, room, r)
+            log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, scratch)
+        for k in range(n_components):
+            counts[k] += row_total(r, k, padded)
+        operations.add_moments(model, x, padded, room, r, first, second)
+
+
+@entry
+def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, team):
+    """One pass over all samples from `start` to `stop`, or EM iterations; see `gmm.engine.passes` and `gmm.engine.em`.
+
+    What to do depends on the caller's role in the `team` (see `gmm.engine.team`). ADD: add the samples' statistics to
+    the slot, no more. LEAD: make a pass, whose statistics are then the loop's sums; or, where there is a ``history`` to
+    fill, up to history.size iterations, in place (where start = stop, the sums are given and an M-step is all that is
+    left to do). FOLLOW: take part in the leader's passes. Returns (iterations, status, component); FAR_APART leaves the
+    parameters as they were before the iteration that it stopped.
+    One function does it all, because each function that Python can call costs a second of compilation.
+    """
+    chunk = layout[1]
+    history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous = loop
+    state, places, role = team
+    iterating = role == LEAD and history.size > 0
+    if iterating and operations.prepare(model, old_values) == FAR_APART:
+        return 0, FAR_APART, -1
+    iteration = 0
+    while True:
+        if role == LEAD and stop > start:
+            open_pass(state, -(-(stop - start) // chunk), sum_values)
+        while True:
+            low, high, ticket = next_chunk(start, stop, chunk, slot, state, role)
+            if ticket < 0:
+                break
+            add_samples(X, sample_weight, given, low, high, layout, work, model, slot)
+            if role == ADD:
+                return 0, RUNNING, -1
+            hand_in(state, places, ticket, slot, sum_values)
+        if not iterating:
+            return 0, RUNNING, -1
+        mean = sum_values[0] / total_weight
+        history[iteration] = mean
+        if not math.isfinite(mean):
+            return iteration + 1, BAD_LIKELIHOOD, -1
+        for p in range(new_values.size):
+            new_values[p] = old_values[p]
+        status, component = operations.update(model, sum_values, reg_covar, old_values, new_values)
+        if status == FAR_APART:
+            return iteration, FAR_APART, -1
+        iteration += 1
+        if status != RUNNING:
+            return iteration, status, component
+        for p in range(new_values.size):
+            old_values[p] = new_values[p]
+        if abs(mean - previous) < tol:
+            return iteration, CONVERGED, -1
+        if iteration == history.size:
+            return iteration, RUNNING, -1
+        previous = mean
+
+
+@entry
+def run_scores(X, start, stop, layout, work, model, what, outputs):
+    """Write what `gmm.engine.softmax.emit` makes of the log joints of samples start … stop - 1."""
+    length, _, shift, scale = layout
+    n_components, d = model.centres.shape
+    x, log_joint, scratch, room = rooms(work, n_components, d)
+    for low in range(start, stop, length):
+        size = min(length, stop - low)
+        padded = -(-size // WIDE) * WIDE
+        load_block(X, low, size, padded, shift, scale, x)
+        operations.measure(model, x, padded, room)
+        operations.log_joint(model, x, padded, room, log_joint)
+        emit(log_joint, size, padded, low, what, scratch, outputs)

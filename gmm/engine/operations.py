@@ -1,0 +1,31 @@
+"""What a covariance structure has to know: five operations.
+
+`gmm.engine.loop` is written in terms of these. Each structure (`full`, `tied`, `diag`, `spherical`) has a *model*, a
+named tuple of the arrays that describe a mixture of its kind, and says with ``@method`` what each operation is for it.
+"""
+
+
+def prepare(model, values):
+    """Bring what the model keeps beside the parameters `values` up to date, before the first pass over the data.
+
+    Returns RUNNING, or FAR_APART where the structure's M-step would lose too many digits.
+    """
+
+
+def measure(model, x, padded, room):
+    """Put into `room` what the E-step and the moments of the block x (d, padded) both need."""
+
+
+def log_joint(model, x, padded, room, r):
+    """Fill r (K, padded) with log π_k + log N(x_b | μ_k, Σ_k) (eq-joint-density)."""
+
+
+def add_moments(model, x, padded, room, r, first, second):
+    """Add the block's moments about the centres, weighted with the responsibilities r, to `first` and `second`."""
+
+
+def update(model, sum_values, reg_covar, old_values, new_values):
+    """The M-step (eq-m-step): new parameters from the sums; for the layouts see `gmm.engine.flat`.
+
+    The new parameters are a copy of the old ones at first. Returns a status and -1, or the component concerned.
+    """
