@@ -3,7 +3,7 @@
 ``.. book-api:: gmm.formulas.em`` writes the module's docstring, a table of its names and their full
 documentation under the names a reader uses (``gmm.em``, not ``gmm.formulas.em.em``). The names come from
 ``gmm.__all__`` or, with the option ``:own:``, from the module's own ``__all__`` or its public definitions,
-under their full names. What a private module such as ``gmm.estimators._history`` defines belongs to the package
+under their full names. What a private module such as ``gmm.estimators._collapse`` defines belongs to the package
 around it, ``gmm.estimators``. With ``:names:`` the page has written of the module itself.
 """
 
@@ -21,13 +21,13 @@ def public_names(module, own):
     A package has several sources: its names stand in the order of its ``__all__``.
     """
     if own:
-        names = [(module, n) for n in getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]]
+        home = module
+        names = getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]
     else:
-        book = import_module("gmm")
-        names = [(book, n) for n in book.__all__]
-        names += [(module, n) for n in getattr(module, "__all__", ()) if n not in book.__all__]
+        home = import_module("gmm")
+        names = home.__all__
     found = []
-    for home, name in names:
+    for name in names:
         thing = getattr(home, name)
         if not (inspect.isfunction(thing) or inspect.isclass(thing)):
             continue
@@ -63,7 +63,7 @@ class BookApi(Directive):
         lines = [f".. py:module:: {module.__name__}", "", *(inspect.getdoc(module) or "").splitlines()]
         if "names" in self.options:
             lines = []
-        home = min((name.rpartition(".")[0] for name, _ in names), key=len)
+        home = names[0][0].rpartition(".")[0]
         lines += ["", f".. currentmodule:: {home}", "", ".. autosummary::", "   :nosignatures:", ""]
         lines += [f"   {name.removeprefix(home + '.')}" for name, _ in names]
         for name, kind in names:

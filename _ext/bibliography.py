@@ -3,6 +3,7 @@
 from collections import Counter
 
 from pybtex.plugin import register_plugin
+from pybtex.richtext import Text
 from pybtex.style.formatting.unsrt import Style as Plain
 from pybtex.style.labels import BaseLabelStyle
 
@@ -10,16 +11,12 @@ from pybtex.style.labels import BaseLabelStyle
 def authors(entry):
     """Return the family names of one or two authors, or the first one's and "et al."."""
     people = entry.persons.get("author") or entry.persons["editor"]
-    names = [
-        " ".join(map(str, [*map(_text, person.prelast_names), *map(_text, person.last_names)])) for person in people
-    ]
+    names = [_text(" ".join([*person.prelast_names, *person.last_names])) for person in people]
     return " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
 
 
-def _text(part):
-    from pybtex.richtext import Text
-
-    return str(Text.from_latex(part))
+def _text(tex):
+    return str(Text.from_latex(tex))
 
 
 class AuthorYear(BaseLabelStyle):

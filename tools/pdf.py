@@ -222,7 +222,7 @@ class _Book:
     def add_title(self, config):
         title = self.new("header", class_="title-page")
         title.append(self.new("p", config["title"], class_="title"))
-        title.append(self.new("p", config["author"]))
+        title.append(self.new("p", f"By {config['author']}"))
         title.append(self.new("p", config["html"]["extra_footer"].strip()))
         self.add(title)
 

@@ -120,7 +120,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     lower_bounds_ : list of float
         The same for each of its iterations.
     history_ : History
-        `log_likelihoods` as an array, and `parameters` if they were recorded.
+        The same as an array, ``history_.log_likelihoods``, whose entry t belongs to the parameters after t iterations;
+        and these, ``history_.parameters``, if they were recorded, else None.
     restarts_ : Table
         What became of every start, in the order in which they were run: a sequence of rows (dicts) that is also a table
         of columns, ``restarts_["lower_bound"]``, and goes into a data frame, ``restarts_.to_frame()``. Columns:

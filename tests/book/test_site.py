@@ -87,29 +87,27 @@ def visit(reader, address):
 # the rest on the colours: axe checks the contrast in both themes on a screen, and all other rules at both widths.
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_page_on_a_screen(name, visit):
-    page = visit(f"{name}.html")
+def read(page, theme):
+    """Look at a page as it comes, and with all boxes open in the other theme."""
     still = page.vitals()
     assert page.problems() == []
     assert still["cls"] < STILL, still
     page.open_boxes()
-    page.theme("dark")
+    page.theme(theme)
     assert page.problems() == []
     assert page.axe(without=["color-contrast"]) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_on_a_screen(name, visit):
+    page = visit(f"{name}.html")
+    read(page, theme="dark")
     assert page.contrast(["light", "dark"]) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_on_a_phone(name, visit):
-    page = visit(f"{name}.html", width=PHONE, dark=True)
-    still = page.vitals()
-    assert page.problems() == []
-    assert still["cls"] < STILL, still
-    page.open_boxes()
-    page.theme("light")
-    assert page.problems() == []
-    assert page.axe(without=["color-contrast"]) == []
+    read(visit(f"{name}.html", width=PHONE, dark=True), theme="light")
 
 
 @pytest.mark.parametrize("name", ["book/index", *NAMES[2:4]])
@@ -166,6 +164,21 @@ def test_search_finds_a_term(visit, site):
     assert any("11_singularities" in link for link in found), found
     page.wait_for_function("!document.querySelector('#search-progress')?.textContent")
     assert page.locator("#search-results li a").first.is_visible()
+
+
+def test_search_shows_sentences(visit):
+    page = visit("search.html?q=responsibilities", width=PHONE).page
+    page.wait_for_function("document.querySelectorAll('#search-results p.context').length > 10")
+    titles = page.locator("#search-results li > a").all_inner_texts()
+    shown = page.locator("#search-results p.context").all_inner_texts()
+    assert titles.count("4. Responsibilities") == 1
+    assert "4. Responsibilities > Responsibilities" not in titles
+    assert any("turn a mixture into responsibilities" in text for text in shown)
+    assert [text for text in shown if re.search(r"\\[a-z]{2}|\.pdf|At a glance", text)] == []
+    icon = page.locator("main form.bd-search i").bounding_box()
+    field = page.locator("main form.bd-search input")
+    left = field.evaluate("e => e.getBoundingClientRect().left + parseFloat(getComputedStyle(e).paddingLeft)")
+    assert icon["x"] + icon["width"] <= left
 
 
 def test_search_dialog_leads_to_the_search(visit):

@@ -240,6 +240,26 @@ class TestOfTheBook:
         assert entries["em() (in module gmm)"].a["href"] == "book/api.html#gmm.em"
         assert len(entries["Old Faithful"].select("a")) >= 5
 
+    def test_index_names_modules_and_functions_as_users_import_them(self, soup):
+        entries = [li.get_text().strip() for li in soup("genindex").select(".index-entries li")]
+        assert len(set(entries)) == len(entries)
+        assert [entry for entry in entries if re.search(r"\._[a-z]|^\(|^module", entry)] == []
+        assert {"gmm.estimators (module)", "aic() (in module gmm)", "CollapsedComponentError"} <= set(entries)
+        assert soup("book/api").find(id="gmm.CollapsedComponentError")
+        assert not soup("book/api").find(id=re.compile(r"\._[a-z]"))
+
+    def test_bibliography_is_labelled_as_the_text_cites(self, soup):
+        labels = {label.get_text()[1:-1] for label in soup("book/references").select(".citation > .label")}
+        cited = {
+            link.get_text()
+            for name in NOTEBOOKS
+            for link in soup(f"book/{name}").select('a[href*="references.html#"]')
+            if "," in link.get_text()
+        }
+        assert "Dempster et al., 1977" in labels
+        assert cited
+        assert cited <= labels
+
     def test_index_is_in_the_contents_of_every_page(self, soup):
         for name in ("book/index", f"book/{NOTEBOOKS[0]}"):
             assert soup(name).select('nav a[href$="genindex.html"]'), name
