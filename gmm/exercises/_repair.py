@@ -404,38 +404,35 @@ def _brackets(function):
         left = node.left
         if not isinstance(left, ast.BinOp):
             continue
-        text = f"brackets are missing in `{_short(node)}`: Python reads it from left to right."
-        holder, key = function.slots[node]
+        message = "brackets are missing in `{}`: Python reads it from left to right."
         if isinstance(node.op, ast.Mult) and isinstance(left.op, (ast.Div, ast.FloorDiv)):
             whole = ast.BinOp(left.left, ast.Div(), ast.BinOp(left.right, ast.Mult(), node.right))
-            yield text, node, [(holder, key, whole)]
+            yield from function.swap(message, node, whole)
         if isinstance(node.op, ast.Div) and isinstance(left.op, ast.Div):
             whole = ast.BinOp(left.left, ast.Div(), ast.BinOp(left.right, ast.Div(), node.right))
-            yield text, node, [(holder, key, whole)]
+            yield from function.swap(message, node, whole)
     for node in function.of(ast.BinOp):
         # a + b / c for (a + b) / c, and a * b + c for a * (b + c)
         if not isinstance(node.op, (ast.Add, ast.Sub)):
             continue
-        text = f"brackets are missing in `{_short(node)}`: multiplication and division go first."
-        holder, key = function.slots[node]
+        message = "brackets are missing in `{}`: multiplication and division go first."
         right, left = node.right, node.left
         if isinstance(right, ast.BinOp) and isinstance(right.op, (ast.Div, ast.Mult)):
             whole = ast.BinOp(ast.BinOp(left, node.op, right.left), right.op, right.right)
-            yield text, node, [(holder, key, whole)]
+            yield from function.swap(message, node, whole)
         if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Div, ast.Mult)):
             whole = ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right))
-            yield text, node, [(holder, key, whole)]
+            yield from function.swap(message, node, whole)
     for node in function.of(ast.BinOp):
         # (a + b) * c for a + b * c, and a * (b + c) for a * b + c
         if not isinstance(node.op, (ast.Mult, ast.Div)):
             continue
-        text = f"the brackets in `{_short(node)}` take in too much."
-        holder, key = function.slots[node]
+        message = "the brackets in `{}` take in too much."
         for side, other in ((node.left, node.right), (node.right, node.left)):
             if isinstance(side, ast.BinOp) and isinstance(side.op, (ast.Add, ast.Sub)):
                 last = ast.BinOp(side.left, side.op, ast.BinOp(side.right, node.op, other))
                 first = ast.BinOp(ast.BinOp(other, node.op, side.left), side.op, side.right)
-                yield text, node, [(holder, key, last if side is node.left else first)]
+                yield from function.swap(message, node, last if side is node.left else first)
 
 
 def _broadcasts(function):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from functools import cache
@@ -23,8 +24,28 @@ DASHES = ("", "7 3", "9 3 2 3", "2 3", "12 3", "7 3 2 3 2 3")
 # One character for a whole number from 0 to 63.
 CODE = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 CONTROLS = "<!--controls-->"
+_COMMON = """\
+name : str
+    The HTML id, unique on the page: a letter, then letters, digits, hyphens.
+
+Returns
+-------
+IPython.display.HTML
+    The same for the same arguments, at most 40 000 bytes.
+
+Raises
+------
+TypeError, ValueError
+    If an argument has the wrong type, shape or range, or the figure were too large."""
 BEGIN, END = "/*gmm-widgets*/", "/*end*/"
 _HERE = Path(__file__).parent
+
+
+def widget(function):
+    """Complete a docstring: in the place of ``{common}``, the last parameter of every widget and what it returns."""
+    if function.__doc__:  # python -OO drops it
+        function.__doc__ = inspect.cleandoc(function.__doc__).replace("{common}", _COMMON)
+    return function
 
 
 @cache

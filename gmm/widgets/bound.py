@@ -16,6 +16,7 @@ from gmm.widgets._picture import Frame, polyline, px
 _N_GRID = 81
 
 
+@_page.widget
 def elbo_curve(
     X, weights, means, covariances, *, component=0, n_iter=5, limits=None, axis_label="free mean", name="elbo-curve"
 ):
@@ -40,18 +41,7 @@ def elbo_curve(
         Range of the free mean; by default that of the data.
     axis_label : str
         What the axis of the free mean is called.
-    name : str
-        The HTML id, unique on the page: a letter, then letters, digits, hyphens.
-
-    Returns
-    -------
-    IPython.display.HTML
-        The same for the same arguments, at most 40 000 bytes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range, or the figure were too large.
+    {common}
     """
     X, weights, means, covariances = check.data_and_parameters(X, weights, means, covariances)
     if X.shape[1] != 1:

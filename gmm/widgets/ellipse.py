@@ -22,6 +22,7 @@ _N_STOPS = 40
 CORRELATIONS = [round(0.05 * step, 2) for step in range(-19, 20)]
 
 
+@_page.widget
 def ellipse_explorer(
     X=None, *, variances=(1.0, 1.0), correlation=0.0, axis_labels=("x₁", "x₂"), name="ellipse-explorer"
 ):
@@ -41,18 +42,7 @@ def ellipse_explorer(
     correlation : float
         Between −0.95 and 0.95; the nearest multiple of 0.05 is used.
     axis_labels : sequence of two str
-    name : str
-        The HTML id, unique on the page: a letter, then letters, digits, hyphens.
-
-    Returns
-    -------
-    IPython.display.HTML
-        The same for the same arguments, at most 40 000 bytes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range, or the figure were too large.
+    {common}
 
     Notes
     -----

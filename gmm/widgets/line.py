@@ -14,6 +14,7 @@ from gmm.widgets._picture import Frame, polyline, px
 _BAR = 280
 
 
+@_page.widget
 def responsibility_line(
     weights, means, covariances, *, limits=None, n_stops=101, axis_label="x", name="responsibility-line"
 ):
@@ -33,18 +34,7 @@ def responsibility_line(
     n_stops : int
         Number of places of the point, evenly spaced.
     axis_label : str
-    name : str
-        The HTML id, unique on the page: a letter, then letters, digits, hyphens.
-
-    Returns
-    -------
-    IPython.display.HTML
-        The same for the same arguments, at most 40 000 bytes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range, or the figure were too large.
+    {common}
     """
     weights, means, covariances = check.parameters(weights, means, covariances)
     if means.shape[1] != 1:

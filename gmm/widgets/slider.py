@@ -21,13 +21,14 @@ _SHAPES = (
 )
 
 
+@_page.widget
 def sigma_slider(X, means, weights, variances, *, axis_labels=("x", "y"), name="sigma-slider"):
     """Scatter plot with a slider over the shared variance of spherical components.
 
     The colour of a sample mixes the components' colours in the proportions of its responsibilities,
     :eq:`eq-spherical-responsibility`; its shape tells the nearest mean, which no variance changes. A dashed circle of
     one standard deviation surrounds each mean. One unit is as long on both axes: a spherical component is a circle only
-    where the features share a unit.
+    where the features share a unit. Colours are stored in steps of 1/63.
 
     Parameters
     ----------
@@ -40,18 +41,7 @@ def sigma_slider(X, means, weights, variances, *, axis_labels=("x", "y"), name="
         Stops of the slider, positive, in the order in which it passes them. The first is shown without JavaScript.
     axis_labels : sequence of two str
         Usually ``dataset.labels()``.
-    name : str
-        The HTML id, unique on the page: a letter, then letters, digits, hyphens.
-
-    Returns
-    -------
-    IPython.display.HTML
-        The same for the same arguments, at most 40 000 bytes. Colours are stored in steps of 1/63.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range, or the figure were too large.
+    {common}
     """
     X = check.data(X)
     if X.shape[1] != 2:

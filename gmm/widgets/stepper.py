@@ -18,13 +18,14 @@ _N_GRID = 90
 _N_BARS = 27
 
 
+@_page.widget
 def em_stepper(X, weights, means, covariances, *, n_iter=10, reg_covar=0.0, axis_labels=None, name="em-stepper"):
     """EM on one or two features, one half-step at a time.
 
     An E-step changes the colours of the samples, which mix the components' colours in the proportions of the
     responsibilities, :eq:`eq-e-step`. An M-step moves the components, :eq:`eq-m-step`: ellipses of one and two standard
     deviations for two features, weighted density curves over a histogram for one. Beside them stand the log-likelihood
-    of each iteration, with the present one marked, and the parameters.
+    of each iteration, with the present one marked, and the parameters. Colours are stored in steps of 1/63.
 
     Parameters
     ----------
@@ -39,18 +40,7 @@ def em_stepper(X, weights, means, covariances, *, n_iter=10, reg_covar=0.0, axis
         Added to the diagonal of each covariance, as in :func:`gmm.em`.
     axis_labels : sequence of str, optional
         One for each feature, usually ``dataset.labels()``.
-    name : str
-        The HTML id, unique on the page: a letter, then letters, digits, hyphens.
-
-    Returns
-    -------
-    IPython.display.HTML
-        The same for the same arguments, at most 40 000 bytes. Colours are stored in steps of 1/63.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range, or the figure were too large.
+    {common}
     SingularCovarianceError
         If a component collapses within `n_iter` iterations.
     """

@@ -20,6 +20,7 @@ _MAX_ITER = 2000
 _DEPTHS = (0.004, 0.015, 0.04, 0.09, 0.17, 0.3, 0.48, 0.7)
 
 
+@_page.widget
 def likelihood_surface(
     X,
     weights,
@@ -50,18 +51,7 @@ def likelihood_surface(
     start : sequence of two floats, optional
         The start that is shown first: the nearest one of the grid.
     axis_labels : sequence of two str
-    name : str
-        The HTML id, unique on the page: a letter, then letters, digits, hyphens.
-
-    Returns
-    -------
-    IPython.display.HTML
-        The same for the same arguments, at most 40 000 bytes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range, or the figure were too large.
+    {common}
     """
     X = check.data(X)
     if X.shape[1] != 1:

@@ -144,15 +144,15 @@ def boundary(mean_1, mean_2, variance, weight_1):
 
 
 def log_likelihood(x, weights, means, variances):
+    K = len(weights)
     total = 0.0
-    for i in range(len(x)):
-        value = -np.inf
-        for k in range(len(weights)):
-            squared = (x[i] - means[k]) ** 2 / variances[k]
-            term = math.log(weights[k]) - 0.5 * (math.log(2 * math.pi * variances[k]) + squared)
-            high, low = max(value, term), min(value, term)
-            value = high + math.log1p(math.exp(low - high))
-        total += value
+    for value in x:
+        terms = np.empty(K)
+        for k in range(K):
+            terms[k] = math.log(weights[k] / math.sqrt(2 * math.pi * variances[k]))
+            terms[k] -= (value - means[k]) ** 2 / (2 * variances[k])
+        top = terms.max()
+        total += top + math.log(np.exp(terms - top).sum())
     return total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
@@ -94,6 +95,18 @@ def test_every_public_function_has_an_example_here():
     made = {make().data.split('data-kind="')[1].split('"')[0] for make in EXAMPLES.values()}
     assert len(made) == len([name for name in widgets.__all__ if callable(getattr(widgets, name))])
     assert gmm.widgets.sigma_slider is widgets.sigma_slider
+
+
+@pytest.mark.parametrize("name", [name for name in widgets.__all__ if name != "MAX_SIZE"])
+def test_every_argument_is_described(name):
+    """The end of the docstrings is the same text for all, put in when they are imported."""
+    function = getattr(widgets, name)
+    text = inspect.getdoc(function)
+    described = re.findall(r"^(\w+) : ", text.partition("Parameters\n---")[2].partition("\n\n")[0], re.M)
+    assert described == list(inspect.signature(function).parameters)
+    for head in ("Returns", "Raises"):
+        assert f"\n\n{head}\n{'-' * len(head)}\n" in text
+    assert "common" not in text
 
 
 def test_too_much_data_is_refused_with_advice():
