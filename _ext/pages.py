@@ -63,7 +63,7 @@ FORMULA = re.compile(
 WITH_SIGNS = re.compile(
     r'([(\[“‘]*)(<span class="math notranslate nohighlight[^>]*>[^<]*</span>)((?:[-’]\w+)?[.,;:!?)\]’”]*)'
 )
-LONG_NAME = re.compile(r'(?<=<span class="pre">)[\w.]{15,}(?=(?:\(\))?</span>)')
+LONG_NAME = re.compile(r'(?<=<span class="pre">)[\w./]{15,}(?=(?:\(\))?</span>)')
 CODE = re.compile(r'<code class="([^"]*)">((?:[^<]|<span class="pre">|</span>)*)</code>')
 # In em of the text: what fits a phone's narrowest boxes. Wider formulas in a line scroll there (class "wide").
 NARROW = 12
@@ -197,14 +197,15 @@ def with_signs(html):
 
 
 def with_breaks(html):
-    """Let long names in code break after an underscore, and a few signs like ``(n, d)`` nowhere."""
+    """Let long names in code break after an underscore; a few signs like ``(n, d)``, and names that fit, nowhere."""
 
     def repair(match):
-        signs = len(unescape(re.sub("<[^>]*>", "", match[2])))
-        return match[0].replace(match[1], f"{match[1]} short", 1) if signs < 15 else match[0]
+        text = unescape(re.sub("<[^>]*>", "", match[2]))
+        whole = len(text) < (15 if " " in text else 31)
+        return match[0].replace(match[1], f"{match[1]} short", 1) if whole else match[0]
 
     html = CODE.sub(repair, html)
-    return LONG_NAME.sub(lambda m: m[0].replace("_", "_<wbr>"), html)
+    return LONG_NAME.sub(lambda m: re.sub(r"(?<!^test)_|/", r"\g<0><wbr>", m[0]), html)
 
 
 def in_words(tex):

@@ -2,7 +2,7 @@
 // when everything fits.
 (() => {
   const boxes = "main .math, main mjx-container, main .highlight pre, main .output pre, "
-    + "main .pst-scrollable-table-container, main div.cell_output";
+    + "main .pst-scrollable-table-container, main div.cell_output, main div.text_html";
   const fade = box => {
     box.classList.toggle("more-left", box.tabIndex === 0 && box.scrollLeft > 1);
     box.classList.toggle("more-right", box.tabIndex === 0 && box.scrollLeft + box.clientWidth < box.scrollWidth - 1);

@@ -91,6 +91,11 @@ def test_names_break_after_an_underscore_and_short_code_nowhere():
         return f'<code class="{kind}">' + " ".join(f'<span class="pre">{t}</span>' for t in text.split()) + "</code>"
 
     assert pages.with_breaks(code("(n, d)")) == code("(n, d)", "literal short")
+    assert pages.with_breaks(code("gmm.score_covariances()")) == code("gmm.score_<wbr>covariances()", "literal short")
     assert pages.with_breaks(code("joint / joint.sum(axis=1)")) == code("joint / joint.sum(axis=1)")
     name = "gmm.expected_complete_log_likelihood()"
     assert pages.with_breaks(code(name)) == code(name.replace("_", "_<wbr>"))
+    name = "tests/formulas/test_responsibilities.py"
+    assert pages.with_breaks(code(name)) == code(name.replace("/", "/<wbr>").replace("t_r", "t_<wbr>r"))
+    name = "test_a_tie_goes_to_the_smaller_of_two_indices"
+    assert pages.with_breaks(code(name)) == code("test_" + name[5:].replace("_", "_<wbr>"))
