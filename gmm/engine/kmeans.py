@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import passes, threads
+from gmm.engine import operations, passes, threads
 from gmm.engine.blocks import load_block, workspace
-from gmm.engine.compilation import block, entry
+from gmm.engine.compilation import block, entry, method
 from gmm.engine.flat import flat_views, statistics_views
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
-from gmm.engine.team import ADD, ALONE, LEAD, hand_in, next_chunk, open_pass
+from gmm.engine.team import ALONE, LEAD, make_pass
 
 # Values of the subsample: 1 MB, of at least LEAST and at most MOST samples.
 SUBSAMPLE_VALUES = 131072
@@ -25,6 +25,18 @@ LEAST, MOST = 1024, 16384
 LARGEST_EXPONENT = 256
 # Operations of one compiled bout, about a tenth of a second: after each, Python can hear Ctrl-C.
 BOUT = 2e9
+
+
+class Clusters(NamedTuple):
+    """Centres (K, d), and where labels are wanted, an array whose first element is for sample `first_label`.
+
+    Without `summing` there are no statistics.
+    """
+
+    centres: np.ndarray
+    labels: np.ndarray
+    first_label: int
+    summing: bool
 
 
 class KMeansResult(NamedTuple):
@@ -151,14 +163,14 @@ def work_rows(n_features, n_components):
     return n_features + 2 + max(n_components, 2)
 
 
-@block
-def assign(X, sample_weight, start, stop, layout, work, centres, slot, labels, summing):
-    """Add inertia, N_k and Σ w (x - c_k) of samples start … stop - 1 to the slot, each with its nearest centre.
+@method(operations.add_samples, Clusters)
+def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
+    """Inertia, N_k and Σ w (x - c_k): each sample with its nearest centre.
 
-    The numbers of these centres go to `labels`, if there are any, from labels[0] for sample `start`. Without `summing`
-    they are all that is wanted.
+    The numbers of these centres go to the labels, if there are any. Without `summing` they are all that is wanted.
     """
     length, _, shift, scale = layout
+    centres, labels, first_label, summing = model
     n_components, d = centres.shape
     inertia, counts, first, _ = statistics_views(slot, n_components, d)
     x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
@@ -170,7 +182,7 @@ def assign(X, sample_weight, start, stop, layout, work, centres, slot, labels, s
         nearest_block(distances, padded, nearest)
         if labels.size:
             for b in range(size):
-                labels[low - start + b] = nearest[1, b]
+                labels[low - first_label + b] = nearest[1, b]
         for b in range(size if summing else 0):
             k = int(nearest[1, b])
             w = sample_weight[low + b] if sample_weight.size else 1.0
@@ -182,38 +194,27 @@ def assign(X, sample_weight, start, stop, layout, work, centres, slot, labels, s
 
 
 @entry
-def run(X, sample_weight, given, start, stop, layout, work, centres, slot, labels, loop, team):
-    """Seeding, `assign`, or Lloyd's iterations over samples start … stop - 1.
+def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, team):
+    """Seeding, one pass, or Lloyd's iterations over samples start … stop - 1.
 
-    The roles in the `team` are those of `gmm.engine.loop.run`: ADD is `assign`, LEAD and FOLLOW make a pass, or up to
-    `max_iter` iterations that move `centres` in place (where start = stop the sums are given and an update is all that
-    is left to do). Seeding, if there are `uniforms`, comes first. Returns (iterations, status).
+    The roles in the `team` are those of `gmm.engine.loop.run`: LEAD and FOLLOW make a pass, or up to `max_iter`
+    iterations that move the centres in place (where start = stop the sums are given and an update is all that is left
+    to do). Seeding, if there are `uniforms`, comes first. Returns (iterations, status).
     One function does all, because each function that Python can call costs a second of compilation.
     """
-    chunk = layout[1]
     uniforms, closest, chosen, sum_values, moved, max_iter, tolerance = loop
-    state, places, role = team
-    if uniforms.size and role == LEAD:
-        seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres)
+    leading = team[-1] == LEAD
+    if uniforms.size and leading:
+        seed(X, sample_weight, layout, work, uniforms, closest, chosen, model.centres)
     iteration = 0
     while True:
-        if role == LEAD and stop > start:
-            open_pass(state, -(-(stop - start) // chunk), sum_values)
-        while True:
-            low, high, ticket = next_chunk(start, stop, chunk, slot, state, role)
-            if ticket < 0:
-                break
-            summing = role != ADD or labels.size == 0
-            assign(X, sample_weight, low, high, layout, work, centres, slot, labels[low - start :], summing)
-            if role == ADD:
-                return 0, RUNNING
-            hand_in(state, places, ticket, slot, sum_values)
-        if role != LEAD or max_iter == 0:
-            return iteration, RUNNING
+        make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
+        if not leading or max_iter == 0:
+            return 0, RUNNING
         iteration += 1
         if not math.isfinite(sum_values[0]):
             return iteration, BAD_LIKELIHOOD
-        if update(sum_values, centres, moved) > 0:
+        if update(sum_values, model.centres, moved) > 0:
             return iteration, EMPTY
         if moved[0] <= tolerance:
             return iteration, CONVERGED
@@ -240,7 +241,7 @@ def _slabs(samples, centres, sample_weight, n_threads):
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
     passes.run_slabs(
-        samples, run, work_rows(d, n_components), centres, (NO_WEIGHTS, NO_LOOP), sum_values,
+        samples, run, work_rows(d, n_components), Clusters(centres, NO_WEIGHTS, 0, True), (NO_LOOP,), sum_values,
         sample_weight=sample_weight, n_threads=n_threads,
     )  # fmt: skip
     return sums
@@ -266,10 +267,9 @@ def labels_of(samples, start, stop, centres):
     slot = np.empty(1 + centres.shape[0] + centres.size)  # not written to
     room = workspace(work_rows(*centres.shape[::-1]), samples.length)
     for rows, row, low, high in samples.slabs(start, stop):
-        run(
-            rows, NO_WEIGHTS, NO_TABLE, row, row + high - low, samples.layout, room, centres, slot,
-            labels[low - start : high - start], NO_LOOP, ALONE,
-        )  # fmt: skip
+        model = Clusters(centres, labels[low - start : high - start], row, False)
+        stop_row = row + high - low
+        run(rows, NO_WEIGHTS, NO_TABLE, row, stop_row, samples.layout, room, model, slot, NO_LOOP, ALONE)
     return labels
 
 
@@ -293,7 +293,7 @@ def _compiled(
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
     done, status = passes.run_team(
-        samples, run, work_rows(d, n_components), centres, sum_values.size, (labels, loop),
+        samples, run, work_rows(d, n_components), Clusters(centres, labels, 0, True), sum_values.size, (loop,),
         sample_weight=sample_weight, stop=samples.n_samples if passing else 0, n_threads=n_threads,
     )  # fmt: skip
     return done, status, sums, moved[0], chosen

@@ -17,7 +17,8 @@ from gmm.engine.simd import WIDE
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
-from gmm.engine.team import ADD, LEAD, hand_in, next_chunk, open_pass
+from gmm.engine.team import LEAD, make_pass
+from gmm.engine.tied import Tied
 
 SCRATCH = 2  # rows for the softmax
 
@@ -45,9 +46,9 @@ def rooms(work, n_components, d):
     return work[:d], work[d : d + n_components], work[d + n_components :][:SCRATCH], work[d + n_components + SCRATCH :]
 
 
-@block
-def add_samples(X, sample_weight, given, start, stop, layout, work, model, slot):
-    """Add the statistics of samples start … stop - 1 to the slot: E-step and moments, block by block.
+@method(operations.add_samples, Full, Tied, Diagonal, Spherical)
+def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
+    """E-step and moments, block by block.
 
     The rows of r are the responsibilities, and their sums the effective counts (eq-e-step, eq-effective-counts).
     """
@@ -81,24 +82,13 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     parameters as they were before the iteration that it stopped.
     One function does it all, because each function that Python can call costs a second of compilation.
     """
-    chunk = layout[1]
     history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous = loop
-    state, places, role = team
-    iterating = role == LEAD and history.size > 0
+    iterating = team[-1] == LEAD and history.size > 0
     if iterating and operations.prepare(model, old_values) == FAR_APART:
         return 0, FAR_APART, -1
     iteration = 0
     while True:
-        if role == LEAD and stop > start:
-            open_pass(state, -(-(stop - start) // chunk), sum_values)
-        while True:
-            low, high, ticket = next_chunk(start, stop, chunk, slot, state, role)
-            if ticket < 0:
-                break
-            add_samples(X, sample_weight, given, low, high, layout, work, model, slot)
-            if role == ADD:
-                return 0, RUNNING, -1
-            hand_in(state, places, ticket, slot, sum_values)
+        make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
         if not iterating:
             return 0, RUNNING, -1
         mean = sum_values[0] / total_weight

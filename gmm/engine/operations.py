@@ -1,7 +1,8 @@
-"""What a covariance structure has to know: five operations.
+"""What a covariance structure has to know.
 
-`gmm.engine.loop` is written in terms of these. Each structure (`full`, `tied`, `diag`, `spherical`) has a *model*, a
-named tuple of the arrays that describe a mixture of its kind, and says with ``@method`` what each operation is for it.
+`gmm.engine.loop` is written in terms of these operations. Each structure (`full`, `tied`, `diag`, `spherical`) has a
+*model*, a named tuple of the arrays that describe a mixture of its kind, and says with ``@method`` what each operation
+is for it. Only k-means, which has no use for the others, has its own `add_samples`.
 """
 
 
@@ -10,6 +11,10 @@ def prepare(model, values):
 
     Returns RUNNING, or FAR_APART where the structure's M-step would lose too many digits.
     """
+
+
+def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
+    """Add the statistics of samples start … stop - 1 to the slot."""
 
 
 def measure(model, x, padded, room):

@@ -31,6 +31,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from gmm.engine import operations
 from gmm.engine.compilation import block
 
 # A cache line each, so that threads that watch one number do not slow down those that write another.
@@ -121,23 +122,6 @@ def draw_ticket(state, role):
 
 
 @block
-def next_chunk(start, stop, chunk, slot, state, role):
-    """(first sample, last sample + 1, ticket) of what to sum up next in the empty slot; the ticket is -1 at the end.
-
-    Who is to ADD gets all samples, as often as asked, and a slot as it is.
-    """
-    if role == ADD:
-        return start, stop, 0
-    ticket = draw_ticket(state, role)
-    if ticket < 0:
-        return stop, stop, ticket
-    for p in range(slot.size):
-        slot[p] = 0.0
-    low = start + ticket % -(-(stop - start) // chunk) * chunk
-    return low, min(low + chunk, stop), ticket
-
-
-@block
 def hand_in(state, places, ticket, slot, sum_values):
     """Add a chunk's statistics to the sums, and those that have waited for it; or let them wait for their turn."""
     n_places = state.size - READY
@@ -159,6 +143,32 @@ def hand_in(state, places, ticket, slot, sum_values):
             sum_values[p] += places[ticket % n_places, p]
         ticket += 1
         store(state, ADDED, ticket)
+
+
+@block
+def make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team):
+    """Take the caller's part, according to its role, in a pass over samples start … stop - 1.
+
+    Whoever is to ADD does so alone, to the slot as it is. All others fill it with one chunk after the other: a leader
+    until the sums are complete, a follower until there are no more passes.
+    """
+    chunk = layout[1]
+    state, places, role = team
+    if role == ADD:
+        operations.add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
+        return
+    n_chunks = -(-(stop - start) // chunk)
+    if role == LEAD and n_chunks:
+        open_pass(state, n_chunks, sum_values)
+    while True:
+        ticket = draw_ticket(state, role)
+        if ticket < 0:
+            return
+        for p in range(slot.size):
+            slot[p] = 0.0
+        low = start + ticket % n_chunks * chunk
+        operations.add_samples(model, X, sample_weight, given, low, min(low + chunk, stop), layout, work, slot)
+        hand_in(state, places, ticket, slot, sum_values)
 
 
 def new_team(n_threads, n_places, slot_size):
