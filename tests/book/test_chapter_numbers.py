@@ -5,9 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from chapters import ROOT
-
-nodes = pytest.importorskip("docutils.nodes")
-pytest.importorskip("sphinx")
+from docutils import nodes
 
 
 @pytest.fixture

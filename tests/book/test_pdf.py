@@ -6,6 +6,7 @@ import sys
 
 import chapters
 import pdf
+import pypdf
 import pytest
 from bs4 import BeautifulSoup
 
@@ -117,7 +118,6 @@ def part(site):
 @pytest.fixture(scope="module")
 def reader(site, running, tmp_path_factory):
     """Print the part, and open the PDF."""
-    pypdf = pytest.importorskip("pypdf")
     target = tmp_path_factory.mktemp("pdf") / "pdf" / "book.pdf"
     assert pdf.print_pdf(site, target, TOC, running) == []
     assert target.stat().st_size < 2e6

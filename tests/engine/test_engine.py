@@ -13,6 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 from engine_references import problem, relative
+from sklearn import cluster, mixture
 
 from gmm import engine
 
@@ -50,7 +51,6 @@ def test_em_agrees_with_extended_precision(covariance_type, n, d, n_components):
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
 def test_em_agrees_with_scikit_learn(covariance_type):
-    mixture = pytest.importorskip("sklearn.mixture")
     X, p = start(np.random.default_rng(3), 3000, 6, 4, covariance_type)
     peer = mixture.GaussianMixture(
         4, covariance_type=covariance_type, tol=1e-4, max_iter=200, weights_init=p.weights, means_init=p.means,
@@ -340,7 +340,6 @@ def test_precisions_round_trip(covariance_type):
 
 
 def test_kmeans_agrees_with_scikit_learn():
-    cluster = pytest.importorskip("sklearn.cluster")
     rng = np.random.default_rng(3)
     X, *_ = problem(rng, 3000, 5, 6, "full")
     first = X[:6]

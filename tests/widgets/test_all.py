@@ -114,6 +114,13 @@ def test_too_much_data_is_refused_with_advice():
         EXAMPLES["stepper"](n_iter=400)
 
 
+def test_data_cannot_break_out_of_their_script():
+    data = {"text": "</script><b>"}
+    html = _page.page(kind="line", name="a", summary="s", body="", controls="", data=data, hint="h").data
+    assert "<b>" not in html
+    assert stored(html) == data
+
+
 def test_pixels_and_responsibilities_survive_their_encoding():
     assert stored(EXAMPLES["sigma"]().data)["K"] == 2
     code = _page.encode_pixels([0.0, 12.34, 400.0, -5.0, 500.0], 400)

@@ -169,6 +169,10 @@ class TestEllipse:
         assert cells[1::3] == pytest.approx(np.sqrt(eigenvalues), rel=0.006)
         assert abs(cells[2] - cells[5]) == 90
 
+    def test_sliders_end_at_four_times_the_larger_variance(self):
+        ends = [row[-1] for row in stored(EXAMPLES["ellipse"](variances=[50.0, 0.1]).data)["stops"][:2]]
+        assert ends == pytest.approx([200.0, 4 * PLANE[:, 1].var()], rel=0.005)
+
     @pytest.mark.parametrize(("value", "text"), [(0.0, "0.00"), (1.0, "1.00"), (12.34, "12.3"), (999.7, "1.00e+3")])
     def test_three_significant_digits(self, value, text):
         from gmm.widgets.ellipse import _significant
