@@ -112,6 +112,22 @@ def test_nobody_draws_a_ticket_without_a_place_to_wait_in():
     np.testing.assert_array_equal(sums, [2.0])
 
 
+def test_the_leader_does_not_leave_before_the_last_chunk_is_added():
+    state, places = team.new_team(2, 2, 1)
+    sums = np.zeros(1)
+    _open(state, 1, sums)
+    assert _draw(state, team.FOLLOW) == 0
+    _draw_without_gil(team.new_team(2, 2, 1)[0])  # compiled before anyone waits
+    left = []
+    leader = threading.Thread(target=lambda: left.append(_draw_without_gil(state)))
+    leader.start()
+    leader.join(0.1)
+    assert not left
+    _hand_in(state, places, 0, np.ones(1), sums)
+    leader.join(300)
+    assert left == [-1]
+
+
 @njit(nogil=True)
 def _draw_without_gil(state):
     return team.draw_ticket(state, team.LEAD)

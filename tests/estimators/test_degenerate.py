@@ -37,9 +37,8 @@ def assert_sound(model, X):
     assert np.isfinite(model.score_samples(X)).all()
 
 
-@pytest.mark.parametrize(
-    "covariance_type", ["full", "diag", "spherical"]
-)  # a shared one does not collapse onto a group
+# A shared covariance does not collapse onto one group.
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
 def test_the_error_names_component_iteration_and_samples(covariance_type):
     X = groups_and_a_point()
     with pytest.raises(CollapsedComponentError) as caught:
