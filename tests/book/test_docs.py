@@ -47,3 +47,9 @@ def test_licences_are_whole():
     assert "Redistribution and use in source and binary forms" in read("LICENSE")
     assert "Attribution 4.0 International" in read("LICENSE-PROSE")
     assert "Section 8 – Interpretation" in read("LICENSE-PROSE")
+
+
+def test_tables_have_no_row_twice():
+    for path in sorted((ROOT / "book").glob("*.md")):
+        rows = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("| ") and "$" in line]
+        assert len(rows) == len(set(rows)), path.name
