@@ -140,7 +140,9 @@ def test_strange_results_are_answered_too(label, kind):
         return tuple(map(STRANGE[kind], right)) if isinstance(right, tuple) else STRANGE[kind](right)
 
     found = _core.judge(task, answer, task.reference)
-    assert found.status in ("right", "wrong")
+    # Of some answers, numbers of another size or kind make the right one again.
+    no_numbers = kind in ("complex", "nothing", "ragged", "text", "dictionary", "objects")
+    assert found.status in (("wrong",) if no_numbers else ("right", "wrong"))
     assert found.text
     assert _core.judge(task, lambda *a: STRANGE[kind](1.0), task.reference).text
 

@@ -244,10 +244,15 @@ def not_written(x):
     raise NotImplementedError
 
 
-def test_not_implemented_is_no_answer_so_far():
-    assert judge(TASK, not_written, not_written).text.startswith(
-        "Not yet: there is no answer here so far. Write yours where"
-    )
+def half_written(x):
+    if len(x) > 3:
+        raise NotImplementedError
+    return x.sum()
+
+
+@pytest.mark.parametrize("answer", [not_written, half_written])
+def test_not_implemented_is_no_answer_so_far(answer):
+    assert judge(TASK, answer, answer).text.startswith("Not yet: there is no answer here so far. Write yours where")
 
 
 def test_what_numba_cannot_compile_is_said():
