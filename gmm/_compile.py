@@ -18,8 +18,11 @@ STAMP = "sources.stamp"
 
 
 def kernel(function):
-    """Compile a readable kernel: lazily, with an on-disk cache, with NumPy's rules for division by zero."""
-    return numba.njit(cache=True, error_model="numpy")(function)
+    """Compile a readable kernel: lazily, with an on-disk cache, with NumPy's rules for division by zero.
+
+    Python and other kernels call it, C does not: the entry that Numba makes for C would only take time to compile.
+    """
+    return numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
 
 
 def _cache_folder(folder: Path) -> Path:

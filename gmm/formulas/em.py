@@ -102,9 +102,8 @@ class EMStep:
 
 
 @kernel
-def elbo_kernel(X, resp, weights, means, covariances):
+def elbo_kernel(resp, log_joint):
     n, K = resp.shape
-    log_joint = joint_log_density_kernel(X, weights, means, covariances)
     bound = 0.0
     for i in range(n):
         for k in range(K):
@@ -156,19 +155,11 @@ def singular_component_kernel(covariances):
 
 
 @kernel
-def largest_change_kernel(old, new):
+def parameter_change_kernel(old, new):
     change = 0.0
     for p in range(old.shape[0]):
         change = max(change, abs(new[p] - old[p]))
     return change
-
-
-@kernel
-def parameter_change_kernel(weights, means, covariances, new_weights, new_means, new_covariances):
-    in_weights = largest_change_kernel(weights, new_weights)
-    in_means = largest_change_kernel(means.ravel(), new_means.ravel())
-    in_covariances = largest_change_kernel(covariances.ravel(), new_covariances.ravel())
-    return max(in_weights, in_means, in_covariances)
 
 
 @kernel
@@ -204,11 +195,13 @@ def em_cost_kernel(n, d, K):
 def random_start_kernel(X, chosen):
     K = chosen.shape[0]
     d = X.shape[1]
-    weights = np.full(K, 1.0 / K)
-    means = X[chosen]
+    weights = np.empty(K)
+    means = np.empty((K, d))
     covariances = np.zeros((K, d, d))
     for k in range(K):
+        weights[k] = 1.0 / K
         for j in range(d):
+            means[k, j] = X[chosen[k], j]
             covariances[k, j, j] = 1.0
     return weights, means, covariances
 
@@ -248,7 +241,7 @@ def elbo(X, resp, weights, means, covariances):
     """
     X, weights, means, covariances = check.data_and_parameters(X, weights, means, covariances)
     resp = check.responsibilities(resp, X.shape[0], weights.shape[0])
-    return elbo_kernel(X, resp, weights, means, covariances)
+    return elbo_kernel(resp, joint_log_density_kernel(X, weights, means, covariances))
 
 
 @equation("eq-kl-divergence", kernel=kl_divergence_kernel)
@@ -373,7 +366,7 @@ def parameter_change(old, new):
     new = _state(new, "new")
     if old[1].shape != new[1].shape:
         raise ValueError(f"old and new must have equal shapes; means have {old[1].shape}, {new[1].shape}")
-    return parameter_change_kernel(*old, *new)
+    return parameter_change_kernel(*(np.concatenate([part.ravel() for part in state]) for state in (old, new)))
 
 
 def _state(state, name):

@@ -64,11 +64,14 @@ def forward_substitution_kernel(L, b):
 
 @kernel
 def mahalanobis_squared_kernel(X, mean, L):
-    n = X.shape[0]
+    n, d = X.shape
     squared = np.zeros(n)
+    difference = np.empty(d)
     for i in range(n):
-        y = forward_substitution_kernel(L, X[i] - mean)
-        for j in range(y.shape[0]):
+        for j in range(d):
+            difference[j] = X[i, j] - mean[j]
+        y = forward_substitution_kernel(L, difference)
+        for j in range(d):
             squared[i] += y[j] * y[j]
     return squared
 
@@ -85,8 +88,7 @@ def gaussian_log_density_kernel(X, mean, L):
 
 
 @kernel
-def principal_axes_kernel(covariance):
-    eigenvalues, eigenvectors = np.linalg.eigh(covariance)
+def principal_axes_kernel(eigenvalues, eigenvectors):
     d = eigenvalues.shape[0]
     lengths = np.empty(d)
     axes = np.empty((d, d))
@@ -348,7 +350,8 @@ def principal_axes(covariance):
     ValueError
         If `covariance` is not square, symmetric and positive definite.
     """
-    return principal_axes_kernel(check.covariance_matrix(covariance))
+    # The eigenvectors come from NumPy: a call of LAPACK inside the kernel takes Numba four times as long to compile.
+    return principal_axes_kernel(*np.linalg.eigh(check.covariance_matrix(covariance)))
 
 
 @equation("eq-ellipse-mass", kernel=ellipse_mass_kernel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,15 +87,15 @@ def lloyd_kernel(X, centres, max_iter):
 @kernel
 def spherical_responsibilities_kernel(X, weights, means, variance):
     squared = squared_distances_kernel(X, means)
-    log_joint = np.full(squared.shape, -np.inf)
+    log_joint = np.full(squared.shape, -math.inf)
     for i in range(X.shape[0]):
-        nearest = np.inf
+        nearest = math.inf
         for k in range(means.shape[0]):
             if weights[k] > 0.0:
                 nearest = min(nearest, squared[i, k])
         for k in range(means.shape[0]):
             if weights[k] > 0.0:  # the nearest mean factored out first: its weight is not rounded away
-                log_joint[i, k] = np.log(weights[k]) - 0.5 * (squared[i, k] - nearest) / variance
+                log_joint[i, k] = math.log(weights[k]) - 0.5 * (squared[i, k] - nearest) / variance
     return softmax_kernel(log_joint)
 
 

@@ -8,15 +8,15 @@ from gmm._compile import kernel
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import cholesky_kernel, forward_substitution_kernel
-from gmm.formulas.mixture import joint_log_density_kernel, mixture_log_density_kernel
-from gmm.formulas.responsibilities import softmax_kernel
+from gmm.formulas.mixture import joint_log_density_kernel
+from gmm.formulas.responsibilities import log_sum_exp_kernel, softmax_kernel
 
 # ------------------------------------------------------------------------------------- kernels
 
 
 @kernel
 def log_likelihood_kernel(X, weights, means, covariances):
-    log_density = mixture_log_density_kernel(X, weights, means, covariances)
+    log_density = log_sum_exp_kernel(joint_log_density_kernel(X, weights, means, covariances))
     total = 0.0
     for i in range(X.shape[0]):
         total += log_density[i]
@@ -24,8 +24,8 @@ def log_likelihood_kernel(X, weights, means, covariances):
 
 
 @kernel
-def mean_log_likelihood_kernel(X, weights, means, covariances):
-    return log_likelihood_kernel(X, weights, means, covariances) / X.shape[0]
+def mean_log_likelihood_kernel(log_likelihood, n):
+    return log_likelihood / n
 
 
 @kernel
@@ -76,6 +76,7 @@ def score_covariances_kernel(X, resp, means, covariances):
     n, d = X.shape
     K = means.shape[0]
     score = np.empty((K, d, d))
+    column = np.empty(d)
     for k in range(K):
         excess = np.zeros((d, d))
         for i in range(n):
@@ -85,7 +86,9 @@ def score_covariances_kernel(X, resp, means, covariances):
                     excess[j, l] += resp[i, k] * (product - covariances[k, j, l])
         L = cholesky_kernel(covariances[k])
         for j in range(d):  # from the left: solve with each column
-            solved = cholesky_solve_kernel(L, excess[:, j].copy())
+            for l in range(d):
+                column[l] = excess[l, j]
+            solved = cholesky_solve_kernel(L, column)
             for l in range(d):
                 excess[l, j] = solved[l]
         for j in range(d):  # from the right: solve with each row
@@ -152,7 +155,8 @@ def mean_log_likelihood(X, weights, means, covariances):
     ValueError
         As for :func:`log_likelihood`.
     """
-    return mean_log_likelihood_kernel(*check.data_and_parameters(X, weights, means, covariances))
+    X, weights, means, covariances = check.data_and_parameters(X, weights, means, covariances)
+    return mean_log_likelihood_kernel(log_likelihood_kernel(X, weights, means, covariances), X.shape[0])
 
 
 @equation("eq-score-weights", kernel=score_weights_kernel)

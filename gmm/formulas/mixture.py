@@ -99,9 +99,10 @@ def ancestral_sample_kernel(u, z, weights, means, covariances):
         L = cholesky_kernel(covariances[k])
         for i in range(n):
             if labels[i] == k:
-                x = gaussian_sample_kernel(z[i : i + 1], means[k], L)
-                for j in range(d):  # entry by entry: to assign slices takes Numba 2 s more to compile
-                    X[i, j] = x[0, j]
+                for j in range(d):
+                    X[i, j] = means[k, j]
+                    for l in range(j + 1):
+                        X[i, j] += L[j, l] * z[i, l]
     return X, labels
 
 

@@ -38,8 +38,7 @@ def ridge_kernel(covariance, amount):
 
 
 @kernel
-def condition_number_kernel(covariance):
-    eigenvalues = np.linalg.eigvalsh(covariance)
+def condition_number_kernel(eigenvalues):
     return eigenvalues[-1] / eigenvalues[0]
 
 
@@ -180,7 +179,7 @@ def condition_number(covariance):
     ValueError
         If `covariance` is not square, symmetric and positive definite.
     """
-    return condition_number_kernel(check.covariance_matrix(covariance))
+    return condition_number_kernel(np.linalg.eigvalsh(check.covariance_matrix(covariance)))
 
 
 @equation("eq-inverse-wishart", kernel=inverse_wishart_log_density_kernel)

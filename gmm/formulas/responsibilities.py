@@ -67,8 +67,9 @@ def log_responsibilities_kernel(log_joint):
 @kernel
 def hard_labels_kernel(resp):
     n, K = resp.shape
-    labels = np.zeros(n, dtype=np.int64)
+    labels = np.empty(n, dtype=np.int64)
     for i in range(n):
+        labels[i] = 0
         for k in range(1, K):
             if resp[i, k] > resp[i, labels[i]]:
                 labels[i] = k

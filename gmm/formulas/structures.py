@@ -26,7 +26,10 @@ def update_tied_covariance_kernel(X, resp, means):
                 for l in range(d):
                     product = (X[i, j] - means[k, j]) * (X[i, l] - means[k, l])
                     covariance[j, l] += resp[i, k] * product
-    return covariance / n
+    for j in range(d):
+        for l in range(d):
+            covariance[j, l] /= n
+    return covariance
 
 
 @kernel
@@ -74,9 +77,8 @@ def n_parameters_kernel(K, d, structure):
 
 
 @kernel
-def volume_shape_orientation_kernel(covariance):
-    d = covariance.shape[0]
-    eigenvalues, eigenvectors = np.linalg.eigh(covariance)
+def volume_shape_orientation_kernel(eigenvalues, eigenvectors):
+    d = eigenvalues.shape[0]
     log_volume = 0.0
     for j in range(d):
         log_volume += np.log(eigenvalues[j]) / d  # geometric mean: the determinant's d-th root
@@ -232,4 +234,4 @@ def volume_shape_orientation(covariance):
     ----------
     Banfield and Raftery (1993); Celeux, G. and Govaert, G. (1995), Gaussian parsimonious clustering models.
     """
-    return volume_shape_orientation_kernel(check.covariance_matrix(covariance))
+    return volume_shape_orientation_kernel(*np.linalg.eigh(check.covariance_matrix(covariance)))

@@ -24,7 +24,10 @@ def effective_counts_kernel(resp):
 
 @kernel
 def update_weights_kernel(resp):
-    return effective_counts_kernel(resp) / resp.shape[0]
+    weights = effective_counts_kernel(resp)
+    for k in range(weights.shape[0]):
+        weights[k] /= resp.shape[0]
+    return weights
 
 
 @kernel
@@ -61,9 +64,8 @@ def update_covariances_kernel(X, resp, means):
 
 
 @kernel
-def expected_complete_log_likelihood_kernel(X, resp, weights, means, covariances):
+def expected_complete_log_likelihood_kernel(resp, log_joint):
     n, K = resp.shape
-    log_joint = joint_log_density_kernel(X, weights, means, covariances)
     total = 0.0
     for i in range(n):
         for k in range(K):
@@ -221,4 +223,5 @@ def expected_complete_log_likelihood(X, resp, weights, means, covariances):
     """
     X, weights, means, covariances = check.data_and_parameters(X, weights, means, covariances)
     resp = check.responsibilities(resp, X.shape[0], weights.shape[0])
-    return expected_complete_log_likelihood_kernel(X, resp, weights, means, covariances)
+    log_joint = joint_log_density_kernel(X, weights, means, covariances)
+    return expected_complete_log_likelihood_kernel(resp, log_joint)
