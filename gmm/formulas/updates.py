@@ -38,7 +38,7 @@ def update_means_kernel(X, resp):
     means = np.zeros((K, d))
     for k in range(K):
         for i in range(n):
-            for j in range(d):  # differences from one sample keep the digits of data far from the origin
+            for j in range(d):  # differences keep the digits of data far from the origin
                 means[k, j] += resp[i, k] * (X[i, j] - X[0, j])
         for j in range(d):
             means[k, j] = X[0, j] + means[k, j] / counts[k]
