@@ -9,11 +9,13 @@ import sys
 import numpy as np
 import pytest
 import screenshot
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The same examples in every run, so that a red test is the change's fault. HYPOTHESIS_PROFILE=explore looks further.
-settings.register_profile("book", derandomize=True, deadline=None, max_examples=40)
-settings.register_profile("explore", deadline=None, max_examples=500)
+# Nothing depends on how fast the computer is.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("book", patient, derandomize=True, max_examples=40)
+settings.register_profile("explore", patient, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
 
 

@@ -166,7 +166,7 @@ def browser():
     if path is None:
         raise FileNotFoundError("no Chromium or Chrome found; name one in the variable CHROMIUM")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=PATIENCE)
         try:
             yield running
         finally:

@@ -8,6 +8,7 @@ import chapters
 import pdf
 import pypdf
 import pytest
+import screenshot
 from bs4 import BeautifulSoup
 
 sys.path.append(str(chapters.ROOT / "_ext"))
@@ -86,6 +87,7 @@ class TestOfTheParts:
 @pytest.mark.slow
 def test_what_is_too_wide_is_made_smaller(running):
     page = running.new_page(viewport={"width": pdf.WIDTH, "height": 800})
+    page.set_default_timeout(screenshot.PATIENCE)
     style = "display: inline-block; height: 1em"
     page.set_content(
         f"<body style='margin: 0; width: {pdf.WIDTH}px'>"

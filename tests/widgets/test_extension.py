@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import screenshot
 from sphinx.application import Sphinx
 from widget_examples import EXAMPLES
 
@@ -53,6 +54,7 @@ def test_a_page_without_figures_loads_neither(site):
 @pytest.mark.slow
 def test_the_built_page_works(site, running):
     page = running.new_context().new_page()
+    page.set_default_timeout(screenshot.PATIENCE)
     wrong = []
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
