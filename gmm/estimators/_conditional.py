@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gmm.estimators._validation import structure_shape
+from gmm.engine.structures import covariance_shape
 
 
 def feature_indices(features, n_features, feature_names, name="features"):
@@ -88,7 +88,7 @@ def conditional(parameters, given, free, values):
         joint = parameters.covariances if covariance_type == "full" else parameters.covariances[None]
         factors = np.linalg.cholesky(joint[:, order][:, :, order])
         covariances = factors[:, n_given:, n_given:] @ np.swapaxes(factors[:, n_given:, n_given:], 1, 2)
-        covariances = covariances.reshape(structure_shape(covariance_type, n_components, len(free)))
+        covariances = covariances.reshape(covariance_shape(covariance_type, n_components, len(free)))
         z = np.empty_like(differences)
         log_scales = np.empty(n_components)
         for k, factor in enumerate(np.broadcast_to(factors, (n_components, *factors.shape[1:]))):

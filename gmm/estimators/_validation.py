@@ -8,11 +8,10 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
 from gmm import engine
+from gmm.engine.structures import covariance_shape
 
 # How far a given matrix may be from its transpose, as a correlation.
 SYMMETRY_TOLERANCE = 1e-8
-
-
 # Generators that are no longer in use. To seed one again takes a microsecond, to make one a tenth of a millisecond,
 # which is a quarter of a small fit.
 _idle = []
@@ -69,11 +68,8 @@ def check_samples(estimator, X, *, reset, min_samples=1):
     return X
 
 
-def has_plain_settings(estimator, choices):
-    """Whether every constructor parameter is of an ordinary type and value; scikit-learn's check judges the others.
-
-    `choices` are the strings that covariance_type, init_params and on_collapse may be.
-    """
+def has_plain_settings(estimator):
+    """Whether every constructor parameter is of an ordinary type and value; scikit-learn's check judges the others."""
     e = estimator
 
     def whole(value, least):
@@ -82,8 +78,9 @@ def has_plain_settings(estimator, choices):
     def amount(value):
         return type(value) is float and 0.0 <= value < math.inf
 
-    def one_of(value, strings):
-        return type(value) is str and value in strings
+    def choice(name):
+        (allowed,) = e._parameter_constraints[name]
+        return type(getattr(e, name)) is str and getattr(e, name) in allowed.options
 
     return (
         whole(e.n_components, 1)
@@ -92,7 +89,7 @@ def has_plain_settings(estimator, choices):
         and whole(e.verbose_interval, 1)
         and amount(e.tol)
         and amount(e.reg_covar)
-        and all(map(one_of, (e.covariance_type, e.init_params, e.on_collapse), choices))
+        and all(map(choice, ("covariance_type", "init_params", "on_collapse")))
         and e.weights_init is e.means_init is e.precisions_init is e.covariance_prior is None
         and (e.random_state is None or (whole(e.random_state, 0) and e.random_state < 2**32))
         and type(e.warm_start) is type(e.record_parameters) is bool
@@ -173,21 +170,11 @@ def check_means(means, n_components, n_features, name):
     return means.astype(np.float64)
 
 
-def structure_shape(covariance_type, n_components, n_features):
-    """Return the shape of covariances (and of precisions and their factors) in each structure."""
-    return {
-        "full": (n_components, n_features, n_features),
-        "tied": (n_features, n_features),
-        "diag": (n_components, n_features),
-        "spherical": (n_components,),
-    }[covariance_type]
-
-
 def check_matrices(matrices, covariance_type, n_components, n_features, name, noun):
     """Check covariances or precisions (`noun` says which): shape of the structure, symmetric, positive definite."""
     matrices = _array(matrices, name).astype(np.float64)
     label = f"{covariance_type} {noun}"
-    _check_shape(matrices, structure_shape(covariance_type, n_components, n_features), label)
+    _check_shape(matrices, covariance_shape(covariance_type, n_components, n_features), label)
     if covariance_type in ("diag", "spherical"):
         if (matrices <= 0.0).any():
             where = [int(axis) for axis in np.argwhere(matrices <= 0.0)[0]]
@@ -227,9 +214,9 @@ def check_initial_values(estimator, n_features):
 
 def check_parameters(weights, means, covariances, covariance_type):
     """Check the parameters of a whole mixture and return them factorised, as `engine.Parameters`."""
-    shapes = ("full", "tied", "diag", "spherical")
-    if covariance_type not in shapes:
-        raise ValueError(f"covariance_type must be one of {', '.join(map(repr, shapes))}; got {covariance_type!r}")
+    if covariance_type not in engine.STRUCTURES:
+        kinds = ", ".join(map(repr, engine.STRUCTURES))
+        raise ValueError(f"covariance_type must be one of {kinds}; got {covariance_type!r}")
     means = _array(means, "means")
     if means.ndim != 2:
         raise ValueError(f"means must have shape (n_components, n_features); got shape {means.shape}")

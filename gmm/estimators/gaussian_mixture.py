@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from gmm import engine
+from gmm.engine.structures import covariance_shape
 from gmm.estimators import _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
@@ -25,12 +26,10 @@ from gmm.estimators._validation import (
     check_samples,
     has_plain_settings,
     random_generator,
-    structure_shape,
 )
 from gmm.estimators._warn import warn
 
 INIT_PARAMS = {"kmeans", "kmeans_whitened", "k-means++", "random_from_data", "random_points", "random"}
-CHOICES = ({"full", "tied", "diag", "spherical"}, INIT_PARAMS, {"raise", "restart"})
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -161,7 +160,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's convention)
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "covariance_type": [StrOptions(set(engine.STRUCTURES))],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -227,7 +226,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _validate_params(self):
         """Check the constructor's parameters."""
         ours = type(self)._parameter_constraints is GaussianMixture._parameter_constraints
-        if not (ours and has_plain_settings(self, CHOICES)):
+        if not (ours and has_plain_settings(self)):
             super()._validate_params()
 
     # ---- other ways to come by a mixture
@@ -427,7 +426,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if not (self.warm_start and hasattr(self, "converged_")):
             return None
         parameters = self._parameters()
-        expected = structure_shape(self.covariance_type, self.n_components, n_features)
+        expected = covariance_shape(self.covariance_type, self.n_components, n_features)
         shapes = (parameters.means.shape, parameters.precisions_cholesky.shape)
         if shapes != ((self.n_components, n_features), expected):
             raise ValueError(

@@ -24,7 +24,6 @@ from gmm.estimators._validation import check_samples, random_generator
 from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
 
-COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 #: Criterion -> +1 if the smallest value is the best, -1 if the largest is.
 CRITERIA = {"bic": 1, "aic": 1, "icl": 1, "cv": -1}
 LABELS = {
@@ -181,7 +180,7 @@ def _known(criterion, table):
 def select(
     X,
     n_components=range(1, 7),
-    covariance_types=COVARIANCE_TYPES,
+    covariance_types=engine.STRUCTURES,
     criterion="bic",
     *,
     cv=None,
@@ -327,8 +326,8 @@ def _types(covariance_types):
         raise TypeError(f"covariance_types must be a string or a sequence of strings; got {covariance_types!r}")
     types = tuple(types)
     for kind in types:
-        if kind not in COVARIANCE_TYPES:
-            raise ValueError(f"covariance_types must be among {', '.join(map(repr, COVARIANCE_TYPES))}; got {kind!r}")
+        if kind not in engine.STRUCTURES:
+            raise ValueError(f"covariance_types must be among {', '.join(map(repr, engine.STRUCTURES))}; got {kind!r}")
     _check_distinct(types, "covariance_types")
     return types
 
