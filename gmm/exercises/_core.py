@@ -3,7 +3,6 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -84,8 +83,7 @@ class Exercise:
 
 
 def _result(function, case):
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _guard.quiet():
         try:
             return function(*copy.deepcopy(case))
         except Exception:  # a wrong function may fail where the right one does not
@@ -303,8 +301,7 @@ def _function(task, answer):
     results, changed = [], [""] * len(task.cases)
 
     def run():
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _guard.quiet():
             for number, case in enumerate(task.cases):
                 arguments = copy.deepcopy(case)
                 try:
@@ -353,8 +350,7 @@ def _is_random(task, answer, results):
     """Whether a function that is wrong gives another result when it is called again."""
 
     def again():
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _guard.quiet():
             return answer(*copy.deepcopy(task.cases[0]))
 
     if isinstance(results[0], Exception):

@@ -28,6 +28,7 @@ import sysconfig
 import threading
 import time
 import traceback
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -210,6 +211,14 @@ def guarded(function, cpu_seconds=None, wall_seconds=None, memory=None):
     return run.value, None
 
 
+@contextlib.contextmanager
+def quiet():
+    """Run something without warnings of Python and NumPy: the verdict says what is wrong."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def describe(error):
     """Type and message of an exception; of Numba's long messages the first lines that say something."""
     if isinstance(error, RecursionError):
@@ -267,12 +276,17 @@ def reader_line_of_thread(ident):
 # ------------------------------------------------------------------------- memory
 
 
+def _statm(column):
+    """A column of Linux's account of the memory of this process, in bytes: 0 address space, 1 resident."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[column]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _resident():
     """Bytes of memory in use by this process, or 0 if the system does not say."""
     try:
         if sys.platform == "linux":
-            with open("/proc/self/statm") as file:
-                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            return _statm(1)
         if sys.platform == "win32":
             return _resident_windows()
         import resource
@@ -303,10 +317,8 @@ def _address_space_limited():
     import resource
 
     try:
-        with open("/proc/self/statm") as file:
-            now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         before = resource.getrlimit(resource.RLIMIT_AS)
-        bounds = [bound for bound in (now + ADDRESS_SPACE, *before) if bound != resource.RLIM_INFINITY]
+        bounds = [bound for bound in (_statm(0) + ADDRESS_SPACE, *before) if bound != resource.RLIM_INFINITY]
         resource.setrlimit(resource.RLIMIT_AS, (min(bounds), before[1]))
     except (OSError, ValueError):
         yield

@@ -16,7 +16,6 @@ import copy
 import inspect
 import io
 import textwrap
-import warnings
 
 import numpy as np
 
@@ -25,8 +24,9 @@ from gmm.exercises import _diagnosis, _guard
 #: Seconds of processor time for all changes together.
 CPU_SECONDS = 1.0
 
+#: What takes an axis; reduce is that of np.logaddexp.
 _REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "argmin", "prod", "std", "var", "cumsum", "any", "all", "median"}
-_LOG_SUMS = {"logsumexp", "reduce"}
+_REDUCTIONS |= {"logsumexp", "reduce"}
 _LOGS = {"log2": "log", "log10": "log"}
 _PAIRS = (
     ({"std": "var", "var": "std"}, "`{}`: variance or standard deviation? With the other one every case is right."),
@@ -67,8 +67,7 @@ def slip(task, answer, first_case=0):
         return all(_diagnosis.same(candidate(*copy.deepcopy(case)), right, task.rtol) for case, right in pairs)
 
     def search():
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _guard.quiet():
             for message, node, edits in _changes(definition):
                 candidate = _changed(names, tree, definition, edits)
                 with contextlib.suppress(Exception):
@@ -138,10 +137,7 @@ class _Function:
 
     def __init__(self, definition):
         self.definition, self.slots = definition, {}
-        self.nodes = []
-        for statement in definition.body:
-            for node in ast.walk(statement):
-                self.nodes.append(node)
+        self.nodes = [node for statement in definition.body for node in ast.walk(statement)]
         for parent in [definition, *self.nodes]:
             for field, value in ast.iter_fields(parent):
                 for key, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
@@ -158,13 +154,24 @@ class _Function:
     def of(self, *kinds):
         return [node for node in self.nodes if isinstance(node, kinds)]
 
-    def swap(self, message, node, *new):
-        """Changes that put each of `new` in the place of a node."""
-        text = ast.unparse(node)
-        text = message.format(text if len(text) <= 60 else text[:57] + "…")
+    def swap(self, message, node, other):
+        """The change that puts another node in the place of one."""
+        return message.format(_short(node)), node, [(*self.slots[node], other)]
+
+    def is_callee(self, node):
+        """Whether a node is what is called, or the module it is taken from."""
         holder, key = self.slots[node]
-        for other in new:
-            yield text, node, [(holder, key, other)]
+        return key == "func" or (isinstance(holder, ast.Attribute) and getattr(node, "id", None) not in self.names)
+
+    def values(self, *kinds):
+        """Nodes of some kinds whose value is used: neither assigned to nor called."""
+        stored = (ast.Store, ast.Del)
+        return [n for n in self.of(*kinds) if not isinstance(getattr(n, "ctx", None), stored) and not self.is_callee(n)]
+
+    def divisions(self, kind=ast.Div):
+        """Divisions with what they divide by, as the slot that holds it."""
+        found = [node for node in self.of(ast.BinOp, ast.AugAssign) if isinstance(node.op, kind)]
+        return [(node, "right" if isinstance(node, ast.BinOp) else "value") for node in found]
 
 
 def _changes(definition):
@@ -211,6 +218,11 @@ def _is_method(node):
     return module is not None and not (isinstance(module, ast.Name) and module.id in ("np", "numpy", "special"))
 
 
+def _axis_position(call):
+    """Where a reduction takes its axis if it is not named: after x in np.sum(x, 0), first in x.sum(0)."""
+    return 0 if _is_method(call) and _called(call) != "reduce" else 1
+
+
 def _number(node):
     with contextlib.suppress(ValueError):
         value = ast.literal_eval(node)
@@ -235,8 +247,8 @@ def _numpy(function):
 def _axes(function):
     for call in function.of(ast.Call):
         places = [(k, "value", k.value) for k in call.keywords if k.arg in ("axis", "dim")]
-        if _called(call) in _REDUCTIONS | _LOG_SUMS and not places:
-            position = 0 if _is_method(call) and _called(call) != "reduce" else 1
+        if _called(call) in _REDUCTIONS and not places:
+            position = _axis_position(call)
             if len(call.args) > position:
                 places = [(call.args, position, call.args[position])]
         for holder, key, value in places:
@@ -255,9 +267,9 @@ def _axes(function):
 
 def _missing_axes(function):
     for call in function.of(ast.Call):
-        if _called(call) not in _REDUCTIONS | _LOG_SUMS or any(k.arg == "axis" for k in call.keywords):
+        if _called(call) not in _REDUCTIONS or any(k.arg == "axis" for k in call.keywords):
             continue
-        if len(call.args) != (0 if _is_method(call) and _called(call) != "reduce" else 1):
+        if len(call.args) != _axis_position(call):
             continue
         text = f"`{_short(call)}` takes all entries together. With an axis every case is right."
         for axis in (0, 1, 2):
@@ -267,7 +279,7 @@ def _missing_axes(function):
 
 
 def _integer_divisions(function):
-    divisions = [node for node in function.of(ast.BinOp, ast.AugAssign) if isinstance(node.op, ast.FloorDiv)]
+    divisions = [node for node, _ in function.divisions(ast.FloorDiv)]
     for node in divisions:
         text = f"`{_short(node)}`: an integer division, //, cuts off the fraction. With / every case is right."
         yield text, node, [(node, "op", ast.Div())]
@@ -300,27 +312,22 @@ def _divisors_less_one(function):
                 yield text, call, [(keyword, "value", _constant(keyword.arg == "bias"))]
         if _called(call) == "cov" and not any(k.arg in ("bias", "ddof") for k in call.keywords):
             yield text, call, [(call, "keywords", [*call.keywords, ast.keyword("bias", _constant(True))])]
-    for node in function.of(ast.BinOp, ast.AugAssign):
-        if not isinstance(node.op, ast.Div):
-            continue
-        divisor = node.right if isinstance(node, ast.BinOp) else node.value
-        for part in ast.walk(divisor):
+    for node, key in function.divisions():
+        for part in ast.walk(getattr(node, key)):
             if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and _number(part.right) == 1:
-                holder, key = function.slots[part]
-                yield text, node, [(holder, key, part.left)]
+                yield text, node, [(*function.slots[part], part.left)]
 
 
 def _pairs(function):
     for names, message in _PAIRS:
         calls = [call for call in function.of(ast.Call) if _called(call) in names]
-        for call in calls:
-            key = "attr" if isinstance(call.func, ast.Attribute) else "id"
-            yield message.format(_short(call)), call, [(call.func, key, names[_called(call)])]
+        edits = [
+            (call.func, "attr" if isinstance(call.func, ast.Attribute) else "id", names[_called(call)])
+            for call in calls
+        ]
+        for call, edit in zip(calls, edits):
+            yield message.format(_short(call)), call, [edit]
         if len(calls) > 1:
-            edits = [
-                (call.func, "attr" if isinstance(call.func, ast.Attribute) else "id", names[_called(call)])
-                for call in calls
-            ]
             yield message.format(_short(calls[0])), calls[0], edits
 
 
@@ -334,13 +341,13 @@ def _shapes(function):
         if node.attr == "size":
             length = ast.Subscript(ast.Attribute(node.value, "shape", ast.Load()), _constant(0), ast.Load())
             message = "`{}` counts all entries. With the length of the first axis every case is right."
-            yield from function.swap(message, node, length)
+            yield function.swap(message, node, length)
     for call in function.of(ast.Call):
         if _called(call) == "len" and len(call.args) == 1:
             shape = ast.Attribute(call.args[0], "shape", ast.Load())
             other = ast.Subscript(shape, _constant(1), ast.Load())
             message = "`{}` is the length of the first axis. With that of the second every case is right."
-            yield from function.swap(message, call, other)
+            yield function.swap(message, call, other)
 
 
 def _loops(function):
@@ -348,21 +355,18 @@ def _loops(function):
     for loop in function.of(ast.For, ast.While):
         if len(loop.body) > 1 and isinstance(loop.body[-1], ast.Return):
             holder, key = function.slots[loop]
-            rest = [*holder[: key + 1], loop.body[-1], *holder[key + 1 :]]
-            parent = function.definition.body if holder is function.definition.body else None
-            if parent is not None:
+            if holder is function.definition.body:
+                rest = [*holder[: key + 1], loop.body[-1], *holder[key + 1 :]]
                 edits = [(loop, "body", loop.body[:-1]), (function.definition, "body", rest)]
                 yield text, loop.body[-1], edits
         for node in ast.walk(loop):
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
                 message = f"`{_short(node.targets[0])}` is overwritten on every pass of the loop. Add up with +=."
                 added = ast.AugAssign(node.targets[0], ast.Add(), node.value)
-                holder, key = function.slots[node]
-                yield message, node, [(holder, key, added)]
+                yield message, node, [(*function.slots[node], added)]
             if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Div, ast.Mult)):
-                holder, key = function.slots[node]
                 outer, place = function.slots[loop]
-                if holder is loop.body and outer is function.definition.body:
+                if function.slots[node][0] is loop.body and outer is function.definition.body:
                     rest = [*outer[: place + 1], node, *outer[place + 1 :]]
                     body = [statement for statement in loop.body if statement is not node]
                     message = f"`{_short(node)}` is done on every pass of the loop; once, after it, would do."
@@ -373,9 +377,7 @@ def _loops(function):
 def _indices(function):
     for node in function.of(ast.Subscript):
         now = _number(node.slice)
-        if isinstance(now, int):
-            if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-                continue
+        if isinstance(now, int) and getattr(node.value, "attr", None) != "shape":
             for counter in function.counters:
                 text = f"`{_short(node)}` is the same on every pass of the loop. With `{counter}` every case is right."
                 yield text, node, [(node, "slice", ast.Name(counter, ast.Load()))]
@@ -393,10 +395,10 @@ def _integers(function):
                 yield text, call, [(keyword, "value", ast.Name("float", ast.Load()))]
         if _called(call) in ("int", "round", "rint", "floor") and call.args:
             message = "`{}` cuts off or rounds the fraction. Without it every case is right."
-            yield from function.swap(message, call, call.args[0])
+            yield function.swap(message, call, call.args[0])
         if _called(call) in ("astype", "round") and isinstance(call.func, ast.Attribute):
             message = "`{}` cuts off or rounds the fraction. Without it every case is right."
-            yield from function.swap(message, call, call.func.value)
+            yield function.swap(message, call, call.func.value)
 
 
 def _brackets(function):
@@ -407,10 +409,10 @@ def _brackets(function):
         message = "brackets are missing in `{}`: Python reads it from left to right."
         if isinstance(node.op, ast.Mult) and isinstance(left.op, (ast.Div, ast.FloorDiv)):
             whole = ast.BinOp(left.left, ast.Div(), ast.BinOp(left.right, ast.Mult(), node.right))
-            yield from function.swap(message, node, whole)
+            yield function.swap(message, node, whole)
         if isinstance(node.op, ast.Div) and isinstance(left.op, ast.Div):
             whole = ast.BinOp(left.left, ast.Div(), ast.BinOp(left.right, ast.Div(), node.right))
-            yield from function.swap(message, node, whole)
+            yield function.swap(message, node, whole)
     for node in function.of(ast.BinOp):
         # a + b / c for (a + b) / c, and a * b + c for a * (b + c)
         if not isinstance(node.op, (ast.Add, ast.Sub)):
@@ -419,10 +421,10 @@ def _brackets(function):
         right, left = node.right, node.left
         if isinstance(right, ast.BinOp) and isinstance(right.op, (ast.Div, ast.Mult)):
             whole = ast.BinOp(ast.BinOp(left, node.op, right.left), right.op, right.right)
-            yield from function.swap(message, node, whole)
+            yield function.swap(message, node, whole)
         if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Div, ast.Mult)):
             whole = ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right))
-            yield from function.swap(message, node, whole)
+            yield function.swap(message, node, whole)
     for node in function.of(ast.BinOp):
         # (a + b) * c for a + b * c, and a * (b + c) for a * b + c
         if not isinstance(node.op, (ast.Mult, ast.Div)):
@@ -432,7 +434,7 @@ def _brackets(function):
             if isinstance(side, ast.BinOp) and isinstance(side.op, (ast.Add, ast.Sub)):
                 last = ast.BinOp(side.left, side.op, ast.BinOp(side.right, node.op, other))
                 first = ast.BinOp(ast.BinOp(other, node.op, side.left), side.op, side.right)
-                yield from function.swap(message, node, last if side is node.left else first)
+                yield function.swap(message, node, last if side is node.left else first)
 
 
 def _broadcasts(function):
@@ -444,9 +446,9 @@ def _broadcasts(function):
                     for index in (":, None", ":, None, None", "None, :"):
                         template = ast.parse(f"a[{index}]", mode="eval").body
                         wider = ast.Subscript(side, template.slice, ast.Load())
-                        yield from function.swap(message, side, wider)
+                        yield function.swap(message, side, wider)
     for call in function.of(ast.Call):
-        if _called(call) in _REDUCTIONS | _LOG_SUMS and not any(k.arg == "keepdims" for k in call.keywords):
+        if _called(call) in _REDUCTIONS and not any(k.arg == "keepdims" for k in call.keywords):
             text = f"`{_short(call)}` drops an axis. With keepdims=True every case is right."
             yield text, call, [(call, "keywords", [*call.keywords, ast.keyword("keepdims", _constant(True))])]
 
@@ -467,12 +469,12 @@ def _signs(function):
             yield message.format(_short(node)), node, [(node, "op", other)]
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
                 reverse = ast.BinOp(node.right, ast.Sub(), node.left)
-                yield from function.swap(message, node, reverse)
+                yield function.swap(message, node, reverse)
     for node in function.of(ast.UnaryOp):
         if isinstance(node.op, ast.USub):
-            yield from function.swap(message, node, node.operand)
+            yield function.swap(message, node, node.operand)
     for value in _terms(function):
-        yield from function.swap(message, value, ast.UnaryOp(ast.USub(), value))
+        yield function.swap(message, value, ast.UnaryOp(ast.USub(), value))
 
 
 def _values(node):
@@ -503,36 +505,32 @@ def _factors(function):
         number = _number(node.left) if isinstance(node.op, ast.Mult) else None
         if number is not None:
             swap = message + "Without it every case is right."
-            yield from function.swap(swap, node, node.right)
+            yield function.swap(swap, node, node.right)
         if isinstance(node.op, (ast.Mult, ast.Div)) and _number(node.right) is not None:
             swap = message + "Without it every case is right."
-            yield from function.swap(swap, node, node.left)
+            yield function.swap(swap, node, node.left)
         if isinstance(node.op, ast.Div):
             swap = "`{}`: a factor 2 is missing in the divisor, or a ½ before it."
-            yield from function.swap(swap, node, ast.BinOp(_constant(0.5), ast.Mult(), node))
+            yield function.swap(swap, node, ast.BinOp(_constant(0.5), ast.Mult(), node))
         if isinstance(node.op, (ast.Mult, ast.Div)):
             other = ast.Div() if isinstance(node.op, ast.Mult) else ast.Mult()
             text = f"`{_short(node)}`: is this a product or a quotient? With the other one every case is right."
             yield text, node, [(node, "op", other)]
     powers = {id(node.right) for node in function.of(ast.BinOp) if isinstance(node.op, ast.Pow)}
     for number in function.of(ast.Constant):
-        if (
-            isinstance(number.value, (int, float))
-            and not isinstance(number.value, bool)
-            and number.value in (0.5, 2, 1)
-        ):
+        if _number(number) in (0.5, 2, 1):
             for other in (0.5, 2.0, 1.0):
                 if other != number.value and function.slots[number][1] != "slice" and id(number) not in powers:
                     text = f"the {number.value} in this line: is it the right number?"
                     yield text, number, [(*function.slots[number], _constant(other))]
     for term in _terms(function):
         half = "`{}`: a factor ½ is missing here."
-        yield from function.swap(half, term, ast.BinOp(_constant(0.5), ast.Mult(), term))
+        yield function.swap(half, term, ast.BinOp(_constant(0.5), ast.Mult(), term))
         twice = "`{}`: a factor 2 is missing here."
-        yield from function.swap(twice, term, ast.BinOp(_constant(2.0), ast.Mult(), term))
+        yield function.swap(twice, term, ast.BinOp(_constant(2.0), ast.Mult(), term))
         for number, name in ((-0.5, "−½"), (-2.0, "−2")):
             text = "`{}`: a factor " + name + " is missing here."
-            yield from function.swap(text, term, ast.BinOp(_constant(number), ast.Mult(), term))
+            yield function.swap(text, term, ast.BinOp(_constant(number), ast.Mult(), term))
 
 
 def _roots(function):
@@ -540,21 +538,13 @@ def _roots(function):
     for call in function.of(ast.Call):
         if _called(call) == "sqrt" and call.args:
             message = "`{}`: variance or standard deviation? Without the square root every case is right."
-            yield from function.swap(message, call, call.args[0])
-    for node in function.of(ast.Name, ast.Subscript):
-        if isinstance(node.ctx, ast.Load) and not _is_callee(function, node):
-            message = "`{}`: variance or standard deviation? With a square root every case is right."
-            yield from function.swap(message, node, _call(np_, "sqrt", node))
+            yield function.swap(message, call, call.args[0])
+    message = "`{}`: variance or standard deviation? With a square root every case is right."
+    for node in function.values(ast.Name, ast.Subscript):
+        yield function.swap(message, node, _call(np_, "sqrt", node))
     for node in function.of(ast.Return):
         for value in _values(node):
-            message = "`{}`: variance or standard deviation? With a square root every case is right."
-            yield from function.swap(message, value, _call(np_, "sqrt", value))
-
-
-def _is_callee(function, node):
-    """Whether a node is what is called, or the module it is taken from."""
-    holder, key = function.slots[node]
-    return key == "func" or (isinstance(holder, ast.Attribute) and getattr(node, "id", None) not in function.names)
+            yield function.swap(message, value, _call(np_, "sqrt", value))
 
 
 def _comparisons(function):
@@ -568,11 +558,7 @@ def _comparisons(function):
 
 
 def _divisors(function):
-    candidates = {}
-    for node in function.of(ast.BinOp, ast.AugAssign):
-        if isinstance(node.op, ast.Div):
-            divisor = node.right if isinstance(node, ast.BinOp) else node.value
-            candidates[ast.unparse(divisor)] = divisor
+    candidates = {ast.unparse(getattr(node, key)): getattr(node, key) for node, key in function.divisions()}
     for name in function.names:
         loaded = ast.Name(name, ast.Load())
         length = ast.Call(ast.Name("len", ast.Load()), [loaded], [])
@@ -583,21 +569,19 @@ def _divisors(function):
         counted = [ast.Subscript(loaded, ast.Name(counter, ast.Load()), ast.Load()) for counter in function.counters]
         for divisor in (loaded, *counted, column, blocks, length, total, counts):
             candidates.setdefault(ast.unparse(divisor), divisor)
-    for node in function.of(ast.BinOp, ast.AugAssign):
-        if isinstance(node.op, ast.Div):
-            key = "right" if isinstance(node, ast.BinOp) else "value"
-            now = ast.unparse(getattr(node, key))
-            text = f"`{_short(node)}`: is this the right divisor? With another one every case is right."
-            for name, divisor in candidates.items():
-                if name != now:
-                    yield text, node, [(node, key, divisor)]
-            if isinstance(node, ast.BinOp):
-                message = "`{}`: is this divided too often? Without the division every case is right."
-                yield from function.swap(message, node, node.left)
+    for node, key in function.divisions():
+        now = ast.unparse(getattr(node, key))
+        text = f"`{_short(node)}`: is this the right divisor? With another one every case is right."
+        for name, divisor in candidates.items():
+            if name != now:
+                yield text, node, [(node, key, divisor)]
+        if isinstance(node, ast.BinOp):
+            message = "`{}`: is this divided too often? Without the division every case is right."
+            yield function.swap(message, node, node.left)
     for value in _results(function):
         message = "`{}`: a division is missing here."
         for divisor in candidates.values():
-            yield from function.swap(message, value, ast.BinOp(value, ast.Div(), divisor))
+            yield function.swap(message, value, ast.BinOp(value, ast.Div(), divisor))
 
 
 def _results(function):
@@ -615,56 +599,51 @@ def _steps(function):
     text = "off by one? Look at `{}`."
     for node in function.of(ast.BinOp):
         if isinstance(node.op, (ast.Add, ast.Sub)) and _number(node.right) == 1:
-            yield from function.swap(text, node, node.left)
+            yield function.swap(text, node, node.left)
     for node in function.of(ast.Return):
         for value in _values(node):
             for step in (ast.Add(), ast.Sub()):
-                yield from function.swap(text, value, ast.BinOp(value, step, _constant(1)))
-    for node in function.of(ast.Name):
-        if isinstance(node.ctx, ast.Load) and not _is_callee(function, node):
-            for step in (ast.Sub(), ast.Add()):
-                yield from function.swap(text, node, ast.BinOp(node, step, _constant(1)))
+                yield function.swap(text, value, ast.BinOp(value, step, _constant(1)))
+    for node in function.values(ast.Name):
+        for step in (ast.Sub(), ast.Add()):
+            yield function.swap(text, node, ast.BinOp(node, step, _constant(1)))
 
 
 def _transposes(function):
     message = "`{}`: check the transpose. "
     for node in function.of(ast.Attribute):
         if node.attr == "T":
-            yield from function.swap(message + "Without it every case is right.", node, node.value)
+            yield function.swap(message + "Without it every case is right.", node, node.value)
     for node in function.of(ast.BinOp):
         if isinstance(node.op, ast.MatMult):
             for side in (node.left, node.right):
                 turned = ast.Attribute(side, "T", ast.Load())
-                yield from function.swap("`{}`: a transpose is missing here.", side, turned)
+                yield function.swap("`{}`: a transpose is missing here.", side, turned)
     for node in function.of(ast.Return):
         for value in _values(node):
             turned = ast.Attribute(value, "T", ast.Load())
-            yield from function.swap("`{}`: a transpose is missing here.", value, turned)
+            yield function.swap("`{}`: a transpose is missing here.", value, turned)
 
 
 def _superfluous_squares(function):
     for node in function.of(ast.BinOp):
         if isinstance(node.op, ast.Pow) and _number(node.right) == 2:
-            yield from function.swap("`{}`: without the square every case is right.", node, node.left)
+            yield function.swap("`{}`: without the square every case is right.", node, node.left)
 
 
 def _missing_squares(function):
-    for node in function.of(ast.Name, ast.BinOp, ast.Call, ast.Subscript):
-        if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) or _is_callee(function, node):
-            continue
+    for node in function.values(ast.Name, ast.BinOp, ast.Call, ast.Subscript):
         squared = ast.BinOp(node, ast.Pow(), _constant(2))
-        yield from function.swap("`{}`: a square is missing here.", node, squared)
+        yield function.swap("`{}`: a square is missing here.", node, squared)
 
 
 def _logs(function):
     np_ = _numpy(function)
     for call in function.of(ast.Call):
         if _called(call) in ("log", "exp") and len(call.args) == 1:
-            yield from function.swap("`{}`: without this function every case is right.", call, call.args[0])
-    for node in function.of(ast.Name):
-        if isinstance(node.ctx, ast.Load) and not _is_callee(function, node):
-            message = "`{}`: its logarithm is meant here."
-            yield from function.swap(message, node, _call(np_, "log", node))
+            yield function.swap("`{}`: without this function every case is right.", call, call.args[0])
+    for node in function.values(ast.Name):
+        yield function.swap("`{}`: its logarithm is meant here.", node, _call(np_, "log", node))
 
 
 def _missing_terms(function):
@@ -675,15 +654,13 @@ def _missing_terms(function):
         column = ast.parse(f"{name}[:, None]", mode="eval").body
         total = ast.parse(f"{name}.sum()", mode="eval").body
         added += [loaded, column, _call(np_, "log", loaded), total]
-    for node in function.of(ast.Name, ast.Subscript, ast.BinOp):
-        if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) or _is_callee(function, node):
-            continue
+    for node in function.values(ast.Name, ast.Subscript, ast.BinOp):
         if isinstance(node, ast.Name) and isinstance(function.slots[node][0], ast.Subscript):
             continue
         for term in added:
             for op, sign in ((ast.Sub(), "−"), (ast.Add(), "+")):
                 text = "`{}`: something is missing here. With " + f"{sign} {_short(term)} every case is right."
-                yield from function.swap(text, node, ast.BinOp(node, op, term))
+                yield function.swap(text, node, ast.BinOp(node, op, term))
 
 
 def _variables(function):

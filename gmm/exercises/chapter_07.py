@@ -284,7 +284,6 @@ exercise(
             "each sample enters the covariance with its responsibility.",
         ),
     ],
-    rtol=1e-7,
 )
 
 # ------------------------------------------------------------------------- break: the variance and its square root

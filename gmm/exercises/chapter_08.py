@@ -89,7 +89,6 @@ exercise(
             "right near the origin, but expanded squares lose their digits far from it. Take differences first.",
         ),
     ],
-    rtol=1e-7,
 )
 
 # ------------------------------------------------------------------------- compute: labels to parameters
