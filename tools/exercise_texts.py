@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass, field
 
 from chapters import BOOK, ROOT, equations_of, notebooks, read, title
+from pybtex.database import parse_file
+from pybtex.richtext import Text
 
 FILE = ROOT / "gmm" / "exercises" / "texts.json"
 LEVELS = ("easy", "medium", "hard")
@@ -132,11 +134,11 @@ def _numbers():
 def _sources():
     """Map the keys of the bibliography to “Names (year)”."""
     names = {}
-    for entry in re.findall(r"@\w+\{(.*?)\n\}", (BOOK / "references.bib").read_text(encoding="utf-8"), re.S):
-        fields = dict(re.findall(r"^\s*(\w+)\s*=\s*[{\"](.+?)[}\"],?\s*$", entry, re.M))
-        authors = [a.split(",")[0].strip() for a in re.split(r"\s+and\s+", fields.get("author", ""))]
-        who = " and ".join(authors) if len(authors) < 3 else f"{authors[0]} and others"
-        names[entry.split(",")[0].strip()] = f"{who} ({fields.get('year', '')})".replace("{", "").replace("}", "")
+    for key, entry in parse_file(BOOK / "references.bib").entries.items():
+        people = entry.persons.get("author") or entry.persons["editor"]
+        people = [" ".join([*person.prelast_names, *person.last_names]) for person in people]
+        who = " and ".join(people) if len(people) < 3 else f"{people[0]} and others"
+        names[key] = f"{Text.from_latex(who)} ({entry.fields['year']})"
     return names
 
 
