@@ -70,16 +70,21 @@ def test_a_thread_that_was_held_up_does_not_take_a_later_chunk_for_its_own():
 
 
 def test_an_error_in_one_thread_does_not_leave_the_others_waiting(monkeypatch):
-    monkeypatch.setattr(passes, "PLACES_VALUES", 1)  # no thread gets far ahead
+    monkeypatch.setattr(passes, "PLACES_VALUES", 1)  # three places for three threads: no one gets far ahead
+    X = np.random.default_rng(0).normal(size=(100_000, 8))
+    samples = Samples(X, np.zeros(8), 1.0)
+    later, no_place_left = set(), threading.Event()
+    outcome = []
 
     def given(low, high):
-        if low <= 150_000 < high:
+        if low <= 20_000 < high:
+            assert no_place_left.wait(300)
             raise RuntimeError("no responsibilities")
+        if low // samples.chunk > 20_000 // samples.chunk:
+            later.add(low // samples.chunk)
+            if len(later) >= 2:
+                no_place_left.set()
         return np.ones((high - low, 4))
-
-    X = np.random.default_rng(0).normal(size=(300_000, 8))
-    samples = Samples(X, np.zeros(8), 1.0)
-    outcome = []
 
     def work():
         with pytest.raises(RuntimeError, match="no responsibilities"):
