@@ -223,6 +223,33 @@ def test_formulas_are_no_tab_stops_unless_they_scroll(visit):
     assert all(phone.evaluate(stops))
 
 
+def test_what_scrolls_fades_towards_what_is_hidden(visit):
+    page = visit(f"{NAMES[2]}.html", width=PHONE, mathematics=False).page
+    page.wait_for_function("document.querySelectorAll('main pre.more-right').length > 3")
+    box = page.locator("main pre.more-right").first
+    seen = "e => [e.classList.contains('more-left'), e.classList.contains('more-right')]"
+    handle = box.element_handle()
+    assert handle.evaluate(seen) == [False, True]
+    assert "gradient" in handle.evaluate("e => getComputedStyle(e).maskImage")
+    for left, expected in (("20", [True, True]), ("e.scrollWidth", [True, False]), ("0", [False, True])):
+        handle.evaluate(f"e => {{ e.scrollLeft = {left} }}")
+        page.wait_for_function(
+            f"e => String(({seen})(e)) === '{str(expected).lower().strip('[]').replace(' ', '')}'", arg=handle
+        )
+    still = (
+        "() => [...document.querySelectorAll('main pre:not([tabindex])')].filter(e => /more/.test(e.className)).length"
+    )
+    assert page.evaluate(still) == 0
+
+
+def test_links_to_the_next_pages_are_whole_on_a_phone(visit):
+    for name in (NAMES[4], NAMES[6]):
+        page = visit(f"{name}.html", width=PHONE, mathematics=False).page
+        widths = page.locator(".prev-next-area a").evaluate_all("all => all.map(e => [e.scrollWidth, e.clientWidth])")
+        assert len(widths) == 2
+        assert all(inside <= outside for inside, outside in widths), (name, widths)
+
+
 def test_theme_button(visit):
     page = visit("book/index.html", mathematics=False).page
     seen = set()
