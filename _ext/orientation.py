@@ -430,7 +430,7 @@ def chapters_in_the_reference(app, doctree, docname):
         if used := users.get(name, set()) - home:
             note += _chapters(app, "Also used in" if home else "Used in", used)
         elif not home and by_module[_module(name)]:
-            note += _chapters(app, "Beside it, what is used in", by_module[_module(name)])
+            note += _chapters(app, "Others of its module are used in", by_module[_module(name)])
         if note.children:
             entry[-1] += note
 
