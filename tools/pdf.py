@@ -9,6 +9,7 @@ speech engine says them as alternative text. A copy lands beside the pages, and 
 import argparse
 import importlib.util
 import mimetypes
+import posixpath
 import re
 import shutil
 import sys
@@ -18,11 +19,12 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import chapters
+import pikepdf
 import yaml
 from bs4 import BeautifulSoup
-from screenshot import browser, chromium
+from pikepdf import Array, Dictionary, Name, String
+from screenshot import SITE, browser, chromium
 
-SITE = chapters.ROOT / "_build" / "html"
 NAME = "gaussian-mixtures.pdf"
 #: The home page holds this comment where a link to the PDF goes once there is one.
 MARKER = "<!-- book-pdf -->"
@@ -113,6 +115,12 @@ FIT = r"""() => {
     .slice(0, 20).map(e => `${e.tagName.toLowerCase()}.${e.className}: ${e.textContent.slice(0, 60)}`);
 }"""
 
+# Links beside which the page that they lead to stands: those of the contents, and between exercises and solutions.
+NUMBERED = ".contents a, .to-solution a, a.to-exercise"
+NUMBER = """([links, numbers]) => document.querySelectorAll(links).forEach(a => {
+  a.dataset.page = numbers[a.getAttribute("href")] ?? "";
+})"""
+
 
 def configuration():
     """Read _config.yml."""
@@ -153,14 +161,7 @@ def read(site, page):
 
 def _to_root(address, page):
     """Turn an address as written on a page into one from the root of the site."""
-    path = Path(page).parent / address
-    parts = []
-    for part in path.as_posix().split("/"):
-        if part == "..":
-            parts.pop()
-        elif part != ".":
-            parts.append(part)
-    return "/".join(parts)
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), address))
 
 
 def relabel(article, page, pages):
@@ -401,29 +402,21 @@ def print_pdf(site, target, toc=None, running=None):
         problems += [f"too wide: {part}" for part in page.evaluate(FIT)]
         settings = {"path": target, "prefer_css_page_size": True, "print_background": True}
         # A first print tells on which page everything is; numbers of three digits keep the room of the true ones.
-        page.evaluate(NUMBER, {address: 888 for address in _numbered_links(soup)})
+        page.evaluate(NUMBER, [NUMBERED, {address: 888 for address in _numbered_links(soup)}])
         page.pdf(**settings)
-        page.evaluate(NUMBER, page_numbers(target, soup))
+        page.evaluate(NUMBER, [NUMBERED, page_numbers(target, soup)])
         page.pdf(**settings, tagged=True, outline=True)
         page.close()
     tidy(target, configuration())
     return problems
 
 
-# Writes beside each link of the contents, and beside each link to a solution or an exercise, the page it leads to.
-NUMBER = """numbers => document.querySelectorAll(".contents a, .to-solution a, a.to-exercise").forEach(a => {
-  a.dataset.page = numbers[a.getAttribute("href")] ?? "";
-})"""
-
-
 def _numbered_links(soup):
-    return {a["href"] for a in soup.select(".contents a, .to-solution a, a.to-exercise")}
+    return {a["href"] for a in soup.select(NUMBERED)}
 
 
 def page_numbers(path, soup):
     """Return the page of each link of a document that shows one, as {address: number}."""
-    import pikepdf
-
     with pikepdf.open(path) as pdf:
         number = {page.objgen: i for i, page in enumerate(pdf.pages, 1)}
         where = {str(name).lstrip("/"): number[place[0].objgen] for name, place in pdf.Root.Dests.items()}
@@ -436,8 +429,6 @@ def tidy(path, config):
     Chromium wraps each piece of text, and each letter of a formula, in tags that mean nothing (``NonStruct``): nine
     of ten. Their content moves up to the next tag that means something. Formulas become ``Formula``.
     """
-    import pikepdf
-    from pikepdf import Array, Dictionary, Name, String
 
     def content(tag, heir, page, out):
         """Append to ``out`` what a tag holds; ``heir`` is the tag that gets it, which has its content on ``page``."""
