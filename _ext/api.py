@@ -60,9 +60,8 @@ class BookApi(Directive):
         names = public_names(module, "own" in self.options)
         if not names:
             raise self.error(f"{module.__name__} has no public names")
-        lines = [f".. py:module:: {module.__name__}", "", *(inspect.getdoc(module) or "").splitlines()]
-        if "names" in self.options:
-            lines = []
+        about = [f".. py:module:: {module.__name__}", "", *(inspect.getdoc(module) or "").splitlines()]
+        lines = [] if "names" in self.options else about
         home = names[0][0].rpartition(".")[0]
         lines += ["", f".. currentmodule:: {home}", "", ".. autosummary::", "   :nosignatures:", ""]
         lines += [f"   {name.removeprefix(home + '.')}" for name, _ in names]

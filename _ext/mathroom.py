@@ -126,7 +126,7 @@ class _Reader:
     """Read a formula from left to right. ``display`` and ``script`` say in which style."""
 
     def __init__(self, tex):
-        self.tokens = [t for t in TOKEN.findall(tex)]
+        self.tokens = TOKEN.findall(tex)
         self.at = 0
 
     def peek(self):
@@ -343,15 +343,20 @@ def _gap(before, kind, script):
 
 @cache
 def room(tex, display):
-    r"""Return the `Box` of a formula, given with its delimiters ``\(…\)`` or ``\[…\]``, in em of the text."""
-    return _Reader(re.sub(r"^\\[(\[]|\\[)\]]$", "", tex.strip())).line(display, False).scaled(SCALE)
+    r"""Return the `Box` of a formula, given with its delimiters ``\(…\)`` or ``\[…\]``, in em of the text.
+
+    None when it cannot be read.
+    """
+    try:
+        return _Reader(re.sub(r"^\\[(\[]|\\[)\]]$", "", tex.strip())).line(display, False).scaled(SCALE)
+    except (IndexError, TypeError, AttributeError):  # it ends in the middle of something
+        return None
 
 
 def style(tex, display):
     """Return the style attribute that keeps room for a formula, or None when it cannot be read."""
-    try:
-        box = room(tex, display)
-    except (IndexError, TypeError, AttributeError):
+    box = room(tex, display)
+    if box is None:
         return None
     if display:
         # MathJax sets one em of its own above and below.

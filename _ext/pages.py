@@ -25,7 +25,7 @@ from pathlib import Path
 import mathroom
 from PIL import Image
 
-SEARCH_SCRIPTS = r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
+SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 # (what the theme writes, what stands on the page)
 REPAIRS = [
     (re.compile(pattern, flags), repair)
@@ -80,8 +80,6 @@ FIGURE = re.compile(
     r'(<figure\b[^>]*>\s*)(?:<a class="[^"]*image-reference"[^>]*>)?(<img\b[^>]*?\bsrc="([^"]+)"[^>]*>)(?:</a>)?'
 )
 EQUATION_NUMBER = re.compile(r'^\s*<span class="eqno">.*?</span>', re.S)
-
-
 FORMULA_HEAD = re.compile(
     r'(<th class="head[^"]*">(?:<p>)?)'
     r'(<span class="math notranslate nohighlight"[^>]*>\\\((.*?)\\\)</span>)((?:</p>)?\s*</th>)'
@@ -151,7 +149,8 @@ def pieces(tex):
     """
 
     def long(part):
-        return mathroom.room(rf"\({part}\)", False).width > NARROW
+        room = mathroom.room(rf"\({part}\)", False)
+        return room is not None and room.width > NARROW
 
     if not long(tex) or re.search(r"\\(?:displaystyle|textstyle|color)\b", tex):
         return [tex]
@@ -167,12 +166,8 @@ def with_pieces(html):
         found = re.fullmatch(r"\s*\\\((.*)\\\)\s*", unescape(body), re.S)
         if tag == "div" or found is None or "aria-hidden" in match[0]:
             return match[0]
-        try:
-            parts = pieces(found[1])
-        except (IndexError, TypeError, AttributeError):
-            return match[0]
         head = f'<span class="math notranslate nohighlight"{attributes}>'
-        return "<wbr>".join(rf"{head}\({escape(part, quote=False)}\)</span>" for part in parts)
+        return "<wbr>".join(rf"{head}\({escape(part, quote=False)}\)</span>" for part in pieces(found[1]))
 
     return "".join(part if n % 2 else FORMULA.sub(repair, part) for n, part in enumerate(TABLE.split(html)))
 
@@ -232,7 +227,7 @@ def polish(html, size_of, search=False):
     for pattern, repair in REPAIRS:
         html = pattern.sub(repair, html)
     if not search:
-        html = re.sub(SEARCH_SCRIPTS, "", html)
+        html = SEARCH_SCRIPTS.sub("", html)
     html = with_links(with_sizes(html, size_of))
     return with_breaks(with_signs(with_room(with_pieces(with_heads_in_words(html)))))
 
