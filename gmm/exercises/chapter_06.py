@@ -184,6 +184,34 @@ def _case(rng, n, d, K, offset=0.0):
 _rng = np.random.default_rng(606)
 _SMALL = np.array([[0.0], [1.0], [4.0]]), np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
+#: Chapter 7 asks for the M-step again.
+M_STEP_MISTAKES = [
+    (_divided_by_n, "the means are divided by n; divide by the effective count of each component."),
+    (
+        _covariances_divided_by_n,
+        "weights and means are right; divide the covariances by the effective counts, not n.",
+    ),
+    (_counts_as_weights, "the first result holds the effective counts; divide them by n."),
+    (_equal_weights, "means and covariances are right; the weights are the effective counts divided by n."),
+    (_hard, "every sample goes wholly to its best component here; weigh it by its responsibilities."),
+    (_about_the_overall_mean, "weights and means are right; take the scatter about each component's own new mean."),
+    (_less_one, "weights and means are right; the divisor of the covariances is the count, without minus one."),
+    (_variances, "these are the variances of the features, (K, d); each covariance is a matrix, (K, d, d)."),
+    (_diagonal_only, "the variances are right; the covariances between features are missing."),
+    (_resp_squared, "the responsibility enters each covariance term once; here it is squared."),
+    (_expanded, "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first."),
+    (_means_not_divided, "the means are weighted sums here; divide each by the effective count of its component."),
+    (_scatters, "weights and means are right; divide each scatter by the effective count of its component."),
+    (
+        _responsibilities_left_out,
+        "weights and means are right; each sample enters the covariance with its responsibility.",
+    ),
+    (
+        lambda X, resp: (*_m_step(X, resp)[:2], np.sqrt(np.abs(_m_step(X, resp)[2]))),
+        "weights and means are right; these look like standard deviations, where variances are asked for.",
+    ),
+]
+
 exercise(
     "ex-mstep-code",
     _m_step,
@@ -195,32 +223,7 @@ exercise(
         _case(_rng, 10, 2, 2, offset=1e6),
     ],
     returns=("weights", "means", "covariances"),
-    mistakes=[
-        (_divided_by_n, "the means are divided by n; divide by the effective count of each component."),
-        (
-            _covariances_divided_by_n,
-            "weights and means are right; divide the covariances by the effective counts, not n.",
-        ),
-        (_counts_as_weights, "the first result holds the effective counts; divide them by n."),
-        (_equal_weights, "means and covariances are right; the weights are the effective counts divided by n."),
-        (_hard, "every sample goes wholly to its best component here; weigh it by its responsibilities."),
-        (_about_the_overall_mean, "weights and means are right; take the scatter about each component's own new mean."),
-        (_less_one, "weights and means are right; the divisor of the covariances is the count, without minus one."),
-        (_variances, "these are the variances of the features, (K, d); each covariance is a matrix, (K, d, d)."),
-        (_diagonal_only, "the variances are right; the covariances between features are missing."),
-        (_resp_squared, "the responsibility enters each covariance term once; here it is squared."),
-        (_expanded, "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first."),
-        (_means_not_divided, "the means are weighted sums here; divide each by the effective count of its component."),
-        (_scatters, "weights and means are right; divide each scatter by the effective count of its component."),
-        (
-            _responsibilities_left_out,
-            "weights and means are right; each sample enters the covariance with its responsibility.",
-        ),
-        (
-            lambda X, resp: (*_m_step(X, resp)[:2], np.sqrt(np.abs(_m_step(X, resp)[2]))),
-            "weights and means are right; these look like standard deviations, where variances are asked for.",
-        ),
-    ],
+    mistakes=M_STEP_MISTAKES,
 )
 
 

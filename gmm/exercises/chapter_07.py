@@ -6,6 +6,7 @@ import numpy as np
 
 from gmm.datasets import load_old_faithful
 from gmm.exercises._core import Refusal, exercise
+from gmm.exercises.chapter_06 import M_STEP_MISTAKES, _m_step
 from gmm.formulas.em import SingularCovarianceError, em
 from gmm.formulas.gaussian import sample_covariance
 from gmm.formulas.mixture import joint_log_density
@@ -189,65 +190,6 @@ exercise(
 # ------------------------------------------------------------------------- compute: M-step
 
 
-def _m_step(X, resp):
-    counts = resp.sum(axis=0)
-    means = resp.T @ X / counts[:, None]
-    return counts / len(X), means, _scatter(X, resp, means) / counts[:, None, None]
-
-
-def _scatter(X, resp, means):
-    D = X[:, None, :] - means
-    return np.einsum("ik,ikj,ikl->kjl", resp, D, D)
-
-
-def _counts_as_weights(X, resp):
-    _, means, covariances = _m_step(X, resp)
-    return resp.sum(axis=0), means, covariances
-
-
-def _divided_by_n(X, resp):
-    weights, means, _ = _m_step(X, resp)
-    return weights, means, _scatter(X, resp, means) / len(X)
-
-
-def _about_the_overall_mean(X, resp):
-    weights, means, _ = _m_step(X, resp)
-    overall = np.broadcast_to(X.mean(axis=0), means.shape)
-    return weights, means, _scatter(X, resp, overall) / resp.sum(axis=0)[:, None, None]
-
-
-def _unbiased(X, resp):
-    weights, means, _ = _m_step(X, resp)
-    return weights, means, _scatter(X, resp, means) / (resp.sum(axis=0) - 1)[:, None, None]
-
-
-def _squared_resp(X, resp):
-    weights, means, _ = _m_step(X, resp)
-    return weights, means, _scatter(X, resp**2, means) / resp.sum(axis=0)[:, None, None]
-
-
-def _means_not_normalised(X, resp):
-    means = resp.T @ X
-    counts = resp.sum(axis=0)
-    return counts / len(X), means, _scatter(X, resp, means) / counts[:, None, None]
-
-
-def _variances(X, resp):
-    weights, means, covariances = _m_step(X, resp)
-    return weights, means, np.diagonal(covariances, axis1=1, axis2=2)
-
-
-def _diagonal_only(X, resp):
-    weights, means, covariances = _m_step(X, resp)
-    return weights, means, covariances * np.eye(X.shape[1])
-
-
-def _raw_moments(X, resp):
-    weights, means, _ = _m_step(X, resp)
-    second = np.einsum("ik,ij,il->kjl", resp, X, X) / resp.sum(axis=0)[:, None, None]
-    return weights, means, second - means[:, :, None] * means[:, None, :]
-
-
 def _resp(n, K):
     return _rng.dirichlet(np.ones(K), size=n)
 
@@ -262,28 +204,7 @@ exercise(
         (1e6 + _rng.normal(size=(9, 2)), _resp(9, 2)),  # far from the origin
     ],
     returns=("weights", "means", "covariances"),
-    mistakes=[
-        (_counts_as_weights, "the weights are shares: divide the counts by the number of samples."),
-        (_divided_by_n, "divide each covariance by the count of its component, not by n."),
-        (_about_the_overall_mean, "each covariance is about the new mean of its own component."),
-        (_unbiased, "the maximum of the likelihood divides by N_k, not by N_k − 1."),
-        (_squared_resp, "the responsibility enters once; you weighted both differences with it."),
-        (_means_not_normalised, "the means are weighted averages: divide by the counts."),
-        (_variances, "these are the variances of the features, (K, d); each covariance is a matrix, (K, d, d)."),
-        (_diagonal_only, "the entries off the diagonal are missing: the covariances are full."),
-        (_raw_moments, "right near the origin, but E[xx] − μμ loses its digits far from it. Take differences first."),
-        (
-            lambda X, r: (*_m_step(X, r)[:2], _scatter(X, r, _m_step(X, r)[1])),
-            "these are the scatters, sums; divide each by the count of its component.",
-        ),
-        (
-            lambda X, r: (
-                *_m_step(X, r)[:2],
-                _scatter(X, np.ones_like(r), _m_step(X, r)[1]) / r.sum(axis=0)[:, None, None],
-            ),
-            "each sample enters the covariance with its responsibility.",
-        ),
-    ],
+    mistakes=M_STEP_MISTAKES,
 )
 
 # ------------------------------------------------------------------------- break: the variance and its square root
