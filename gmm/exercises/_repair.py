@@ -27,7 +27,7 @@ CPU_SECONDS = 1.0
 #: What takes an axis; reduce is that of np.logaddexp.
 _REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "argmin", "prod", "std", "var", "cumsum", "any", "all", "median"}
 _REDUCTIONS |= {"logsumexp", "reduce"}
-_LOGS = {"log2": "log", "log10": "log"}
+_LOGS = {"log2", "log10"}
 _PAIRS = (
     ({"std": "var", "var": "std"}, "`{}`: variance or standard deviation? With the other one every case is right."),
     ({"sum": "mean", "mean": "sum"}, "`{}`: a sum or a mean? With the other one every case is right."),
@@ -230,10 +230,6 @@ def _number(node):
     return None
 
 
-def _constant(value):
-    return ast.Constant(value)
-
-
 def _call(module, name, *arguments):
     return ast.Call(ast.Attribute(ast.Name(module, ast.Load()), name, ast.Load()), list(arguments), [])
 
@@ -259,10 +255,10 @@ def _axes(function):
             for axis in (0, 1, 2):
                 if axis == now:
                     continue
-                yield text, call, [(holder, key, _constant(axis))]
+                yield text, call, [(holder, key, ast.Constant(axis))]
                 if not any(k.arg == "keepdims" for k in call.keywords):
-                    kept = [*call.keywords, ast.keyword("keepdims", _constant(True))]
-                    yield text, call, [(holder, key, _constant(axis)), (call, "keywords", kept)]
+                    kept = [*call.keywords, ast.keyword("keepdims", ast.Constant(True))]
+                    yield text, call, [(holder, key, ast.Constant(axis)), (call, "keywords", kept)]
 
 
 def _missing_axes(function):
@@ -273,8 +269,8 @@ def _missing_axes(function):
             continue
         text = f"`{_short(call)}` takes all entries together. With an axis every case is right."
         for axis in (0, 1, 2):
-            for kept in ([], [ast.keyword("keepdims", _constant(True))]):
-                keywords = [*call.keywords, ast.keyword("axis", _constant(axis)), *kept]
+            for kept in ([], [ast.keyword("keepdims", ast.Constant(True))]):
+                keywords = [*call.keywords, ast.keyword("axis", ast.Constant(axis)), *kept]
                 yield text, call, [(call, "keywords", keywords)]
 
 
@@ -307,11 +303,11 @@ def _divisors_less_one(function):
     for call in function.of(ast.Call):
         for keyword in call.keywords:
             if keyword.arg == "ddof" and _number(keyword.value) == 1:
-                yield text, call, [(keyword, "value", _constant(0))]
+                yield text, call, [(keyword, "value", ast.Constant(0))]
             if keyword.arg in ("bias", "correction"):
-                yield text, call, [(keyword, "value", _constant(keyword.arg == "bias"))]
+                yield text, call, [(keyword, "value", ast.Constant(keyword.arg == "bias"))]
         if _called(call) == "cov" and not any(k.arg in ("bias", "ddof") for k in call.keywords):
-            yield text, call, [(call, "keywords", [*call.keywords, ast.keyword("bias", _constant(True))])]
+            yield text, call, [(call, "keywords", [*call.keywords, ast.keyword("bias", ast.Constant(True))])]
     for node, key in function.divisions():
         for part in ast.walk(getattr(node, key)):
             if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and _number(part.right) == 1:
@@ -336,16 +332,16 @@ def _shapes(function):
         if isinstance(node.value, ast.Attribute) and node.value.attr == "shape" and _number(node.slice) in (0, 1, -1):
             other = 0 if _number(node.slice) else 1
             text = f"`{_short(node)}`: the number of samples or of features? With the other every case is right."
-            yield text, node, [(node, "slice", _constant(other))]
+            yield text, node, [(node, "slice", ast.Constant(other))]
     for node in function.of(ast.Attribute):
         if node.attr == "size":
-            length = ast.Subscript(ast.Attribute(node.value, "shape", ast.Load()), _constant(0), ast.Load())
+            length = ast.Subscript(ast.Attribute(node.value, "shape", ast.Load()), ast.Constant(0), ast.Load())
             message = "`{}` counts all entries. With the length of the first axis every case is right."
             yield function.swap(message, node, length)
     for call in function.of(ast.Call):
         if _called(call) == "len" and len(call.args) == 1:
             shape = ast.Attribute(call.args[0], "shape", ast.Load())
-            other = ast.Subscript(shape, _constant(1), ast.Load())
+            other = ast.Subscript(shape, ast.Constant(1), ast.Load())
             message = "`{}` is the length of the first axis. With that of the second every case is right."
             yield function.swap(message, call, other)
 
@@ -384,7 +380,7 @@ def _indices(function):
             for index in (0, 1, -1):
                 if index != now:
                     text = f"`{_short(node)}`: is this the right index? With another one every case is right."
-                    yield text, node, [(node, "slice", _constant(index))]
+                    yield text, node, [(node, "slice", ast.Constant(index))]
 
 
 def _integers(function):
@@ -450,7 +446,7 @@ def _broadcasts(function):
     for call in function.of(ast.Call):
         if _called(call) in _REDUCTIONS and not any(k.arg == "keepdims" for k in call.keywords):
             text = f"`{_short(call)}` drops an axis. With keepdims=True every case is right."
-            yield text, call, [(call, "keywords", [*call.keywords, ast.keyword("keepdims", _constant(True))])]
+            yield text, call, [(call, "keywords", [*call.keywords, ast.keyword("keepdims", ast.Constant(True))])]
 
 
 def _additional_terms(function):
@@ -500,18 +496,15 @@ def _terms(function):
 
 
 def _factors(function):
-    message = "`{}`: check the factor. "
+    message = "`{}`: check the factor. Without it every case is right."
     for node in function.of(ast.BinOp):
-        number = _number(node.left) if isinstance(node.op, ast.Mult) else None
-        if number is not None:
-            swap = message + "Without it every case is right."
-            yield function.swap(swap, node, node.right)
+        if isinstance(node.op, ast.Mult) and _number(node.left) is not None:
+            yield function.swap(message, node, node.right)
         if isinstance(node.op, (ast.Mult, ast.Div)) and _number(node.right) is not None:
-            swap = message + "Without it every case is right."
-            yield function.swap(swap, node, node.left)
+            yield function.swap(message, node, node.left)
         if isinstance(node.op, ast.Div):
-            swap = "`{}`: a factor 2 is missing in the divisor, or a ½ before it."
-            yield function.swap(swap, node, ast.BinOp(_constant(0.5), ast.Mult(), node))
+            half = "`{}`: a factor 2 is missing in the divisor, or a ½ before it."
+            yield function.swap(half, node, ast.BinOp(ast.Constant(0.5), ast.Mult(), node))
         if isinstance(node.op, (ast.Mult, ast.Div)):
             other = ast.Div() if isinstance(node.op, ast.Mult) else ast.Mult()
             text = f"`{_short(node)}`: is this a product or a quotient? With the other one every case is right."
@@ -522,15 +515,15 @@ def _factors(function):
             for other in (0.5, 2.0, 1.0):
                 if other != number.value and function.slots[number][1] != "slice" and id(number) not in powers:
                     text = f"the {number.value} in this line: is it the right number?"
-                    yield text, number, [(*function.slots[number], _constant(other))]
+                    yield text, number, [(*function.slots[number], ast.Constant(other))]
     for term in _terms(function):
         half = "`{}`: a factor ½ is missing here."
-        yield function.swap(half, term, ast.BinOp(_constant(0.5), ast.Mult(), term))
+        yield function.swap(half, term, ast.BinOp(ast.Constant(0.5), ast.Mult(), term))
         twice = "`{}`: a factor 2 is missing here."
-        yield function.swap(twice, term, ast.BinOp(_constant(2.0), ast.Mult(), term))
+        yield function.swap(twice, term, ast.BinOp(ast.Constant(2.0), ast.Mult(), term))
         for number, name in ((-0.5, "−½"), (-2.0, "−2")):
             text = "`{}`: a factor " + name + " is missing here."
-            yield function.swap(text, term, ast.BinOp(_constant(number), ast.Mult(), term))
+            yield function.swap(text, term, ast.BinOp(ast.Constant(number), ast.Mult(), term))
 
 
 def _roots(function):
@@ -603,10 +596,10 @@ def _steps(function):
     for node in function.of(ast.Return):
         for value in _values(node):
             for step in (ast.Add(), ast.Sub()):
-                yield function.swap(text, value, ast.BinOp(value, step, _constant(1)))
+                yield function.swap(text, value, ast.BinOp(value, step, ast.Constant(1)))
     for node in function.values(ast.Name):
         for step in (ast.Sub(), ast.Add()):
-            yield function.swap(text, node, ast.BinOp(node, step, _constant(1)))
+            yield function.swap(text, node, ast.BinOp(node, step, ast.Constant(1)))
 
 
 def _transposes(function):
@@ -633,7 +626,7 @@ def _superfluous_squares(function):
 
 def _missing_squares(function):
     for node in function.values(ast.Name, ast.BinOp, ast.Call, ast.Subscript):
-        squared = ast.BinOp(node, ast.Pow(), _constant(2))
+        squared = ast.BinOp(node, ast.Pow(), ast.Constant(2))
         yield function.swap("`{}`: a square is missing here.", node, squared)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
 from gmm.exercises._plain import plain
@@ -55,7 +55,7 @@ class Verdict:
 
     status: str
     message: str
-    details: tuple[str, ...] = field(default=())
+    details: tuple[str, ...] = ()
 
     @property
     def right(self):
