@@ -18,12 +18,11 @@ Pictures are stored with a palette of 256 colours, a third of the bytes of full 
 
 import io
 import re
-import struct
 from html import escape, unescape
 from pathlib import Path
 
 import mathroom
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 # (what the theme writes, what stands on the page)
@@ -86,11 +85,13 @@ FORMULA_HEAD = re.compile(
 )
 
 
-def png_size(path):
-    """Return (width, height) of a PNG file in pixels, or None for any other file."""
-    with open(path, "rb") as file:
-        head = file.read(24)
-    return struct.unpack(">II", head[16:24]) if head.startswith(b"\x89PNG") else None
+def picture_size(path):
+    """Return (width, height) of a picture in pixels, or None for a drawing (SVG)."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except UnidentifiedImageError:
+        return None
 
 
 def with_sizes(html, size_of):
@@ -241,7 +242,7 @@ def polish_pages(app):
     def size_of(address):
         name = Path(address).name
         source = next((path for path, stored in app.builder.images.items() if stored == name), None)
-        return None if source is None else png_size(Path(app.srcdir) / source)
+        return None if source is None else picture_size(Path(app.srcdir) / source)
 
     def render_polished(template, context):
         text = render(template, context)

@@ -9,6 +9,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 
+import generated
 from chapters import BOOK, ROOT, equations_of, notebooks, read, title
 from pybtex.database import parse_file
 from pybtex.richtext import Text
@@ -198,19 +199,8 @@ def content():
 
 def is_current():
     """Whether the stored file is what would be written now."""
-    return FILE.exists() and FILE.read_text(encoding="utf-8") == content()
-
-
-def main(arguments):
-    if "--check" in arguments:
-        if not is_current():
-            print(f"{FILE.relative_to(ROOT)} is out of date: run make index", file=sys.stderr)
-            return 1
-        return 0
-    FILE.write_text(content(), encoding="utf-8", newline="\n")
-    print(f"wrote {FILE.relative_to(ROOT)}")
-    return 0
+    return generated.is_current(FILE, content())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(generated.main(FILE, content(), sys.argv[1:]))

@@ -8,8 +8,8 @@ marks ``@pytest.mark.equation("eq-…")`` in ``tests/``, which are read without 
 import ast
 import sys
 from itertools import groupby
-from pathlib import Path
 
+import generated
 from chapters import BOOK, ROOT, equations, title
 
 PAGE = BOOK / "formula_index.md"
@@ -90,19 +90,8 @@ def page(known=None, registry=None, tests=None):
 
 def is_current():
     """Whether the stored page is what would be written now."""
-    return PAGE.exists() and PAGE.read_text(encoding="utf-8") == page()
-
-
-def main(arguments):
-    if "--check" in arguments:
-        if not is_current():
-            print(f"{PAGE.relative_to(ROOT)} is out of date: run make index", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(page(), encoding="utf-8", newline="\n")
-    print(f"wrote {Path(PAGE).relative_to(ROOT)}")
-    return 0
+    return generated.is_current(PAGE, page())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(generated.main(PAGE, page(), sys.argv[1:]))
