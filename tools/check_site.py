@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from bs4 import BeautifulSoup
+from built import SITE, require
 
-SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 LOADED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src"}
 _CSS_URL = re.compile(r"""(?:url\(\s*|@import\s+)['"]?((?:https?:)?//[^'")\s]+)""")
 
@@ -98,8 +98,7 @@ def problems(site=SITE):
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if sys.argv[1:] else SITE
-    if not (folder / "index.html").exists():
-        sys.exit(f"there is no built book in {folder}; run make book first")
+    require(folder)
     lines = problems(folder)
     print("\n".join([*lines, f"{len(pages(folder))} pages, {len(lines)} problems"]))
     sys.exit(bool(lines))

@@ -22,8 +22,9 @@ import chapters
 import pikepdf
 import yaml
 from bs4 import BeautifulSoup
+from built import SITE, require
 from pikepdf import Array, Dictionary, Name, String
-from screenshot import SITE, browser, chromium
+from screenshot import browser, chromium
 
 NAME = "gaussian-mixtures.pdf"
 #: The home page holds this comment where a link to the PDF goes once there is one.
@@ -495,8 +496,7 @@ def main(arguments=None):
     parser.add_argument("site", nargs="?", default=SITE, type=Path)
     parser.add_argument("--out", type=Path, help=f"the PDF; by default pdf/{NAME} beside the pages' folder")
     options = parser.parse_args(arguments)
-    if not (options.site / "index.html").exists():
-        raise SystemExit(f"there is no built book in {options.site}; run make book first")
+    require(options.site)
     if chromium() is None:
         raise SystemExit(
             "The PDF is printed by Chromium or Chrome, and none was found. Install one (on Debian and Ubuntu: "

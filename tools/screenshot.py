@@ -12,7 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
-SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+from built import SITE
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

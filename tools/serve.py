@@ -9,7 +9,7 @@ import http.server
 import webbrowser
 from pathlib import Path
 
-SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+from built import SITE, require
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -34,8 +34,7 @@ def main():
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--no-browser", action="store_true")
     options = parser.parse_args()
-    if not (options.folder / "index.html").exists():
-        raise SystemExit(f"there is no built book in {options.folder}; run make book first")
+    require(options.folder)
     with make_server(options.folder, options.port) as server:
         url = f"http://127.0.0.1:{server.server_port}/"
         print(f"The book is at {url} (stop with Ctrl-C)", flush=True)
