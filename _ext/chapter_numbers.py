@@ -10,6 +10,7 @@ import re
 from docutils import nodes
 from sphinx.environment.collectors.toctree import TocTreeCollector
 
+#: The name of a chapter's document, and its number.
 CHAPTER = re.compile(r"(?:.*/)?(\d\d)_[^/]*$")
 
 

@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 
 import yaml
+from chapter_numbers import CHAPTER
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx import addnodes
@@ -30,7 +31,6 @@ EQUATION_MINUTES = 0.4
 FIGURE_MINUTES = 0.5
 CODE_LINE_MINUTES = 0.05
 
-CHAPTER = re.compile(r"^book/\d\d_\w+$")
 API = "book/api"
 # Boxes that most readers leave folded, and exercises, which take as long as they take.
 _ASIDE = ("exercise", "solution", "hint")

@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from chapter_numbers import CHAPTER
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
 PAGE = "book/glossary"
-CHAPTER = re.compile(r"^book/\d\d_\w+$")
 _GLOSSARY = re.compile(r"^```\{glossary\}\n(.*?)^```", re.M | re.S)
 # The data sets stand in the index under the names of their loaders, where a chapter first loads them.
 _LOADER = re.compile(r"\bload_(\w+)\(")
