@@ -88,12 +88,11 @@ def check_name(name):
 
 def check_labels(axis_labels, n):
     """Refuse anything but `n` strings."""
-    if isinstance(axis_labels, str):
-        axis_labels = (axis_labels,)
-    if len(axis_labels) != n or not all(isinstance(label, str) for label in axis_labels):
+    labels = (axis_labels,) if isinstance(axis_labels, str) or not np.iterable(axis_labels) else tuple(axis_labels)
+    if len(labels) != n or not all(isinstance(label, str) for label in labels):
         wanted = "a string" if n == 1 else f"{('two', 'three')[n - 2]} strings"
         raise ValueError(f"axis_labels must be {wanted}; got {axis_labels!r}")
-    return tuple(axis_labels)
+    return labels
 
 
 def check_limits(limits, low, high):
@@ -101,10 +100,10 @@ def check_limits(limits, low, high):
     if limits is None:
         margin = 0.0 if high > low else 1.0
         return float(low - margin), float(high + margin)
-    low, high = real_array(limits, "limits", 1, "(2,)") if np.shape(limits) == (2,) else (1.0, 0.0)
-    if low >= high:
-        raise ValueError(f"limits must be (low, high) with low < high; got {limits!r}")
-    return float(low), float(high)
+    limits = real_array(limits, "limits", 1, "(2,)")
+    if limits.shape != (2,) or limits[0] >= limits[1]:
+        raise ValueError(f"limits must be (low, high) with low < high; got {limits.tolist()}")
+    return float(limits[0]), float(limits[1])
 
 
 def check_n_components(n_components):
@@ -149,11 +148,15 @@ def encode_pixels(values, size) -> str:
     return "".join(CODE[step >> 6] + CODE[step & 63] for step in steps.ravel())
 
 
+def _sign(css) -> str:
+    """Draw a short piece of a line of this class."""
+    return f'<svg viewBox="0 0 32 10" aria-hidden="true"><path class="{css}" d="M0 5h32"/></svg>'
+
+
 def table(heads, rows, *, marked=True) -> str:
     """Table with one row for each component, its line before its number."""
-    sign = '<svg viewBox="0 0 32 10" aria-hidden="true"><path class="{}" d="M0 5h32"/></svg>'
     body = "".join(
-        f'<tr><th scope="row">{sign.format(f"k{k}" if marked else f"k{k + 1}")} {k + 1}</th>'
+        f'<tr><th scope="row">{_sign(f"k{k}" if marked else f"k{k + 1}")} {k + 1}</th>'
         f"{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
         for k, row in enumerate(rows)
     )
@@ -163,15 +166,14 @@ def table(heads, rows, *, marked=True) -> str:
 
 def key(entries) -> str:
     """Legend: pairs of a line's class and what it means."""
-    sign = '<svg viewBox="0 0 32 10" aria-hidden="true"><path class="{}" d="M0 5h32"/></svg>'
-    return f'<p class="gw-key">{" ".join(f"<span>{sign.format(css)} {text}</span>" for css, text in entries)}</p>'
+    return f'<p class="gw-key">{" ".join(f"<span>{_sign(css)} {text}</span>" for css, text in entries)}</p>'
 
 
 def buttons(n_steps, name, first) -> str:
     """Back, play, next and a slider over `n_steps` states called, for a screen reader, `name`."""
-    middle = '<button type="button" data-do="play">Play</button>'
     return (
-        f'<button type="button" data-do="back" aria-label="Back one step">Back</button>{middle}'
+        '<button type="button" data-do="back" aria-label="Back one step">Back</button>'
+        '<button type="button" data-do="play">Play</button>'
         f'<button type="button" data-do="next" aria-label="On one step">Next</button>{slider(name, n_steps, 0, first)}'
     )
 

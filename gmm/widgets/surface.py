@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase as LETTERS
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -73,11 +75,16 @@ def likelihood_surface(
     places = np.linspace(low, high, n_starts)
     paths = [_climb(X, weights, [first, second], covariances, high - low) for first in places for second in places]
     optima, reached = _optima([path[-1] for path in paths], X, weights, covariances, high - low)
+    if len(optima) > len(LETTERS):
+        raise ValueError(
+            f"the widget names at most {len(LETTERS)} optima by a letter, and EM reaches {len(optima)}: give fewer "
+            "starts or larger covariances"
+        )
     digits = _page.digits_for(np.array([[low], [high]]))[0]
     heights = [_height(X, weights, path[0], covariances) for path in paths]
     named = [
         f"{letter} at ({number(mean[0], digits)}, {number(mean[1], digits)}), log-likelihood {number(height)}"
-        for letter, (mean, height) in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", optima)
+        for letter, (mean, height) in zip(LETTERS, optima)
     ]
     i, j = (int(np.argmin(np.abs(places - value))) for value in wanted)
     chosen = i * n_starts + j
@@ -180,7 +187,7 @@ def _picture(frame, X, weights, covariances, places, reached, optima):
         crowded = any(0 < other - x < 24 and abs(above - y) < 20 for other, above in spots)
         side = f'x="{px(x - 8)}" text-anchor="end"' if crowded else f'x="{px(x + 8)}"'
         yield f'<circle class="gw-optimum p{hues[k]}" cx="{px(x)}" cy="{px(y)}" r="5"/>'
-        yield f'<text class="gw-letter" {side} y="{px(y - 7)}">{"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[k]}</text>'
+        yield f'<text class="gw-letter" {side} y="{px(y - 7)}">{LETTERS[k]}</text>'
 
 
 def _small_path(pixels):

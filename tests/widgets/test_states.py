@@ -215,6 +215,8 @@ class TestSurface:
 
 GOOD_2 = (PLANE, *START_2)
 GOOD_1 = (LINE, *START_1)
+# A narrow component can sit on any of 31 groups, beside a wide one.
+COMB = (np.repeat(10.0 * np.arange(31), 5)[:, None], [0.5, 0.5], np.array([8000.0, 0.2]).reshape(2, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -226,12 +228,15 @@ GOOD_1 = (LINE, *START_1)
         (lambda: widgets.em_stepper(*GOOD_2, n_iter=0), ValueError, "n_iter must be >= 1"),
         (lambda: widgets.em_stepper(*GOOD_2, n_iter=2.5), TypeError, "n_iter must be an integer"),
         (lambda: widgets.em_stepper(*GOOD_2, axis_labels=["x"]), ValueError, "axis_labels must be two strings"),
+        (lambda: widgets.em_stepper(*GOOD_2, axis_labels=5), ValueError, "axis_labels must be two strings; got 5"),
         (lambda: widgets.em_stepper(*GOOD_2, reg_covar=-1.0), ValueError, "reg_covar must be >= 0"),
         (lambda: widgets.elbo_curve(*GOOD_2), ValueError, "X must have 1 feature"),
         (lambda: widgets.elbo_curve(*GOOD_1, component=2), ValueError, "component must be below"),
         (lambda: widgets.elbo_curve(*GOOD_1, limits=(3, 1)), ValueError, "low < high"),
         (lambda: widgets.elbo_curve(*GOOD_1, limits=(8, 9)), ValueError, "every mean that EM visits"),
-        (lambda: widgets.elbo_curve(*GOOD_1, limits="ab"), ValueError, "limits must be"),
+        (lambda: widgets.elbo_curve(*GOOD_1, limits="ab"), TypeError, "limits must hold real numbers"),
+        (lambda: widgets.elbo_curve(*GOOD_1, limits=[[1], [2, 3]]), ValueError, "limits must have shape"),
+        (lambda: widgets.elbo_curve(*GOOD_1, limits=(1, 2, 3)), ValueError, "low < high"),
         (lambda: widgets.responsibility_line(*START_2), ValueError, "means must have 1 feature"),
         (lambda: widgets.responsibility_line([1.0, 0.0], *START_1[1:]), ValueError, "weights must be positive here"),
         (lambda: widgets.responsibility_line(*START_1, n_stops=2), ValueError, "n_stops must be >= 3"),
@@ -248,6 +253,7 @@ GOOD_1 = (LINE, *START_1)
         (lambda: widgets.likelihood_surface(LINE, [0.5, 0.5], WIDTHS, start=(0, 99)), ValueError, "start must be two"),
         (lambda: widgets.likelihood_surface(LINE, [0.5, 0.5], WIDTHS, n_starts=1), ValueError, "n_starts must be >= 2"),
         (lambda: widgets.likelihood_surface(LINE, [0.5, 0.5], WIDTHS, n_starts=60), ValueError, "more than 40000"),
+        (lambda: widgets.likelihood_surface(*COMB, n_starts=31), ValueError, "at most 26 optima .* reaches 31"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(call, error, message):
