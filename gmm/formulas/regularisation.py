@@ -39,7 +39,7 @@ def ridge_kernel(covariance, amount):
 
 @kernel
 def condition_number_kernel(eigenvalues):
-    return eigenvalues[-1] / eigenvalues[0]
+    return eigenvalues[-1] / eigenvalues[0]  # eigvalsh sorts upwards
 
 
 @kernel
