@@ -1,3 +1,5 @@
+"""Readers of the data sets: arrays with their names, units and sources."""
+
 from __future__ import annotations
 
 import gzip

@@ -1,3 +1,5 @@
+"""From an answer to a verdict: the catalogue of the exercises, and how an answer is compared with the right one."""
+
 from __future__ import annotations
 
 import copy
