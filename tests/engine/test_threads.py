@@ -18,6 +18,11 @@ from gmm.engine.samples import Samples
 STRUCTURES = engine.STRUCTURES
 
 
+@pytest.fixture(autouse=True)
+def every_pass_is_worth_a_thread(monkeypatch):
+    monkeypatch.setattr(passes, "WORTH_A_THREAD", 0.0)
+
+
 @njit
 def _draw(state, role):
     return team.draw_ticket(state, role)
@@ -157,10 +162,20 @@ def assert_same_bits(a, b):
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
-def test_any_number_of_threads_gives_the_same_bits(covariance_type):
+def test_any_number_of_threads_gives_the_same_bits(covariance_type, monkeypatch):
+    helpers = []
+
+    def counted(function, help_with, n_helpers):
+        helpers.append(n_helpers)
+        return run_with_helpers(function, help_with, n_helpers)
+
+    run_with_helpers = threads.run_with_helpers
+    monkeypatch.setattr(threads, "run_with_helpers", counted)
     alone = fits(covariance_type, n_threads=1)
+    assert not helpers
     for n_threads in (2, 5, 40):
         assert_same_bits(fits(covariance_type, n_threads=n_threads), alone)
+        assert helpers[-1] == min(n_threads, 20) - 1  # there are twenty chunks
     watched = fits(covariance_type, n_threads=2, callback=lambda *_: False)  # bouts of one iteration
     assert_same_bits(watched, alone)
 
@@ -183,10 +198,11 @@ def test_fits_at_the_same_time_share_the_helpers():
 
 def test_work_is_done_without_helpers_if_they_are_busy():
     release, begun = threading.Event(), threading.Semaphore(0)
+    released = []
 
     def block():
         begun.release()
-        release.wait(600)
+        released.append(release.wait(120))
 
     def occupy():
         threads.run_with_helpers(release.wait, block, len(threads._helpers))
@@ -202,6 +218,8 @@ def test_work_is_done_without_helpers_if_they_are_busy():
     release.set()
     occupier.join(300)
     assert not occupier.is_alive()
+    assert released
+    assert all(released)  # nobody had to wait for them
 
 
 def test_an_error_in_a_helper_reaches_the_caller():
@@ -223,6 +241,8 @@ PROGRAM = """
 import os, sys
 import numpy as np
 from gmm import engine
+from gmm.engine import passes, threads
+passes.WORTH_A_THREAD = 0.0
 X = np.random.default_rng(0).normal(size=(30_000, 3))
 p = engine.make_parameters([0.5, 0.5], X[:2], np.ones((2, 3)), "diag")
 def fit(n_threads):
@@ -238,7 +258,7 @@ def run_program(code):
 def test_eight_threads_on_one_processor_come_to_an_end():
     run_program(
         "alone = fit(1)\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "for _ in range(20): assert fit(8) == alone"
+        "for _ in range(20): assert fit(8) == alone\nassert len(threads._helpers) == 7"
     )
 
 
@@ -246,6 +266,8 @@ def test_eight_threads_on_one_processor_come_to_an_end():
 def test_a_forked_child_makes_its_own_helpers():
     run_program(
         "alone = fit(3)\nchild = os.fork()\n"
-        "if child == 0: os._exit(0 if fit(3) == alone and fit(1) == alone else 1)\n"
+        "if child == 0:\n"
+        "    same = fit(3) == alone and fit(1) == alone\n"
+        "    os._exit(0 if same and threads._helpers and all(t.is_alive() for t in threads._helpers) else 1)\n"
         "assert fit(3) == alone\nassert os.waitpid(child, 0)[1] == 0"
     )

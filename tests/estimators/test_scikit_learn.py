@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from gmm import GaussianMixture
+from gmm.engine import passes
 
 FITTED = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 
@@ -167,8 +168,12 @@ def fitted_means(task):
     return model.fit(X).means_
 
 
-def test_fits_in_threads_and_in_spawned_processes(blobs):
-    # Sixteen thousand samples, so that the fits use threads of their own.
+@pytest.fixture
+def every_pass_is_worth_a_thread(monkeypatch):
+    monkeypatch.setattr(passes, "WORTH_A_THREAD", 0.0)
+
+
+def test_fits_in_threads_and_in_spawned_processes(blobs, every_pass_is_worth_a_thread):
     X = np.tile(blobs[0], (55, 1)) + np.random.default_rng(0).normal(size=(16500, 2))
     tasks = [(seed, X, structure) for seed, structure in enumerate(["full", "tied", "diag", "spherical", "full"])]
     expected = [fitted_means(task) for task in tasks]
@@ -180,7 +185,7 @@ def test_fits_in_threads_and_in_spawned_processes(blobs):
             np.testing.assert_array_equal(mine, theirs)
 
 
-def test_the_number_of_threads_changes_no_bit(covariance_type):
+def test_the_number_of_threads_changes_no_bit(covariance_type, every_pass_is_worth_a_thread):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(30_000, 4)) + rng.integers(0, 4, size=(30_000, 1)) * 4.0
     one, three = (

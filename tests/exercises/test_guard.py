@@ -5,13 +5,20 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import numba
 import numpy as np
 import pytest
+from numba.core import event
 
 from gmm.exercises import _guard
 from gmm.exercises._core import Exercise, judge
+
+if sys.platform == "linux":
+    import resource
+
+    AT_FIRST = resource.getrlimit(resource.RLIMIT_AS)
 
 TASK = Exercise("ex-test", lambda x: x.sum(), cases=((np.ones(3),), (np.arange(5.0),)))
 
@@ -107,6 +114,20 @@ def test_an_endless_loop_is_stopped(answer, little_time):
             assert not thread.is_alive()
 
 
+@pytest.mark.parametrize("answer", [catches_everything, catches_everything_twice])
+def test_to_be_asked_once_to_stop_is_enough(answer, little_time, monkeypatch):
+    asked = []
+
+    def once(ident, kind):
+        if not asked:
+            raise_in(ident, kind)
+        asked.append(ident)
+
+    raise_in = _guard._raise_in
+    monkeypatch.setattr(_guard, "_raise_in", once)
+    assert judge(TASK, answer, answer).message.endswith("Is there a loop that never stops?")
+
+
 def test_the_line_of_the_loop_is_named(little_time):
     found = judge(TASK, loops, loops)
     first = loops.__code__.co_firstlineno
@@ -161,6 +182,18 @@ def test_too_much_memory_is_refused(answer, little_memory):
     assert found.details[0].startswith("test_guard.py, line ")
 
 
+def keeps_much_and_never_ends(x):
+    kept = [np.ones(10_000) for _ in range(4_000)]
+    while True:
+        len(kept)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS tells the largest use so far, not the present one")
+def test_memory_is_watched_too(little_memory):
+    found = judge(TASK, keeps_much_and_never_ends, keeps_much_and_never_ends)
+    assert found.message.startswith("your function asks for more memory")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the address space can be limited on Linux only")
 def test_one_huge_array_is_refused_before_it_is_filled():
     found = judge(TASK, asks_for_gigabytes, asks_for_gigabytes)
@@ -177,11 +210,21 @@ def test_by_time_or_by_memory_it_is_stopped(answer, little_time, little_memory):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_the_limit_on_memory_is_lifted_afterwards():
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_AS)
     judge(TASK, asks_for_terabytes, asks_for_terabytes)
-    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert resource.getrlimit(resource.RLIMIT_AS) == AT_FIRST
+
+
+def compiles_for_a_while(x):
+    with event.trigger_event("numba:compile"):
+        begun = time.process_time()
+        while len(x) == 3 and time.process_time() - begun < 1.0:
+            pass
+    return x.sum()
+
+
+def test_the_time_of_compiling_is_not_counted(monkeypatch):
+    monkeypatch.setattr(_guard, "CPU_SECONDS", 0.5)
+    assert judge(TASK, compiles_for_a_while, compiles_for_a_while).right
 
 
 # ------------------------------------------------------------------------- exceptions

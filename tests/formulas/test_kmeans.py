@@ -219,3 +219,9 @@ X4, C2 = [[0.0, 1.0], [2.0, 0.5], [1.0, 1.0], [3.0, 2.0]], [[0.0, 0.0], [1.0, 1.
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.equation("eq-spherical-responsibility")
+def test_the_nearest_mean_counts_only_if_its_component_has_weight():
+    resp = gmm.spherical_responsibilities([[0.0]], [0.0, 0.5, 0.5], [[0.0], [1.0], [2.0]], 1e-309)
+    assert_array_equal(resp, [[0.0, 1.0, 0.0]])
