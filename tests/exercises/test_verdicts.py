@@ -185,6 +185,19 @@ def test_a_wrong_value(reference, answer, message):
     assert found.message == message
 
 
+def test_digits_lost_far_from_the_origin_are_named():
+    near, far = np.array([1.0, 2.0, 4.0]), 1e8 + np.array([0.5, -2.5, 1.5, 3.0, 7.0])
+    exercise = task(lambda x: x.var(), (near,), (far,))
+    found = judge(exercise, expanded, expanded)
+    assert found.message.startswith("right near the origin, and wrong for data far from it")
+    far_alone = task(lambda x: x.var(), (far,))  # then nobody knows that it is right elsewhere
+    assert "origin" not in judge(far_alone, expanded, expanded).message
+
+
+def expanded(x):
+    return (x**2).mean() - x.mean() ** 2
+
+
 def test_a_judge_decides_alone():
     exercise = Exercise("ex-test", 4, judge=lambda answer: None if answer % 2 == 0 else "an even number, please.")
     assert judge(exercise, 8, 8).text == "Right."
