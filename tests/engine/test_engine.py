@@ -90,7 +90,7 @@ def test_sample_weights_are_repetitions(covariance_type):
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
-def test_threads_layouts_and_types_give_the_same_bits(covariance_type):
+def test_threads_layouts_and_types_give_the_same_bits(covariance_type, every_pass_is_worth_a_thread):
     rng = np.random.default_rng(8)
     X, p = start(rng, 30_000, 5, 6, covariance_type)  # enough work for threads, and X too large for a whole copy
     X = X.astype(np.float32)
@@ -224,7 +224,7 @@ def test_rows_sum_to_one_however_far(covariance_type, distance):
 
 @pytest.mark.parametrize("separation", [1e2, 1e4, 1e7])
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_tied_scatter_does_not_cancel(separation, n_threads):
+def test_tied_scatter_does_not_cancel(separation, n_threads, every_pass_is_worth_a_thread):
     rng = np.random.default_rng(1)
     n, d, n_components = 3000, 3, 3
     centres = rng.normal(size=(n_components, d)) * separation
@@ -339,7 +339,7 @@ def test_precisions_round_trip(covariance_type):
     assert relative(q.precisions_cholesky, p.precisions_cholesky) < 1e-12
 
 
-def test_kmeans_agrees_with_scikit_learn():
+def test_kmeans_agrees_with_scikit_learn(every_pass_is_worth_a_thread):
     rng = np.random.default_rng(3)
     X, *_ = problem(rng, 3000, 5, 6, "full")
     first = X[:6]
@@ -352,7 +352,7 @@ def test_kmeans_agrees_with_scikit_learn():
     np.testing.assert_array_equal(engine.kmeans_labels(X, ours.centres), peer.labels_)
 
 
-def test_kmeans_is_reproducible_and_leaves_global_state_alone():
+def test_kmeans_is_reproducible_and_leaves_global_state_alone(every_pass_is_worth_a_thread):
     X, *_ = problem(np.random.default_rng(3), 50_000, 4, 5, "full")  # large enough for the subsample
     np.random.seed(0)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002

@@ -16,11 +16,7 @@ from gmm.engine.diag import Diagonal
 from gmm.engine.samples import Samples
 
 STRUCTURES = engine.STRUCTURES
-
-
-@pytest.fixture(autouse=True)
-def every_pass_is_worth_a_thread(monkeypatch):
-    monkeypatch.setattr(passes, "WORTH_A_THREAD", 0.0)
+pytestmark = pytest.mark.usefixtures("every_pass_is_worth_a_thread")
 
 
 @njit
