@@ -93,9 +93,12 @@ class TestStepper:
         page = visit(EXAMPLES["stepper"](), reduced_motion="reduce")
         colours = "() => [...document.querySelectorAll('.gw-dots path')].map(e => getComputedStyle(e).stroke)"
         assert len(set(page.evaluate(colours))) == 1
-        set_slider(page, 0, 7)
-        found = np.array([numbers(text)[:3] for text in page.evaluate(colours)]) / 255
-        assert np.abs(found - plot.mix_colours(self.states()[3].resp)).max() < 0.03
+        # E-step 4, and before it M-step 3, which leaves the responsibilities of E-step 3.
+        for half_step, step in ((7, 3), (6, 2)):
+            set_slider(page, 0, half_step)
+            found = np.array([numbers(text)[:3] for text in page.evaluate(colours)]) / 255
+            assert np.abs(found - plot.mix_colours(self.states()[step].resp)).max() < 0.03
+        assert np.abs(self.states()[3].resp - self.states()[2].resp).max() > 0.06
 
     def test_ellipses_stand_where_the_parameters_say(self, visit):
         page = visit(EXAMPLES["stepper"](), reduced_motion="reduce")
@@ -140,6 +143,10 @@ class TestStepper:
         assert play.inner_text() == "Play"
         play.click()  # from the end it begins anew
         assert said(page).startswith("Start")
+        page.get_by_role("button", name="On one step").click()  # who steps has stopped it
+        page.clock.run_for(5000)
+        assert said(page).startswith("E-step 1")
+        assert play.inner_text() == "Play"
 
     def test_nothing_moves_by_itself_and_reduced_motion_has_no_play(self, visit):
         for motion in ("no-preference", "reduce"):
