@@ -38,6 +38,8 @@ help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name what; \
 		do printf '  %-10s %s\n' $$name "$$what"; done
 
+# --no-compile: Python compiles a module when it is first imported, and most of what is installed never is (a third
+# of the time of the installation).
 env: $(READY) ## create or update the virtual environment .venv
 
 $(READY): requirements.txt pyproject.toml
@@ -58,7 +60,7 @@ $(READY): requirements.txt pyproject.toml
 	fi; \
 	echo "Installing requirements.txt ..."; \
 	if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(PY) -r requirements.txt; \
-	else $(PY) -m pip install -q --disable-pip-version-check -r requirements.txt; fi; \
+	else $(PY) -m pip install -q --disable-pip-version-check --no-compile -r requirements.txt; fi; \
 	touch $@
 
 book: env ## build the book
