@@ -98,17 +98,23 @@ def test_an_error_in_one_thread_does_not_leave_the_others_waiting(monkeypatch):
     assert outcome == ["ended"]
 
 
+def _waits(state):
+    """A thread that wants a ticket and does not get one yet, and the list in which it will put it."""
+    _draw_without_gil(team.new_team(2, 2, 1)[0])  # compiled before anyone waits
+    drawn = []
+    thread = threading.Thread(target=lambda: drawn.append(_draw_without_gil(state)))
+    thread.start()
+    thread.join(0.1)
+    assert not drawn
+    return thread, drawn
+
+
 def test_nobody_draws_a_ticket_without_a_place_to_wait_in():
     state, places = team.new_team(2, 2, 1)
     sums = np.zeros(1)
     _open(state, 5, sums)
     assert [_draw(state, team.FOLLOW) for _ in range(2)] == [0, 1]
-    _draw_without_gil(team.new_team(2, 2, 1)[0])  # compiled before anyone waits
-    third = []
-    waiting = threading.Thread(target=lambda: third.append(_draw_without_gil(state)))
-    waiting.start()
-    waiting.join(0.1)
-    assert not third
+    waiting, third = _waits(state)
     _hand_in(state, places, 1, np.ones(1), sums)  # not its turn: the places are still taken
     waiting.join(0.1)
     assert not third
@@ -123,12 +129,7 @@ def test_the_leader_does_not_leave_before_the_last_chunk_is_added():
     sums = np.zeros(1)
     _open(state, 1, sums)
     assert _draw(state, team.FOLLOW) == 0
-    _draw_without_gil(team.new_team(2, 2, 1)[0])  # compiled before anyone waits
-    left = []
-    leader = threading.Thread(target=lambda: left.append(_draw_without_gil(state)))
-    leader.start()
-    leader.join(0.1)
-    assert not left
+    leader, left = _waits(state)
     _hand_in(state, places, 0, np.ones(1), sums)
     leader.join(300)
     assert left == [-1]
