@@ -454,6 +454,7 @@ print(json.dumps([len(stats.cache_hits), len(stats.cache_misses), "sklearn" in s
 """
 
 
+@pytest.mark.slow
 def test_second_process_hits_the_disk_cache(tmp_path):
     environment = dict(os.environ, NUMBA_CACHE_DIR=str(tmp_path))
     answers = []

@@ -37,6 +37,7 @@ def copy_package(folder):
     shutil.copytree(source, folder / "gmm", ignore=shutil.ignore_patterns("__pycache__"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["__pycache__", "NUMBA_CACHE_DIR"])
 def test_second_process_finds_the_machine_code_unless_a_kernel_of_any_file_changed(run_python, tmp_path, place):
     # A kernel of likelihood.py that calls one of gaussian.py.
