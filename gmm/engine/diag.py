@@ -12,7 +12,7 @@ import numpy as np
 
 from gmm.engine import operations
 from gmm.engine.compilation import method
-from gmm.engine.flat import parameter_views, statistics_views
+from gmm.engine.flat import parameter_views, shaped, statistics_views
 from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, wide
 from gmm.engine.small_algebra import NOISE, log_coefficient, new_weights
 from gmm.engine.statuses import BAD_COVARIANCE, RUNNING
@@ -52,7 +52,7 @@ def add_moments(model, x, padded, room, r, first, second):
     """Add Σ_b r_kb (x_b - μ_k) and Σ_b r_kb (x_b - μ_k)²; four features at a time share r."""
     d = x.shape[0]
     centres = model.centres
-    second = second.reshape(centres.shape)
+    second = shaped(second, 0, centres.shape)
     for k in range(centres.shape[0]):
         for j in range(0, d - 3, 4):
             moments_of_4_features(x, r, k, centres, j, padded, first[k], second[k])
@@ -76,10 +76,10 @@ def update(model, sum_values, reg_covar, old_values, new_values):
     """
     n_components, d = model.centres.shape
     _, counts, first, flat_second = statistics_views(sum_values, n_components, d)
-    second = flat_second.reshape((n_components, d))
+    second = shaped(flat_second, 0, (n_components, d))
     _, old_means, _, _, _ = parameter_views(old_values, n_components, d)
     weights, means, flat, flat_factors, coefficients = parameter_views(new_values, n_components, d)
-    covariances, factors = flat.reshape((n_components, d)), flat_factors.reshape((n_components, d))
+    covariances, factors = shaped(flat, 0, (n_components, d)), shaped(flat_factors, 0, (n_components, d))
     new_weights(counts, weights)
     for k in range(n_components):
         if counts[k] == 0.0:

@@ -14,6 +14,11 @@ import itertools
 import math
 
 import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 from gmm.engine.compilation import inlined
 
@@ -33,19 +38,56 @@ def flat_views(shapes):
     return values, tuple([values[place].reshape(shape) for place, shape in places])
 
 
+@intrinsic
+def shaped(typing_context, values, start, shape):
+    """A view of the numbers from `start` on with this shape (a tuple): values.flat[start:].reshape(shape), unchecked.
+
+    Numba's own slices and reshapes work for every array and any bounds, and take several times as long to compile.
+    """
+    view_type = types.Array(values.dtype, len(shape), "C")
+
+    def codegen(context, builder, signature, args):
+        values = make_array(signature.args[0])(context, builder, args[0])
+        lengths = cgutils.unpack_tuple(builder, args[2])
+        strides = [values.itemsize]
+        for length in reversed(lengths[1:]):
+            strides.insert(0, builder.mul(strides[0], length))
+        view = make_array(view_type)(context, builder)
+        populate_array(
+            view,
+            data=builder.gep(values.data, [args[1]]),
+            shape=lengths,
+            strides=strides,
+            itemsize=values.itemsize,
+            meminfo=values.meminfo,
+            parent=values.parent,
+        )
+        return impl_ret_borrowed(context, builder, view_type, view._getvalue())
+
+    return view_type(values, types.intp, shape), codegen
+
+
+@inlined
+def rows_of(work, start, count):
+    """Rows start … start + count - 1 of a workspace."""
+    length = work.shape[1]
+    return shaped(work, start * length, (count, length))
+
+
 @inlined
 def statistics_views(values, n_components, d):
     """The statistics for a kernel; the second moments still flat."""
     a = 1 + n_components
     b = a + n_components * d
-    return values[:1], values[1:a], values[a:b].reshape((n_components, d)), values[b:]
+    log_likelihood, counts = shaped(values, 0, (1,)), shaped(values, 1, (n_components,))
+    return log_likelihood, counts, shaped(values, a, (n_components, d)), shaped(values, b, (values.size - b,))
 
 
 @inlined
 def parameter_views(values, n_components, d):
     """The parameters for a kernel; covariances and factors still flat."""
     a = n_components + n_components * d
-    b = values.size - n_components
-    middle = (a + b) // 2
-    means = values[n_components:a].reshape((n_components, d))
-    return values[:n_components], means, values[a:middle], values[middle:b], values[b:]
+    size = (values.size - a - n_components) // 2
+    weights, means = shaped(values, 0, (n_components,)), shaped(values, n_components, (n_components, d))
+    covariances, factors = shaped(values, a, (size,)), shaped(values, a + size, (size,))
+    return weights, means, covariances, factors, shaped(values, a + 2 * size, (n_components,))

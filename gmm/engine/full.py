@@ -18,7 +18,7 @@ import numpy as np
 
 from gmm.engine import operations
 from gmm.engine.compilation import inlined, method
-from gmm.engine.flat import parameter_views, statistics_views
+from gmm.engine.flat import parameter_views, rows_of, shaped, statistics_views
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import factorise, log_coefficient, new_weights
 from gmm.engine.statuses import BAD_COVARIANCE, RUNNING
@@ -133,8 +133,8 @@ def add_moments(model, x, padded, room, r, first, second):
     """Add Σ_b r_kb (x_b - μ_k) to first[k], and the lower triangle of Σ_b r_kb (x_b - μ_k)(x_b - μ_k)ᵀ to `second`."""
     d = x.shape[0]
     centres = model.centres
-    second = second.reshape((centres.shape[0], d, d))
-    z, u = room[:d], room[d : d + 16]
+    second = shaped(second, 0, (centres.shape[0], d, d))
+    z, u = rows_of(room, 0, d), rows_of(room, d, 16)
     for k in range(centres.shape[0]):
         if d == 1:
             small_moments_1(x, padded, r, k, centres, first[k], second[k])
@@ -156,10 +156,10 @@ def update(model, sum_values, reg_covar, old_values, new_values):
     """
     n_components, d = model.centres.shape
     _, counts, first, flat_second = statistics_views(sum_values, n_components, d)
-    second = flat_second.reshape((n_components, d, d))
+    second = shaped(flat_second, 0, (n_components, d, d))
     _, old_means, _, _, _ = parameter_views(old_values, n_components, d)
     weights, means, flat, flat_factors, coefficients = parameter_views(new_values, n_components, d)
-    covariances, factors = flat.reshape((n_components, d, d)), flat_factors.reshape((n_components, d, d))
+    covariances, factors = shaped(flat, 0, (n_components, d, d)), shaped(flat_factors, 0, (n_components, d, d))
     new_weights(counts, weights)
     lower = np.empty((d, d))
     sizes = np.empty(d)

@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import operations, passes, threads
+from gmm.engine import passes, threads
 from gmm.engine.blocks import load_block, workspace
-from gmm.engine.compilation import block, entry, method
-from gmm.engine.flat import flat_views, statistics_views
+from gmm.engine.compilation import block, entry, spliced
+from gmm.engine.flat import flat_views, rows_of, statistics_views
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
-from gmm.engine.team import ALONE, LEAD, make_pass
+from gmm.engine.team import ALONE, LEAD, NO_TICKET, hand_in, next_chunk, open_pass
 
 # Values of the subsample: 1 MB, of at least LEAST and at most MOST samples.
 SUBSAMPLE_VALUES = 131072
@@ -95,7 +95,7 @@ def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
     candidates = np.empty((uniforms.shape[1], d))
     numbers = np.empty(uniforms.shape[1], dtype=np.int64)
     potentials = np.empty(uniforms.shape[1])
-    x = work[:d]
+    x = rows_of(work, 0, d)
     for i in range(n):
         closest[i] = 1.0  # the first is drawn by weight alone
     for k in range(chosen.size):
@@ -112,7 +112,7 @@ def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
             potentials[trial] = 0.0
         best = 0
         if n_trials > 1:
-            distances = work[d + 2 : d + 2 + n_trials]
+            distances = rows_of(work, d + 2, n_trials)
             for low in range(0, n, length):
                 size = min(length, n - low)
                 padded = -(-size // WIDE) * WIDE
@@ -128,12 +128,12 @@ def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
         chosen[k] = numbers[best]
         for j in range(d):
             centres[k, j] = candidates[best, j]
-        distances = work[d + 2 : d + 3]
+        distances = rows_of(work, d + 2, 1)
         for low in range(0, n, length):
             size = min(length, n - low)
             padded = -(-size // WIDE) * WIDE
             load_block(X, low, size, padded, shift, scale, x)
-            distances_block(x, padded, candidates[best : best + 1], distances)
+            distances_block(x, padded, rows_of(candidates, best, 1), distances)
             for b in range(size):
                 closest[low + b] = min(distances[0, b], closest[low + b]) if k else distances[0, b]
 
@@ -144,14 +144,15 @@ def update(sum_values, centres, moved):
 
     Returns the number of empty clusters.
     """
-    _, counts, first, _ = statistics_views(sum_values, *centres.shape)
+    n_components, d = centres.shape
+    _, counts, first, _ = statistics_views(sum_values, n_components, d)
     n_empty = 0
     moved[0] = 0.0
-    for k in range(centres.shape[0]):
+    for k in range(n_components):
         if counts[k] == 0.0:
             n_empty += 1
             continue
-        for j in range(centres.shape[1]):
+        for j in range(d):
             move = first[k, j] / counts[k]
             centres[k, j] += move
             moved[0] += move * move
@@ -163,7 +164,7 @@ def work_rows(n_features, n_components):
     return n_features + 2 + max(n_components, 2)
 
 
-@method(operations.add_samples, Clusters)
+@spliced
 def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
     """Inertia, N_k and Σ w (x - c_k): each sample with its nearest centre.
 
@@ -173,7 +174,7 @@ def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
     centres, labels, first_label, summing = model
     n_components, d = centres.shape
     inertia, counts, first, _ = statistics_views(slot, n_components, d)
-    x, nearest, distances = work[:d], work[d : d + 2], work[d + 2 : d + 2 + n_components]
+    x, nearest, distances = rows_of(work, 0, d), rows_of(work, d, 2), rows_of(work, d + 2, n_components)
     for low in range(start, stop, length):
         size = min(length, stop - low)
         padded = -(-size // WIDE) * WIDE
@@ -203,12 +204,20 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     One function does all, because each function that Python can call costs a second of compilation.
     """
     uniforms, closest, chosen, sum_values, moved, max_iter, tolerance = loop
+    chunk = layout[1]
     leading = team[-1] == LEAD
     if uniforms.size and leading:
         seed(X, sample_weight, layout, work, uniforms, closest, chosen, model.centres)
     iteration = 0
     while True:
-        make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
+        open_pass(team, -(-(stop - start) // chunk), sum_values)
+        ticket = NO_TICKET
+        while True:
+            ticket, low, high = next_chunk(team, ticket, start, stop, chunk, slot)
+            if low == high:
+                break
+            add_samples(model, X, sample_weight, given, low, high, layout, work, slot)
+            hand_in(team, ticket, slot, sum_values)
         if not leading or max_iter == 0:
             return 0, RUNNING
         iteration += 1

@@ -9,16 +9,15 @@ import math
 
 from gmm.engine import operations
 from gmm.engine.blocks import load_block, load_responsibilities
-from gmm.engine.compilation import block, entry, method
+from gmm.engine.compilation import entry, inlined, method, spliced
 from gmm.engine.diag import Diagonal
-from gmm.engine.flat import statistics_views
+from gmm.engine.flat import rows_of, statistics_views
 from gmm.engine.full import Full
 from gmm.engine.simd import WIDE
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
-from gmm.engine.team import LEAD, make_pass
-from gmm.engine.tied import Tied
+from gmm.engine.team import LEAD, NO_TICKET, hand_in, next_chunk, open_pass
 
 SCRATCH = 2  # rows for the softmax
 
@@ -40,13 +39,16 @@ def measure(model, x, padded, room):
     """E-step and moments have nothing in common."""
 
 
-@block
+@inlined
 def rooms(work, n_components, d):
     """x (d, padded), responsibilities (K, padded), scratch and the model's own room."""
-    return work[:d], work[d : d + n_components], work[d + n_components :][:SCRATCH], work[d + n_components + SCRATCH :]
+    scratch = d + n_components
+    own = scratch + SCRATCH
+    x, r = rows_of(work, 0, d), rows_of(work, d, n_components)
+    return x, r, rows_of(work, scratch, SCRATCH), rows_of(work, own, work.shape[0] - own)
 
 
-@method(operations.add_samples, Full, Tied, Diagonal, Spherical)
+@spliced
 def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
     """E-step and moments, block by block.
 
@@ -83,12 +85,20 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     One function does it all, because each function that Python can call costs a second of compilation.
     """
     history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous = loop
+    chunk = layout[1]
     iterating = team[-1] == LEAD and history.size > 0
     if iterating and operations.prepare(model, old_values) == FAR_APART:
         return 0, FAR_APART, -1
     iteration = 0
     while True:
-        make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
+        open_pass(team, -(-(stop - start) // chunk), sum_values)
+        ticket = NO_TICKET
+        while True:
+            ticket, low, high = next_chunk(team, ticket, start, stop, chunk, slot)
+            if low == high:
+                break
+            add_samples(model, X, sample_weight, given, low, high, layout, work, slot)
+            hand_in(team, ticket, slot, sum_values)
         if not iterating:
             return 0, RUNNING, -1
         mean = sum_values[0] / total_weight

@@ -2,7 +2,7 @@
 
 `gmm.engine.loop` is written in terms of these operations. Each structure (`full`, `tied`, `diag`, `spherical`) has a
 *model*, a named tuple of the arrays that describe a mixture of its kind, and says with ``@method`` what each operation
-is for it. Only k-means, which has no use for the others, has its own `add_samples`.
+is for it.
 """
 
 
@@ -11,10 +11,6 @@ def prepare(model, values):
 
     Returns RUNNING, or FAR_APART where the structure's M-step would lose too many digits.
     """
-
-
-def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
-    """Add the statistics of samples start … stop - 1 to the slot."""
 
 
 def measure(model, x, padded, room):

@@ -31,14 +31,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from gmm.engine import operations
-from gmm.engine.compilation import block
+from gmm.engine.compilation import block, spliced
 
 # A cache line each, so that threads that watch one number do not slow down those that write another.
 NEXT, LIMIT, ADDED, READY = 0, 8, 16, 24
 CLOSED = -1
 # Roles of a caller of `run`: take part in the passes; lead them; add samples to the slot, alone and without sums.
 FOLLOW, LEAD, ADD = range(3)
+# What a caller holds before its first ticket, and the ticket of one that adds samples alone.
+NO_TICKET, ALL = -2, -1
 # How often a thread looks before it gives way (a tenth of a microsecond), and how often a follower without work gives
 # way before it leaves the team (some milliseconds).
 LOOKS = 64
@@ -92,8 +93,14 @@ def exchange(typing_context, state, number, expected, value):
 
 
 @block
-def open_pass(state, n_chunks, sum_values):
-    """Offer the chunks of one more pass. Everything that the leader has written before is there for the others."""
+def open_pass(team, n_chunks, sum_values):
+    """If the caller leads: offer the chunks of one more pass, if there are any.
+
+    Everything that the leader has written before is then there for the others to see.
+    """
+    state, _, role = team
+    if role != LEAD or n_chunks == 0:
+        return
     for p in range(sum_values.size):
         sum_values[p] = 0.0
     store(state, LIMIT, load(state, LIMIT) + n_chunks)
@@ -122,8 +129,14 @@ def draw_ticket(state, role):
 
 
 @block
-def hand_in(state, places, ticket, slot, sum_values):
-    """Add a chunk's statistics to the sums, and those that have waited for it; or let them wait for their turn."""
+def hand_in(team, ticket, slot, sum_values):
+    """Add a chunk's statistics to the sums, and those that have waited for it; or let them wait for their turn.
+
+    Whoever has added ALL samples leaves them in the slot.
+    """
+    state, places, _ = team
+    if ticket == ALL:
+        return
     n_places = state.size - READY
     if load(state, ADDED) != ticket:
         place = ticket % n_places
@@ -145,30 +158,24 @@ def hand_in(state, places, ticket, slot, sum_values):
         store(state, ADDED, ticket)
 
 
-@block
-def make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team):
-    """Take the caller's part, according to its role, in a pass over samples start … stop - 1.
+@spliced
+def next_chunk(team, before, start, stop, chunk, slot):
+    """(ticket, low, high): the caller's next share, samples low … high - 1, of a pass over start … stop - 1.
 
-    Whoever is to ADD does so alone, to the slot as it is. All others fill it with one chunk after the other: a leader
-    until the sums are complete, a follower until there are no more passes.
+    low = high where none is left: for a leader when the sums are complete, for a follower when there are no more
+    passes. The slot is cleared for it. Only whoever is to ADD gets all samples at once, for the slot as it is.
+    `before` is the ticket of the last share, or NO_TICKET.
     """
-    chunk = layout[1]
-    state, places, role = team
+    state, _, role = team
     if role == ADD:
-        operations.add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
-        return
-    n_chunks = -(-(stop - start) // chunk)
-    if role == LEAD and n_chunks:
-        open_pass(state, n_chunks, sum_values)
-    while True:
-        ticket = draw_ticket(state, role)
-        if ticket < 0:
-            return
-        for p in range(slot.size):
-            slot[p] = 0.0
-        low = start + ticket % n_chunks * chunk
-        operations.add_samples(model, X, sample_weight, given, low, min(low + chunk, stop), layout, work, slot)
-        hand_in(state, places, ticket, slot, sum_values)
+        return ALL, start, stop if before == NO_TICKET else start
+    ticket = draw_ticket(state, role)
+    if ticket < 0:
+        return ticket, start, start
+    for p in range(slot.size):
+        slot[p] = 0.0
+    low = start + ticket % -(-(stop - start) // chunk) * chunk
+    return ticket, low, min(low + chunk, stop)
 
 
 def new_team(n_threads, n_places, slot_size):

@@ -20,7 +20,7 @@ import numpy as np
 
 from gmm.engine import operations
 from gmm.engine.compilation import block, entry, exact, method
-from gmm.engine.flat import parameter_views, statistics_views
+from gmm.engine.flat import parameter_views, rows_of, shaped, statistics_views
 from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
 from gmm.engine.small_algebra import cholesky, factorise, log_coefficient, new_weights
 from gmm.engine.spherical import distances_block, first_moments_block
@@ -72,15 +72,17 @@ def whiten_block(x, padded, reference, factor, z, y):
 def measure(model, x, padded, room):
     """The whitened samples, and their squared distances from the whitened centres."""
     d = x.shape[0]
-    whiten_block(x, padded, model.reference, model.factor, room[d : 2 * d], room[:d])
-    distances_block(room[:d], padded, model.centres, room[2 * d :])
+    y, z, distances = rows_of(room, 0, d), rows_of(room, d, d), rows_of(room, 2 * d, model.centres.shape[0])
+    whiten_block(x, padded, model.reference, model.factor, z, y)
+    distances_block(y, padded, model.centres, distances)
 
 
 @method(operations.log_joint, Tied)
 def log_joint(model, x, padded, room, r):
     """c_k - distances / 2 (eq-joint-density)."""
-    distances = room[2 * x.shape[0] :]
-    for k in range(model.coefficients.size):
+    n_components, d = model.centres.shape
+    distances = rows_of(room, 2 * d, n_components)
+    for k in range(n_components):
         for b in range(0, padded, WIDE):
             store(r, k, b, fma(wide(-0.5), load_wide(distances, k, b), wide(model.coefficients[k])))
 
@@ -88,7 +90,7 @@ def log_joint(model, x, padded, room, r):
 @method(operations.add_moments, Tied)
 def add_moments(model, x, padded, room, r, first, second):
     """Add Σ_b r_kb (y_b - ν_k). There are no second moments: T serves all iterations."""
-    first_moments_block(room[: x.shape[0]], padded, r, model.centres, first)
+    first_moments_block(rows_of(room, 0, x.shape[0]), padded, r, model.centres, first)
 
 
 @exact
@@ -118,7 +120,7 @@ def prepare(model, values):
     """Whiten the centres, and see whether they are far apart."""
     n_components, d = model.centres.shape
     weights, means, _, factor, _ = parameter_views(values, n_components, d)
-    whiten_centres(means, model.reference, factor.reshape((d, d)), model.centres)
+    whiten_centres(means, model.reference, shaped(factor, 0, (d, d)), model.centres)
     return FAR_APART if far_apart(weights, model.centres) > TOO_FAR else RUNNING
 
 
@@ -139,11 +141,11 @@ def update(model, sum_values, reg_covar, old_values, new_values):
     _, counts, first, _ = statistics_views(sum_values, n_components, d)
     _, old_means, old_covariance, _, _ = parameter_views(old_values, n_components, d)
     weights, means, flat, flat_factor, coefficients = parameter_views(new_values, n_components, d)
-    covariance, factor = flat.reshape((d, d)), flat_factor.reshape((d, d))
+    covariance, factor = shaped(flat, 0, (d, d)), shaped(flat_factor, 0, (d, d))
     new_weights(counts, weights)
     lower = np.empty((d, d))
     sizes = np.empty(d)
-    cholesky(old_covariance.reshape((d, d)), lower)
+    cholesky(shaped(old_covariance, 0, (d, d)), lower)
     offsets = np.empty((n_components, d))
     n_effective = 0.0
     for k in range(n_components):
