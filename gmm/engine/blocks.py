@@ -88,11 +88,12 @@ def load_responsibilities(given, sample_weight, start, size, padded, r):
     """
     numbered = given.shape[1] < r.shape[0]
     for k in range(r.shape[0]):
-        for b in range(size):
-            w = sample_weight[start + b] if sample_weight.size else 1.0
-            if numbered:
-                r[k, b] = w if given[start + b, 0] == k else 0.0
-            else:
-                r[k, b] = w * given[start + b, k]
-        for b in range(size, padded):
+        for b in range(padded):
             r[k, b] = 0.0
+    for b in range(size):
+        w = sample_weight[start + b] if sample_weight.size else 1.0
+        if numbered:
+            r[int(given[start + b, 0]), b] = w
+        else:
+            for k in range(r.shape[0]):
+                r[k, b] = w * given[start + b, k]

@@ -66,15 +66,14 @@ def nearest_block(distances, padded, nearest):
 
 
 @block
-def draw(mass, sample_weight, total, u):
-    """The first index at which the running sum of weight times mass exceeds u * total; u is uniform on [0, 1)."""
+def draw(masses, total, u):
+    """The first index at which the running sum of the masses exceeds u * total; u is uniform on [0, 1)."""
     target = u * total
     running = 0.0
     last = 0
-    for i in range(mass.size):
-        m = mass[i] * sample_weight[i] if sample_weight.size else mass[i]
-        if m > 0.0:
-            running += m
+    for i in range(masses.size):
+        if masses[i] > 0.0:
+            running += masses[i]
             last = i
             if running > target:
                 return i
@@ -82,31 +81,43 @@ def draw(mass, sample_weight, total, u):
 
 
 @block
-def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
+def weighted_distances(X, sample_weight, low, size, layout, x, centres, distances):
+    """distances[k, b] = w_i |x_i - c_k|² for the samples i = low + b of a block."""
+    _, _, shift, scale = layout
+    padded = -(-size // WIDE) * WIDE
+    load_block(X, low, size, padded, shift, scale, x)
+    distances_block(x, padded, centres, distances)
+    if sample_weight.size:
+        for k in range(centres.shape[0]):
+            for b in range(size):
+                distances[k, b] *= sample_weight[low + b]
+
+
+@block
+def seed(X, sample_weight, layout, work, uniforms, masses, chosen, centres):
     """k-means++ (eq-kmeans-plusplus): fill `chosen` (K,) with row numbers of X and `centres` with these rows.
 
     Each next centre is drawn with probability proportional to w_i D_i², D_i the distance to the nearest centre so
     far; of uniforms.shape[1] such candidates the one that lowers Σ w D² most is taken (Arthur & Vassilvitskii 2007,
-    with greedy trials). `closest` (n,) is a workspace for D².
+    with greedy trials). `masses` (n,) is a workspace for w D².
     """
     length, _, shift, scale = layout
     n, d = X.shape
-    weighted = sample_weight.size > 0
     candidates = np.empty((uniforms.shape[1], d))
     numbers = np.empty(uniforms.shape[1], dtype=np.int64)
     potentials = np.empty(uniforms.shape[1])
     x = rows_of(work, 0, d)
     for i in range(n):
-        closest[i] = 1.0  # the first is drawn by weight alone
+        masses[i] = sample_weight[i] if sample_weight.size else 1.0  # the first is drawn by weight alone
     for k in range(chosen.size):
         total = 0.0
         for i in range(n):
-            total += closest[i] * sample_weight[i] if weighted else closest[i]
+            total += masses[i]
         n_trials = uniforms.shape[1] if k else 1
         for trial in range(n_trials):
             u = uniforms[k, trial]
             # With fewer distinct points than centres the mass runs out, and any point will do.
-            numbers[trial] = draw(closest, sample_weight, total, u) if total > 0.0 else int(u * n)
+            numbers[trial] = draw(masses, total, u) if total > 0.0 else int(u * n)
             for j in range(d):
                 candidates[trial, j] = (X[numbers[trial], j] - shift[j]) * scale
             potentials[trial] = 0.0
@@ -115,13 +126,10 @@ def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
             distances = rows_of(work, d + 2, n_trials)
             for low in range(0, n, length):
                 size = min(length, n - low)
-                padded = -(-size // WIDE) * WIDE
-                load_block(X, low, size, padded, shift, scale, x)
-                distances_block(x, padded, candidates, distances)
+                weighted_distances(X, sample_weight, low, size, layout, x, candidates, distances)
                 for trial in range(n_trials):
                     for b in range(size):
-                        mass = min(distances[trial, b], closest[low + b])
-                        potentials[trial] += mass * sample_weight[low + b] if weighted else mass
+                        potentials[trial] += min(distances[trial, b], masses[low + b])
             for trial in range(1, n_trials):
                 if potentials[trial] < potentials[best]:
                     best = trial
@@ -131,11 +139,9 @@ def seed(X, sample_weight, layout, work, uniforms, closest, chosen, centres):
         distances = rows_of(work, d + 2, 1)
         for low in range(0, n, length):
             size = min(length, n - low)
-            padded = -(-size // WIDE) * WIDE
-            load_block(X, low, size, padded, shift, scale, x)
-            distances_block(x, padded, rows_of(candidates, best, 1), distances)
+            weighted_distances(X, sample_weight, low, size, layout, x, rows_of(candidates, best, 1), distances)
             for b in range(size):
-                closest[low + b] = min(distances[0, b], closest[low + b]) if k else distances[0, b]
+                masses[low + b] = min(distances[0, b], masses[low + b] if k else math.inf)
 
 
 @block
@@ -203,11 +209,11 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     to do). Seeding, if there are `uniforms`, comes first. Returns (iterations, status).
     One function does all, because each function that Python can call costs a second of compilation.
     """
-    uniforms, closest, chosen, sum_values, moved, max_iter, tolerance = loop
+    uniforms, masses, chosen, sum_values, moved, max_iter, tolerance = loop
     chunk = layout[1]
     leading = team[-1] == LEAD
     if uniforms.size and leading:
-        seed(X, sample_weight, layout, work, uniforms, closest, chosen, model.centres)
+        seed(X, sample_weight, layout, work, uniforms, masses, chosen, model.centres)
     iteration = 0
     while True:
         open_pass(team, -(-(stop - start) // chunk), sum_values)
@@ -297,8 +303,8 @@ def _compiled(
         for total, value in zip(sums, given, strict=True):
             total[...] = value
     chosen, moved = np.empty(len(uniforms), dtype=np.int64), np.zeros(1)
-    closest = np.empty(samples.n_samples if uniforms.size else 0)
-    loop = (uniforms, closest, chosen, sum_values, moved, max_iter, tolerance)
+    masses = np.empty(samples.n_samples if uniforms.size else 0)
+    loop = (uniforms, masses, chosen, sum_values, moved, max_iter, tolerance)
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
     done, status = passes.run_team(

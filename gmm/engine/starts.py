@@ -172,8 +172,9 @@ def parameters_from_labels(
     labels = np.asarray(labels)
     if labels.shape != (np.shape(X)[0],):
         raise ValueError(f"labels must have shape ({np.shape(X)[0]},), got {labels.shape}.")
-    if labels.size and (labels.min() < 0 or labels.max() >= n_components):
-        raise ValueError(f"labels must lie in 0 … {n_components - 1}.")
+    # The kernel takes them for row numbers as they are.
+    if labels.dtype.kind not in "iu" or (labels.size and not 0 <= labels.min() <= labels.max() < n_components):
+        raise ValueError(f"labels must be whole numbers in 0 … {n_components - 1}.")
 
     def given(low, high):
         return passes.as_given(labels[low:high], n_components)

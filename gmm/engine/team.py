@@ -146,16 +146,17 @@ def hand_in(team, ticket, slot, sum_values):
         # The turn may have come meanwhile. Whoever takes the number down adds.
         if load(state, ADDED) != ticket or not exchange(state, READY + place, ticket + 1, 0):
             return
-    for p in range(sum_values.size):
-        sum_values[p] += slot[p]
-    ticket += 1
-    store(state, ADDED, ticket)
-    # By its number, not by a mere flag: a thread that was held up here must not take a later chunk for its own.
-    while exchange(state, READY + ticket % n_places, ticket + 1, 0):
+    values = slot
+    while True:
         for p in range(sum_values.size):
-            sum_values[p] += places[ticket % n_places, p]
+            sum_values[p] += values[p]
         ticket += 1
         store(state, ADDED, ticket)
+        place = ticket % n_places
+        # By its number, not by a mere flag: a thread that was held up here must not take a later chunk for its own.
+        if not exchange(state, READY + place, ticket + 1, 0):
+            return
+        values = places[place]
 
 
 @spliced

@@ -417,6 +417,8 @@ def test_bad_arguments_are_named():
         (lambda: engine.make_parameters(p.weights, p.means, p.covariances, "full"), "covariances"),
         (lambda: engine.make_parameters(p.weights, p.means, p.covariances, "round"), "covariance_type"),
         (lambda: engine.parameters_from_labels(X, np.full(20, 7), 2, "diag"), "labels"),
+        (lambda: engine.parameters_from_labels(X, np.full(20, -1), 2, "diag"), "labels"),
+        (lambda: engine.parameters_from_labels(X, np.full(20, np.nan), 2, "diag"), "labels"),
     ]
     for call, match in cases:
         with pytest.raises(ValueError, match=match):

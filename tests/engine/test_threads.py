@@ -26,12 +26,12 @@ def _draw(state, role):
 
 @njit
 def _hand_in(state, places, ticket, values, sums):
-    team.hand_in(state, places, ticket, values, sums)
+    team.hand_in((state, places, team.FOLLOW), ticket, values, sums)
 
 
 @njit
 def _open(state, n_chunks, sums):
-    team.open_pass(state, n_chunks, sums)
+    team.open_pass((state, np.empty((0, 0)), team.LEAD), n_chunks, sums)
 
 
 # Sums of these depend on their order: a float64 near 2**53 drops a 1, but not a 2.
@@ -55,6 +55,38 @@ def test_chunks_are_added_in_their_order_whenever_they_are_ready(order):
         assert state[team.ADDED] == 6 * (turn + 1)
         assert not state[team.READY :].any()
         assert _draw(state, team.LEAD) == -1  # the pass is complete
+
+
+@njit
+def _shares(state, role, start, stop, chunk, slot):
+    """All the shares of a caller with nobody beside it, and the slot's first number as each finds it."""
+    shares = []
+    caller = (state, np.empty((0, 0)), role)
+    sums = np.zeros(1)
+    team.open_pass(caller, -(-(stop - start) // chunk), sums)
+    ticket = team.NO_TICKET
+    while True:
+        ticket, low, high = team.next_chunk(caller, ticket, start, stop, chunk, slot)
+        if low == high:
+            return shares, sums[0]
+        shares.append((low, high, slot[0]))
+        slot[0] += high - low
+        team.hand_in(caller, ticket, slot, sums)
+
+
+def test_the_shares_of_a_pass_are_its_samples():
+    state, _ = team.new_team(1, 1, 1)
+    for _ in range(2):  # tickets count on from pass to pass
+        shares, total = _shares(state, team.LEAD, 5, 31, 10, np.full(1, 7.0))
+        assert shares == [(5, 15, 0.0), (15, 25, 0.0), (25, 31, 0.0)]
+        assert total == 26.0
+    assert _shares(state, team.LEAD, 0, 0, 10, np.ones(1)) == ([], 0.0)  # nothing to do is a pass, too
+
+
+def test_whoever_adds_alone_gets_all_samples_and_keeps_what_is_in_the_slot():
+    slot = np.full(1, 7.0)
+    assert _shares(*team.ALONE[:1], team.ADD, 5, 31, 10, slot) == ([(5, 31, 7.0)], 0.0)
+    assert slot[0] == 33.0
 
 
 def test_a_thread_that_was_held_up_does_not_take_a_later_chunk_for_its_own():
