@@ -12,7 +12,7 @@ import numpy as np
 
 from gmm.engine.compilation import block
 from gmm.engine.simd import NARROW, WIDE
-from gmm.engine.tiles import transpose_square
+from gmm.engine.tiles import transpose_rows_1, transpose_rows_2, transpose_rows_3, transpose_rows_4, transpose_square
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
 SPARE = 8  # doubles added to each row: rows a power of two apart would compete for the same lines of the L1 cache
@@ -71,6 +71,17 @@ def load_block(X, start, size, padded, shift, scale, x):
             for j in range(0, d, NARROW):
                 j = min(j, d - NARROW)
                 transpose_square(X, start + b, j, x, b, shift, scale)
+    elif d <= 4 and size >= NARROW:
+        for b in range(0, size, NARROW):
+            b = min(b, size - NARROW)
+            if d == 1:
+                transpose_rows_1(X, start + b, x, b, shift, scale)
+            elif d == 2:
+                transpose_rows_2(X, start + b, x, b, shift, scale)
+            elif d == 3:
+                transpose_rows_3(X, start + b, x, b, shift, scale)
+            else:
+                transpose_rows_4(X, start + b, x, b, shift, scale)
     else:
         for j in range(d):
             for b in range(size):

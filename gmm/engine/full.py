@@ -19,7 +19,7 @@ import numpy as np
 from gmm.engine import operations
 from gmm.engine.compilation import inlined, method
 from gmm.engine.flat import parameter_views, rows_of, shaped, statistics_views
-from gmm.engine.simd import WIDE, fma, load_wide, store, sub, wide
+from gmm.engine.simd import WIDE, fma, load_wide, store, wide
 from gmm.engine.small_algebra import factorise, log_coefficient, new_weights
 from gmm.engine.statuses import BAD_COVARIANCE, RUNNING
 from gmm.engine.tiles import (
@@ -59,28 +59,34 @@ class Full(NamedTuple):
 
 
 @inlined
-def squared_distances(factor, z):
-    """|W z|² for one strip z (d, WIDE) of differences (eq-mahalanobis): four rows of W at a time, then two, one."""
-    d = factor.shape[0]
-    q = wide(0.0)
+def squared_distances(x, k, centres, factor, padded, z, r):
+    """r[k, b] = |W (x_b - μ_k)|² (eq-mahalanobis), for d > 4; z (d, padded) is a workspace.
+
+    Four rows of W at a time, then two, one; each time for all samples of the block: the tiles' loops then run equally
+    long from strip to strip, which at d = 10 saves a third of the E-step's products.
+    """
+    d = x.shape[0]
+    for b in range(0, padded, WIDE):
+        store(r, k, b, wide(0.0))
     for i in range(0, d - 3, 4):
-        q = squares_of_4_rows(factor, z, i, q)
+        squares_of_4_rows(x, k, centres, factor, i, padded, z, r)
     i = d // 4 * 4
     if d & 2:
-        q = squares_of_2_rows(factor, z, i, q)
+        squares_of_2_rows(x, k, centres, factor, i, padded, z, r)
         i += 2
     if d & 1:
-        q = squares_of_1_row(factor, z, i, q)
-    return q
+        squares_of_1_row(x, k, centres, factor, i, padded, z, r)
 
 
 @method(operations.log_joint, Full)
 def log_joint(model, x, padded, room, r):
-    """eq-joint-density, one strip of WIDE samples after the other."""
+    """eq-joint-density, one component after the other."""
     d, z = x.shape[0], room
     centres = model.centres
     for k in range(centres.shape[0]):
         factor = model.factors[k]
+        if d > 4:
+            squared_distances(x, k, centres, factor, padded, z, r)
         for b in range(0, padded, WIDE):
             if d == 1:
                 q = small_squares_1(x, b, centres, k, factor)
@@ -91,9 +97,7 @@ def log_joint(model, x, padded, room, r):
             elif d == 4:
                 q = small_squares_4(x, b, centres, k, factor)
             else:
-                for j in range(d):
-                    store(z, j, 0, sub(load_wide(x, j, b), wide(centres[k, j])))
-                q = squared_distances(factor, z)
+                q = load_wide(r, k, b)
             store(r, k, b, fma(wide(-0.5), q, wide(model.coefficients[k])))
 
 

@@ -7,13 +7,14 @@ loops write them. The number of rows (and columns) is part of a function's name.
 
 With z a strip (d, WIDE) of differences:
 
-``squares_of_4_rows(W, z, i, q)``
-    q + Σ_{a<4} (Σ_{j<=i+a} W[i+a, j] z[j])²
 ``product_of_4_rows(W, z, i, y, b)``
     y[i+a, b:b+WIDE] = Σ_{j<=i+a} W[i+a, j] z[j]
 
 With x a block (d, padded), r its responsibilities, μ the centres, z (d, padded) and u (16, padded) workspaces:
 
+``squares_of_4_rows(x, k, μ, W, i, padded, z, r)``
+    r[k] += Σ_{a<4} (Σ_{j<=i+a} W[i+a, j] z[j])² where z[i+a] = x[i+a] - μ[k, i+a], which later rows find in z;
+    a tile for each strip of WIDE samples
 ``strip_4(x, r, k, μ, i, padded, z, u, a0, first, second)``
     Rows i … i+3 of component k's moments, second moments on the diagonal only:
     z[i+a] = x[i+a] - μ[k, i+a], u[a0+a] = r[k] z[i+a], first[i+a] += Σ_b u[a0+a, b],
@@ -26,7 +27,8 @@ With x a block (d, padded), r its responsibilities, μ the centres, z (d, padded
     first[i+a] += Σ_b r[k, b] (x[i+a, b] - μ[k, i+a])
 ``moments_of_4_features(x, r, k, μ, i, padded, first, second)``
     The same, and second[i+a] += Σ_b r[k, b] (x[i+a, b] - μ[k, i+a])²
-``transpose_square(X, i, j, x, b, shift, scale)``
+``transpose_rows_2(X, i, x, b, shift, scale)``, ``transpose_square(X, i, j, x, b, shift, scale)``
+    x[j, b+a] = (X[i+a, j] - shift[j]) scale for NARROW samples and d = 2 features, and
     x[j+c, b+a] = (X[i+a, j+c] - shift[j+c]) scale for a square of NARROW samples and features
 """
 
@@ -69,6 +71,17 @@ class _Writer:
         """Consecutive values of a 1-D array."""
         pointer = self.builder.bitcast(self.builder.gep(array.data, [index]), self.vector.as_pointer())
         return self.builder.load(pointer, align=8)
+
+    def dealt(self, vectors, numbers):
+        """The values with these numbers of a list of vectors read as one: a vector of them."""
+        lane_type = ir.VectorType(ir.IntType(32), self.lanes)
+        result = vectors[0]
+        for number, vector in enumerate(vectors):
+            mask = [
+                self.lanes + n % self.lanes if n // self.lanes == number else lane for lane, n in enumerate(numbers)
+            ]
+            result = self.builder.shuffle_vector(result, vector, ir.Constant(lane_type, mask))
+        return result
 
     def store(self, value, array, row, column):
         pointer = self.builder.bitcast(self.element(array, row, column), self.vector.as_pointer())
@@ -198,15 +211,20 @@ def _views(context, builder, signature, args):
     ]
 
 
-def _triangular_product(write, factor, z, i, rows):
-    """Σ_{j<=i+a} W[i+a, j] z[j] for a < rows: a loop over j < i, then the triangle on the diagonal."""
-    zero = write.number(0)
+def _rectangle_product(write, factor, z, i, b, rows):
+    """Σ_{j<i} W[i+a, j] z[j, b:b+WIDE] for a < rows: what lies left of the triangle on the diagonal."""
 
     def body(j, sums):
-        v = write.load(z, j, zero)
+        v = write.load(z, j, b)
         return [write.multiply_add(write.spread(factor, write.plus(i, a), j), v, s) for a, s in enumerate(sums)]
 
-    sums = write.loop(i, 1, [write.zero] * rows, body)
+    return write.loop(i, 1, [write.zero] * rows, body)
+
+
+def _triangular_product(write, factor, z, i, rows):
+    """Σ_{j<=i+a} W[i+a, j] z[j] for a < rows: the rectangle, then the triangle on the diagonal."""
+    zero = write.number(0)
+    sums = _rectangle_product(write, factor, z, i, zero, rows)
     for c in range(rows):
         j = write.plus(i, c)
         v = write.load(z, j, zero)
@@ -217,15 +235,29 @@ def _triangular_product(write, factor, z, i, rows):
 
 def _squares_of_rows(rows):
     @intrinsic
-    def squares_of_rows(typing_context, factor, z, i, q):
+    def squares_of_rows(typing_context, x, k, centres, factor, i, padded, z, r):
         def codegen(context, builder, signature, args):
-            factor, z, i, q = _views(context, builder, signature, args)
+            x, k, centres, factor, i, padded, z, r = _views(context, builder, signature, args)
             write = _Writer(builder, WIDE)
-            for y in _triangular_product(write, factor, z, i, rows):
-                q = write.multiply_add(y, y, q)
-            return q
+            numbers = [write.plus(i, a) for a in range(rows)]
 
-        return _WIDE_TYPE(factor, z, types.intp, q), codegen
+            def strip(b, _):
+                sums = _rectangle_product(write, factor, z, i, b, rows)
+                for c, row in enumerate(numbers):
+                    v = builder.fsub(write.load(x, row, b), write.spread(centres, k, row))
+                    write.store(v, z, row, b)
+                    for a in range(c, rows):
+                        sums[a] = write.multiply_add(write.spread(factor, numbers[a], row), v, sums[a])
+                q = write.load(r, k, b)
+                for y in sums:
+                    q = write.multiply_add(y, y, q)
+                write.store(q, r, k, b)
+                return []
+
+            write.loop(padded, WIDE, [], strip)
+            return context.get_dummy_value()
+
+        return types.void(x, types.intp, centres, factor, types.intp, types.intp, z, r), codegen
 
     return squares_of_rows
 
@@ -412,8 +444,30 @@ def transpose_square(typing_context, X, i, j, x, b, shift, scale):
     return types.void(X, types.intp, types.intp, x, types.intp, shift, types.float64), codegen
 
 
+def _transpose_rows(d):
+    """All d features of NARROW samples: d vectors from memory, whose lanes are dealt out to d others."""
+
+    @intrinsic
+    def transpose_rows(typing_context, X, i, x, b, shift, scale):
+        def codegen(context, builder, signature, args):
+            X, i, x, b, shift, scale = _views(context, builder, signature, args)
+            write = _Writer(builder, NARROW)
+            vectors = [write.load(X, i, write.number(NARROW * a)) for a in range(d)]
+            factor = write.splat(scale)
+            for j in range(d):
+                origin = write.splat(builder.load(builder.gep(shift.data, [write.number(j)])))
+                values = write.dealt(vectors, [d * a + j for a in range(NARROW)])
+                write.store(builder.fmul(builder.fsub(values, origin), factor), x, write.number(j), b)
+            return context.get_dummy_value()
+
+        return types.void(X, types.intp, x, types.intp, shift, types.float64), codegen
+
+    return transpose_rows
+
+
 small_squares_1, small_squares_2, small_squares_3, small_squares_4 = map(_small_squares, (1, 2, 3, 4))
 small_moments_1, small_moments_2, small_moments_3, small_moments_4 = map(_small_moments, (1, 2, 3, 4))
+transpose_rows_1, transpose_rows_2, transpose_rows_3, transpose_rows_4 = map(_transpose_rows, (1, 2, 3, 4))
 squares_of_4_rows, squares_of_2_rows, squares_of_1_row = map(_squares_of_rows, (4, 2, 1))
 product_of_4_rows, product_of_2_rows, product_of_1_row = map(_rows_of_product, (4, 2, 1))
 strip_4, strip_2, strip_1 = map(_strip, (4, 2, 1))
