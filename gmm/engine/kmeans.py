@@ -11,7 +11,7 @@ import numpy as np
 
 from gmm.engine import passes, threads
 from gmm.engine.blocks import load_block, workspace
-from gmm.engine.compilation import block, entry, spliced
+from gmm.engine.compilation import block, entry, inlined
 from gmm.engine.flat import flat_views, rows_of, statistics_views
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
@@ -93,7 +93,7 @@ def weighted_distances(X, sample_weight, low, size, layout, x, centres, distance
                 distances[k, b] *= sample_weight[low + b]
 
 
-@block
+@inlined
 def seed(X, sample_weight, layout, work, uniforms, masses, chosen, centres):
     """k-means++ (eq-kmeans-plusplus): fill `chosen` (K,) with row numbers of X and `centres` with these rows.
 
@@ -170,7 +170,7 @@ def work_rows(n_features, n_components):
     return n_features + 2 + max(n_components, 2)
 
 
-@spliced
+@inlined
 def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
     """Inertia, N_k and Σ w (x - c_k): each sample with its nearest centre.
 

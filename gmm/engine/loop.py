@@ -9,7 +9,7 @@ import math
 
 from gmm.engine import operations
 from gmm.engine.blocks import load_block, load_responsibilities
-from gmm.engine.compilation import entry, inlined, method, spliced
+from gmm.engine.compilation import entry, inlined, method
 from gmm.engine.diag import Diagonal
 from gmm.engine.flat import rows_of, statistics_views
 from gmm.engine.full import Full
@@ -48,7 +48,7 @@ def rooms(work, n_components, d):
     return x, r, rows_of(work, scratch, SCRATCH), rows_of(work, own, work.shape[0] - own)
 
 
-@spliced
+@inlined
 def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
     """E-step and moments, block by block.
 

@@ -31,7 +31,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from gmm.engine.compilation import block, spliced
+from gmm.engine.compilation import block, inlined
 
 # A cache line each, so that threads that watch one number do not slow down those that write another.
 NEXT, LIMIT, ADDED, READY = 0, 8, 16, 24
@@ -159,7 +159,7 @@ def hand_in(team, ticket, slot, sum_values):
         values = places[place]
 
 
-@spliced
+@inlined
 def next_chunk(team, before, start, stop, chunk, slot):
     """(ticket, low, high): the caller's next share, samples low … high - 1, of a pass over start … stop - 1.
 
