@@ -108,6 +108,8 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
         for p in range(new_values.size):
             new_values[p] = old_values[p]
         status, component = operations.update(model, sum_values, reg_covar, old_values, new_values)
+        if status == RUNNING:
+            status = operations.prepare(model, new_values)
         if status == FAR_APART:
             return iteration, FAR_APART, -1
         iteration += 1

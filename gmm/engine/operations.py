@@ -7,7 +7,7 @@ is for it.
 
 
 def prepare(model, values):
-    """Bring what the model keeps beside the parameters `values` up to date, before the first pass over the data.
+    """Bring what the model keeps beside the parameters `values` up to date, before the next pass over the data.
 
     Returns RUNNING, or FAR_APART where the structure's M-step would lose too many digits.
     """

@@ -173,7 +173,7 @@ def update(model, sum_values, reg_covar, old_values, new_values):
         return FAR_APART, -1
     for k in range(n_components):
         coefficients[k] = log_coefficient(weights[k], d, log_det)
-    return operations.prepare(model, new_values), -1
+    return RUNNING, -1
 
 
 @block
