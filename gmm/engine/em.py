@@ -61,7 +61,7 @@ class _State:
         p = parameters
         self.covariance_type = p.covariance_type
         covariances = p.covariances if p.covariance_type != "spherical" else p.covariances[:, None]
-        variances = np.einsum("...jj->...j", covariances) if p.covariance_type in ("full", "tied") else covariances
+        variances = covariances.diagonal(0, -2, -1) if p.covariance_type in ("full", "tied") else covariances
         with np.errstate(over="ignore"):
             centre = p.weights @ p.means
             spread = np.abs(p.means - centre).max(axis=0) + np.sqrt(

@@ -196,8 +196,9 @@ def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_co
     step = samples.slab_samples(d)
     for low in range(0, samples.n_samples, step):
         high = min(low + step, samples.n_samples)
-        z = np.subtract(samples.X[low:high], samples.shift, dtype=np.float64)
-        z *= samples.scale
+        z = samples.X[low:high] - samples.shift  # float64, as the shift is
+        if samples.scale != 1.0:
+            z *= samples.scale
         z -= reference
         weights = sample_weight[low:high] if sample_weight.size else None
         if given is not None:
