@@ -38,8 +38,8 @@ NEXT, LIMIT, ADDED, READY = 0, 8, 16, 24
 CLOSED = -1
 # Roles of a caller of `run`: take part in the passes; lead them; add samples to the slot, alone and without sums.
 FOLLOW, LEAD, ADD = range(3)
-# What a caller holds before its first ticket, and the ticket of one that adds samples alone.
-NO_TICKET, ALL = -2, -1
+# Tickets count from 0. -1: there are none left; ALL: that of a caller which adds samples alone; NO_TICKET: none yet.
+ALL, NO_TICKET = -2, -3
 # How often a thread looks before it gives way (a tenth of a microsecond), and how often a follower without work gives
 # way before it leaves the team (some milliseconds).
 LOOKS = 64
