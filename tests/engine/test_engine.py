@@ -16,6 +16,7 @@ from engine_references import problem, relative
 from sklearn import cluster, mixture
 
 from gmm import engine
+from gmm.engine import simd
 
 STRUCTURES = engine.STRUCTURES
 # Around every boundary of the kernels: d below, at and above tiles and registers; n below a block, a block, several
@@ -467,6 +468,29 @@ def test_second_process_hits_the_disk_cache(tmp_path):
         answers.append(json.loads(run.stdout))
     assert answers[0] == [0, 1, False]
     assert answers[1] == [1, 0, False]
+
+
+NARROWER_PROGRAM = """
+import sys, pytest
+from gmm.engine import simd
+assert simd.NARROW == int(sys.argv[1]), simd.NARROW
+chosen = "extended_precision or one_pass_moments or test_exp or kmeans_agrees"
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-k", chosen, sys.argv[2]]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lanes", "processor", "features"), [(2, "generic", ""), (4, "haswell", "+avx,+avx2,+fma")])
+def test_processors_with_narrower_registers(lanes, processor, features, tmp_path):
+    if lanes > simd.NARROW:
+        pytest.skip("this processor's registers are narrower still")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": features}
+    run = subprocess.run(
+        [sys.executable, "-c", NARROWER_PROGRAM, str(lanes), __file__], env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"\d+ passed", run.stdout)
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
