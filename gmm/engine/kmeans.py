@@ -216,6 +216,7 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
         seed(X, sample_weight, layout, work, uniforms, masses, chosen, model.centres)
     iteration = 0
     while True:
+        # The same lines as in `gmm.engine.loop.run`: a function for them would be compiled once more by itself.
         open_pass(team, -(-(stop - start) // chunk), sum_values)
         ticket = NO_TICKET
         while True:
