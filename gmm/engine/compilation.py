@@ -1,7 +1,7 @@
 """How the engine's functions are compiled.
 
-Three kinds of function, all at module level (a closure over a jitted function, or a function handed to another as an
-argument, would miss Numba's on-disk cache in every process):
+Three kinds of function, all at module level (a closure over a jitted function, or a function handed to another that is
+not inlined, would miss Numba's on-disk cache in every process):
 
 ``@inlined``, ``@block``, ``@exact``
     A building block. It has no cache of its own: its code is compiled into the entries that call it.

@@ -40,7 +40,7 @@ def flat_views(shapes):
 
 @intrinsic
 def shaped(typing_context, values, start, shape):
-    """A view of the numbers from `start` on with this shape (a tuple): values.flat[start:].reshape(shape), unchecked.
+    """A view of the numbers of a C-ordered array from `start` on with this shape (a tuple), unchecked.
 
     Numba's own slices and reshapes work for every array and any bounds, and take several times as long to compile.
     """

@@ -17,7 +17,7 @@ from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
-from gmm.engine.team import ALONE, LEAD, NO_TICKET, hand_in, next_chunk, open_pass
+from gmm.engine.team import ALONE, LEAD, make_pass
 
 # Values of the subsample: 1 MB, of at least LEAST and at most MOST samples.
 SUBSAMPLE_VALUES = 131072
@@ -210,21 +210,12 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     One function does all, because each function that Python can call costs a second of compilation.
     """
     uniforms, masses, chosen, sum_values, moved, max_iter, tolerance = loop
-    chunk = layout[1]
     leading = team[-1] == LEAD
     if uniforms.size and leading:
         seed(X, sample_weight, layout, work, uniforms, masses, chosen, model.centres)
     iteration = 0
     while True:
-        # The same lines as in `gmm.engine.loop.run`: a function for them would be compiled once more by itself.
-        open_pass(team, -(-(stop - start) // chunk), sum_values)
-        ticket = NO_TICKET
-        while True:
-            ticket, low, high = next_chunk(team, ticket, start, stop, chunk, slot)
-            if low == high:
-                break
-            add_samples(model, X, sample_weight, given, low, high, layout, work, slot)
-            hand_in(team, ticket, slot, sum_values)
+        make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
         if not leading or max_iter == 0:
             return 0, RUNNING
         iteration += 1

@@ -1,8 +1,8 @@
 """The pass over the data and the EM loop, for every covariance structure.
 
 These functions are written once, in terms of the operations that tell the structures apart (`gmm.engine.operations`),
-and compiled once for each type of model. A compiled function can't be handed others as arguments here, for it would
-lose its place in the cache on disk; types it can.
+and compiled once for each type of model. A function that is compiled by itself can't be handed others as arguments
+here, for it would lose its place in the cache on disk; types it can.
 """
 
 import math
@@ -17,7 +17,7 @@ from gmm.engine.simd import WIDE
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
-from gmm.engine.team import LEAD, NO_TICKET, hand_in, next_chunk, open_pass
+from gmm.engine.team import LEAD, make_pass
 
 SCRATCH = 2  # rows for the softmax
 
@@ -85,20 +85,12 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     One function does it all, because each function that Python can call costs a second of compilation.
     """
     history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous = loop
-    chunk = layout[1]
     iterating = team[-1] == LEAD and history.size > 0
     if iterating and operations.prepare(model, old_values) == FAR_APART:
         return 0, FAR_APART, -1
     iteration = 0
     while True:
-        open_pass(team, -(-(stop - start) // chunk), sum_values)
-        ticket = NO_TICKET
-        while True:
-            ticket, low, high = next_chunk(team, ticket, start, stop, chunk, slot)
-            if low == high:
-                break
-            add_samples(model, X, sample_weight, given, low, high, layout, work, slot)
-            hand_in(team, ticket, slot, sum_values)
+        make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
         if not iterating:
             return 0, RUNNING, -1
         mean = sum_values[0] / total_weight

@@ -179,6 +179,23 @@ def next_chunk(team, before, start, stop, chunk, slot):
     return ticket, low, min(low + chunk, stop)
 
 
+@inlined
+def make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team):
+    """Take the caller's part in a pass over samples start … stop - 1.
+
+    `add_samples` is a building block, which can be an argument because all of this is spliced into the caller.
+    """
+    chunk = layout[1]
+    open_pass(team, -(-(stop - start) // chunk), sum_values)
+    ticket = NO_TICKET
+    while True:
+        ticket, low, high = next_chunk(team, ticket, start, stop, chunk, slot)
+        if low == high:
+            break
+        add_samples(model, X, sample_weight, given, low, high, layout, work, slot)
+        hand_in(team, ticket, slot, sum_values)
+
+
 def new_team(n_threads, n_places, slot_size):
     """(state, places) for `n_threads` threads: what they share."""
     n_places = n_places if n_threads > 1 else 1

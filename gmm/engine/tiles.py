@@ -211,23 +211,20 @@ def _views(context, builder, signature, args):
     ]
 
 
-def _rectangle_product(write, factor, z, i, b, rows):
-    """Σ_{j<i} W[i+a, j] z[j, b:b+WIDE] for a < rows: what lies left of the triangle on the diagonal."""
+def _triangular_product(write, factor, z, i, b, rows, value):
+    """Σ_{j<=i+a} W[i+a, j] z[j, b:b+WIDE] for a < rows.
+
+    A loop over j < i, then the triangle on the diagonal, where z[j] is `value(j)`.
+    """
 
     def body(j, sums):
         v = write.load(z, j, b)
         return [write.multiply_add(write.spread(factor, write.plus(i, a), j), v, s) for a, s in enumerate(sums)]
 
-    return write.loop(i, 1, [write.zero] * rows, body)
-
-
-def _triangular_product(write, factor, z, i, rows):
-    """Σ_{j<=i+a} W[i+a, j] z[j] for a < rows: the rectangle, then the triangle on the diagonal."""
-    zero = write.number(0)
-    sums = _rectangle_product(write, factor, z, i, zero, rows)
+    sums = write.loop(i, 1, [write.zero] * rows, body)
     for c in range(rows):
         j = write.plus(i, c)
-        v = write.load(z, j, zero)
+        v = value(j)
         for a in range(c, rows):
             sums[a] = write.multiply_add(write.spread(factor, write.plus(i, a), j), v, sums[a])
     return sums
@@ -239,17 +236,15 @@ def _squares_of_rows(rows):
         def codegen(context, builder, signature, args):
             x, k, centres, factor, i, padded, z, r = _views(context, builder, signature, args)
             write = _Writer(builder, WIDE)
-            numbers = [write.plus(i, a) for a in range(rows)]
 
             def strip(b, _):
-                sums = _rectangle_product(write, factor, z, i, b, rows)
-                for c, row in enumerate(numbers):
-                    v = builder.fsub(write.load(x, row, b), write.spread(centres, k, row))
-                    write.store(v, z, row, b)
-                    for a in range(c, rows):
-                        sums[a] = write.multiply_add(write.spread(factor, numbers[a], row), v, sums[a])
+                def difference(j):
+                    v = builder.fsub(write.load(x, j, b), write.spread(centres, k, j))
+                    write.store(v, z, j, b)
+                    return v
+
                 q = write.load(r, k, b)
-                for y in sums:
+                for y in _triangular_product(write, factor, z, i, b, rows, difference):
                     q = write.multiply_add(y, y, q)
                 write.store(q, r, k, b)
                 return []
@@ -268,8 +263,10 @@ def _rows_of_product(rows):
         def codegen(context, builder, signature, args):
             factor, z, i, y, b = _views(context, builder, signature, args)
             write = _Writer(builder, WIDE)
-            for a, value in enumerate(_triangular_product(write, factor, z, i, rows)):
-                write.store(value, y, write.plus(i, a), b)
+            zero = write.number(0)
+            products = _triangular_product(write, factor, z, i, zero, rows, lambda j: write.load(z, j, zero))
+            for a, product in enumerate(products):
+                write.store(product, y, write.plus(i, a), b)
             return context.get_dummy_value()
 
         return types.void(factor, z, types.intp, y, types.intp), codegen

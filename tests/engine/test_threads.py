@@ -85,7 +85,7 @@ def test_the_shares_of_a_pass_are_its_samples():
 
 def test_whoever_adds_alone_gets_all_samples_and_keeps_what_is_in_the_slot():
     slot = np.full(1, 7.0)
-    assert _shares(*team.ALONE[:1], team.ADD, 5, 31, 10, slot) == ([(5, 31, 7.0)], 0.0)
+    assert _shares(team.ALONE[0], team.ADD, 5, 31, 10, slot) == ([(5, 31, 7.0)], 0.0)
     assert slot[0] == 33.0
 
 
