@@ -44,6 +44,7 @@ from gmm.engine.scoring import (
 )
 from gmm.engine.starts import (
     parameters_from_centres,
+    parameters_from_kmeans,
     parameters_from_labels,
     parameters_from_responsibilities,
     statistics,
@@ -71,6 +72,7 @@ __all__ = [
     "make_parameters",
     "one_pass",
     "parameters_from_centres",
+    "parameters_from_kmeans",
     "parameters_from_labels",
     "parameters_from_precisions",
     "parameters_from_responsibilities",

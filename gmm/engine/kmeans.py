@@ -39,13 +39,30 @@ class Clusters(NamedTuple):
     summing: bool
 
 
+class Assignment(NamedTuple):
+    """Which centre each sample is nearest to, in the units x - shift: what the M-step of small data begins with.
+
+    labels (n,) as float64; counts N_k (K,) and first moments Σ w (x - c_k) (K, d) of the clusters.
+    """
+
+    shift: np.ndarray
+    centres: np.ndarray
+    labels: np.ndarray
+    counts: np.ndarray
+    first: np.ndarray
+
+
 class KMeansResult(NamedTuple):
-    """Centres (K, d); inertia Σ_i w_i min_k |x_i - c_k|² at these centres' predecessors; iterations over all of X."""
+    """Centres (K, d); inertia Σ_i w_i min_k |x_i - c_k|² at these centres' predecessors; iterations over all of X.
+
+    `assignment` is that to these centres (and the inertia then too) where it was asked for and the data are small.
+    """
 
     centres: np.ndarray
     inertia: float
     n_iter: int
     converged: bool
+    assignment: Assignment | None = None
 
 
 @block
@@ -206,27 +223,28 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
 
     The roles in the `team` are those of `gmm.engine.loop.run`: LEAD and FOLLOW make a pass, or up to `max_iter`
     iterations that move the centres in place (where start = stop the sums are given and an update is all that is left
-    to do). Seeding, if there are `uniforms`, comes first. Returns (iterations, status).
+    to do). Seeding, if there are `uniforms`, comes first. Where labels are wanted, one more pass after the iterations
+    finds those of the final centres, and the sums are theirs too. Returns (iterations, status).
     One function does all, because each function that Python can call costs a second of compilation.
     """
     uniforms, masses, chosen, sum_values, moved, max_iter, tolerance = loop
     leading = team[-1] == LEAD
     if uniforms.size and leading:
         seed(X, sample_weight, layout, work, uniforms, masses, chosen, model.centres)
-    iteration = 0
+    iteration, status = 0, RUNNING
     while True:
         make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
-        if not leading or max_iter == 0:
-            return 0, RUNNING
+        if not leading or iteration == max_iter or status == CONVERGED:
+            return iteration, status
         iteration += 1
         if not math.isfinite(sum_values[0]):
             return iteration, BAD_LIKELIHOOD
         if update(sum_values, model.centres, moved) > 0:
             return iteration, EMPTY
         if moved[0] <= tolerance:
-            return iteration, CONVERGED
-        if iteration == max_iter:
-            return iteration, RUNNING
+            status = CONVERGED
+        if model.labels.size == 0 and (iteration == max_iter or status == CONVERGED):
+            return iteration, status
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -306,19 +324,22 @@ def _compiled(
     return done, status, sums, moved[0], chosen
 
 
-def _lloyd(samples, sample_weight, centres, max_iter, tolerance, n_threads, uniforms=NO_TABLE):
+def _lloyd(
+    samples, sample_weight, centres, max_iter, tolerance, n_threads, uniforms=NO_TABLE, labels=NO_WEIGHTS
+):  # fmt: skip
     """Lloyd's iterations on `centres`, in place, after their seeding if there are uniforms (X must be native then).
 
-    Returns (inertia, iterations, whether they converged).
+    Returns (sums, iterations, whether they converged, whether the labels and the sums are those of the final centres).
     """
     bout = max(1, int(BOUT / _cost(samples, len(centres)))) if samples.native else 1
-    done, status, sums = 0, RUNNING, None
+    done, status, sums, refilled = 0, RUNNING, None, None
     while done < max_iter and status in (RUNNING, EMPTY):
         given = None if samples.native else _slabs(samples, centres, sample_weight, n_threads)
         n_done, status, sums, moved, _ = _compiled(
-            samples, sample_weight, centres, min(bout, max_iter - done), tolerance, n_threads, uniforms, given
-        )
-        uniforms = NO_TABLE
+            samples, sample_weight, centres, min(bout, max_iter - done), tolerance, n_threads, uniforms, given,
+            labels=labels,
+        )  # fmt: skip
+        uniforms, refilled = NO_TABLE, None
         done += n_done
         if status == BAD_LIKELIHOOD:
             raise ValueError("X holds values that are not finite.")
@@ -326,7 +347,7 @@ def _lloyd(samples, sample_weight, centres, max_iter, tolerance, n_threads, unif
             refilled = _refill(samples, sample_weight, centres, np.flatnonzero(sums[1] == 0.0))
             if not refilled and moved <= tolerance:
                 status = CONVERGED
-    return float(sums[0][0]), done, status == CONVERGED
+    return sums, done, status == CONVERGED, labels.size > 0 and refilled is None
 
 
 def _refill(samples, weights, centres, empty):
@@ -427,6 +448,7 @@ def kmeans(
     init="k-means++",
     sample_weight=None,
     n_threads=None,
+    assign=False,
 ):
     """Lloyd's algorithm (eq-lloyd), the best of `n_init` starts.
 
@@ -440,6 +462,7 @@ def kmeans(
     init : 'k-means++', 'random' (samples drawn without replacement) or centres (K, d)
     sample_weight : (n,) or None
     n_threads : int or None; the same bits for any
+    assign : whether to find the assignment to these centres too, of small data and after a single start only
 
     Returns
     -------
@@ -460,6 +483,8 @@ def kmeans(
     elif init not in ("k-means++", "random"):
         raise ValueError(f"init must be 'k-means++', 'random' or an array of centres, got {init!r}.")
     best = None
+    assign = assign and n_init == 1 and samples.native and passes.fits_a_slab(samples, n_clusters)
+    labels = np.empty(samples.n_samples if assign else 0)
     for _ in range(n_init):
         part, _, part_weights = _part(samples, weights, n_clusters, rng)
         mean = part.X.sum(axis=0) / part.n_samples
@@ -471,14 +496,19 @@ def kmeans(
             centres = part.X[np.argsort(rng.random(part.n_samples), kind="stable")[:n_clusters]]
         else:
             centres, uniforms = np.empty((n_clusters, samples.n_features)), _uniforms(n_clusters, rng)
-        found = _lloyd(part, part_weights, centres, max_iter, tolerance, 1, uniforms)
         if part.n_samples < samples.n_samples:
+            _lloyd(part, part_weights, centres, max_iter, tolerance, 1, uniforms)
             part = part_weights = None  # its memory is wanted for the slabs
-            found = _lloyd(samples, weights, centres, max_iter, tolerance, n_threads)
-        inertia, n_iter, converged = found
-        if best is None or inertia < best[1]:
-            best = (centres / samples.scale + samples.shift, inertia / samples.scale / samples.scale, n_iter, converged)
-    return KMeansResult(*best)
+            found = _lloyd(samples, weights, centres, max_iter, tolerance, n_threads, labels=labels)
+        else:
+            found = _lloyd(part, part_weights, centres, max_iter, tolerance, 1, uniforms, labels)
+        (inertia, counts, first), n_iter, converged, assigned = found
+        inertia = float(inertia[0]) / samples.scale / samples.scale
+        if best is None or inertia < best.inertia:
+            best = KMeansResult(centres / samples.scale + samples.shift, inertia, n_iter, converged)
+    if assign and assigned and samples.scale == 1.0:
+        best = best._replace(assignment=Assignment(samples.shift, centres, labels, counts, first))
+    return best
 
 
 def kmeans_labels(X, centres, n_threads=None):

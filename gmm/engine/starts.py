@@ -189,6 +189,22 @@ def parameters_from_centres(X, centres, covariance_type, reg_covar=1e-6, sample_
     # The labels of small data are kept; those of large data are found again, slab by slab.
     labels = np.empty(samples.n_samples if samples.native and passes.fits_a_slab(samples, len(centres)) else 0)
     counts, first = kmeans.assignments(samples, centres, **options, labels=labels)
+    return _from_clusters(samples, centres, labels, counts, first, covariance_type, reg_covar, options)
+
+
+def parameters_from_kmeans(X, found, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
+    """The same for what `kmeans` has found in X, whose assignment of small data is used if it was asked for."""
+    if found.assignment is None:
+        return parameters_from_centres(X, found.centres, covariance_type, reg_covar, sample_weight, n_threads)
+    check_structure(covariance_type)
+    shift, *clusters = found.assignment
+    samples = Samples(X, shift, covariance_type=covariance_type)
+    weights = as_sample_weight(sample_weight, samples.n_samples)
+    options = {"sample_weight": weights, "n_threads": threads.resolve_n_threads(n_threads)}
+    return _from_clusters(samples, *clusters, covariance_type, reg_covar, options)
+
+
+def _from_clusters(samples, centres, labels, counts, first, covariance_type, reg_covar, options):
     counts = counts + SMALLEST_COUNT
     means = centres + first / counts[:, None]
 

@@ -63,7 +63,7 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
 def _from_kmeans(X, view, n_components, structure, rng, options):
     """Weights, means and covariances in X of the clusters that k-means finds in `view`, the same samples."""
     sample_weight, n_threads = options["sample_weight"], options["n_threads"]
-    found = engine.kmeans(view, n_components, rng, sample_weight=sample_weight, n_threads=n_threads)
+    found = engine.kmeans(view, n_components, rng, sample_weight=sample_weight, n_threads=n_threads, assign=view is X)
     n_distinct = len({centre.tobytes() for centre in found.centres})
     if n_distinct < n_components:
         warn(
@@ -73,7 +73,7 @@ def _from_kmeans(X, view, n_components, structure, rng, options):
         )
     try:
         if view is X:
-            return engine.parameters_from_centres(X, found.centres, structure, **options)
+            return engine.parameters_from_kmeans(X, found, structure, **options)
         labels = engine.kmeans_labels(view, found.centres, n_threads=n_threads)
         return engine.parameters_from_labels(X, labels, n_components, structure, **options)
     except engine.CovarianceError as error:

@@ -364,6 +364,54 @@ def test_kmeans_is_reproducible_and_leaves_global_state_alone(every_pass_is_wort
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("settings", [{}, {"max_iter": 1}, {"init": "random", "max_iter": 2}, {"init": "rows"}])
+def test_kmeans_assigns_small_data_to_its_final_centres(weighted, offset, settings):
+    rng = np.random.default_rng(3)
+    X, *_ = problem(rng, 1100, 3, 5, "full")
+    X += offset
+    w = rng.uniform(0.5, 2.0, size=len(X)) if weighted else None
+    settings = settings | ({"init": X[:5]} if settings.get("init") == "rows" else {})
+    plain = engine.kmeans(X, 5, np.random.default_rng(1), sample_weight=w, **settings)
+    found = engine.kmeans(X, 5, np.random.default_rng(1), sample_weight=w, assign=True, **settings)
+    assert plain.assignment is None
+    np.testing.assert_array_equal(found.centres, plain.centres)
+    assert (found.n_iter, found.converged) == (plain.n_iter, plain.converged)
+    shift, centres, labels, counts, first = found.assignment
+    assert shift.any() == (offset > 0.0)
+    np.testing.assert_array_equal(centres + shift, found.centres)
+    z = X - shift
+    nearest = np.argmin(((z[:, None] - centres) ** 2).sum(axis=2), axis=1)
+    np.testing.assert_array_equal(labels, nearest)
+    onehot = (nearest[:, None] == np.arange(5)) * (1.0 if w is None else w[:, None])
+    np.testing.assert_allclose(counts, onehot.sum(axis=0), rtol=1e-13)
+    expected = np.array([(onehot[:, k, None] * (z - centres[k])).sum(axis=0) for k in range(5)])
+    np.testing.assert_allclose(first, expected, atol=1e-11)
+    squares = (onehot * ((z[:, None] - centres) ** 2).sum(axis=2)).sum()
+    assert found.inertia == pytest.approx(squares, rel=1e-12)
+    assert found.inertia <= plain.inertia
+    for covariance_type in STRUCTURES:
+        short = engine.parameters_from_kmeans(X, found, covariance_type, sample_weight=w)
+        long = engine.parameters_from_kmeans(X, plain, covariance_type, sample_weight=w)
+        for a, b in zip(short[1:], long[1:], strict=True):
+            # Centres that were put out to 1e6 and taken back are rounded there.
+            assert relative(a, b) < (1e-8 if offset else 1e-13)
+
+
+def test_kmeans_assigns_nothing_where_that_would_cost_or_round():
+    rng = np.random.default_rng(3)
+    X, *_ = problem(rng, 9000, 2, 4, "full")
+    assert engine.kmeans(X, 4, rng, assign=True).assignment is None  # more labels than are kept
+    X = X[:300]
+    assert engine.kmeans(X, 4, rng, assign=True).assignment is not None
+    assert engine.kmeans(X, 4, rng, assign=True, n_init=2).assignment is None
+    assert engine.kmeans(X * 2.0**400, 4, rng, assign=True).assignment is None  # assigned in other units
+    few = np.repeat([[0.0, 0.0], [1.0, 1.0]], 10, axis=0)
+    found = engine.kmeans(few, 4, rng, assign=True)  # an empty cluster ends the iterations
+    assert found.assignment is None
+
+
 def test_kmeans_of_few_distinct_points_and_extreme_scales():
     rng = np.random.default_rng(0)
     X = np.repeat([[0.0, 0.0], [1.0, 1.0]], 10, axis=0)
