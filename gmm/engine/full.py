@@ -153,7 +153,7 @@ def add_moments(model, x, padded, room, r, first, second):
 
 
 @method(operations.update, Full)
-def update(model, sum_values, reg_covar, old_values, new_values):
+def update(model, sum_values, reg_covar, old_values, new_values, room):
     """The M-step from the moments about the old means (eq-m-step), and the factors of the new covariances.
 
     BAD_COVARIANCE where one of these is singular (see `gmm.engine.small_algebra`).
@@ -165,8 +165,7 @@ def update(model, sum_values, reg_covar, old_values, new_values):
     weights, means, flat, flat_factors, coefficients = parameter_views(new_values, n_components, d)
     covariances, factors = shaped(flat, 0, (n_components, d, d)), shaped(flat_factors, 0, (n_components, d, d))
     new_weights(counts, weights)
-    lower = np.empty((d, d))
-    sizes = np.empty(d)
+    sizes = shaped(room, 0, (d,))
     for k in range(n_components):
         if counts[k] == 0.0:
             coefficients[k] = -math.inf  # its mean and covariance stay as they are in `new`: those of `old`
@@ -181,7 +180,7 @@ def update(model, sum_values, reg_covar, old_values, new_values):
                 covariances[k, j, i] = value
             covariances[k, i, i] += reg_covar
             sizes[i] = math.sqrt(second[k, i, i] * inverse + reg_covar)
-        log_det = factorise(covariances[k], sizes, lower, factors[k])
+        log_det = factorise(covariances[k], sizes, factors[k])
         if math.isnan(log_det):
             return BAD_COVARIANCE, k
         coefficients[k] = log_coefficient(weights[k], d, log_det)

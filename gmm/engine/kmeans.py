@@ -12,7 +12,7 @@ import numpy as np
 from gmm.engine import passes, threads
 from gmm.engine.blocks import load_block, workspace
 from gmm.engine.compilation import block, entry, inlined
-from gmm.engine.flat import flat_views, rows_of, statistics_views
+from gmm.engine.flat import flat_views, rows_of, shaped, statistics_views
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
@@ -97,32 +97,19 @@ def draw(masses, total, u):
     return last
 
 
-@block
-def weighted_distances(X, sample_weight, low, size, layout, x, centres, distances):
-    """distances[k, b] = w_i |x_i - c_k|² for the samples i = low + b of a block."""
-    _, _, shift, scale = layout
-    padded = -(-size // WIDE) * WIDE
-    load_block(X, low, size, padded, shift, scale, x)
-    distances_block(x, padded, centres, distances)
-    if sample_weight.size:
-        for k in range(centres.shape[0]):
-            for b in range(size):
-                distances[k, b] *= sample_weight[low + b]
-
-
 @inlined
-def seed(X, sample_weight, layout, work, uniforms, masses, chosen, centres):
+def seed(X, sample_weight, layout, work, uniforms, room, chosen, centres):
     """k-means++ (eq-kmeans-plusplus): fill `chosen` (K,) with row numbers of X and `centres` with these rows.
 
     Each next centre is drawn with probability proportional to w_i D_i², D_i the distance to the nearest centre so
     far; of uniforms.shape[1] such candidates the one that lowers Σ w D² most is taken (Arthur & Vassilvitskii 2007,
-    with greedy trials). `masses` (n,) is a workspace for w D².
+    with greedy trials). `room` is that of `seeding_room`.
     """
     length, _, shift, scale = layout
     n, d = X.shape
-    candidates = np.empty((uniforms.shape[1], d))
-    numbers = np.empty(uniforms.shape[1], dtype=np.int64)
-    potentials = np.empty(uniforms.shape[1])
+    most = uniforms.shape[1]
+    masses, potentials = shaped(room, 0, (n,)), shaped(room, n, (most,))  # w D²; what Σ w D² would become
+    numbers, candidates = shaped(room, n + most, (most,)), shaped(room, n + 2 * most, (most, d))
     x = rows_of(work, 0, d)
     for i in range(n):
         masses[i] = sample_weight[i] if sample_weight.size else 1.0  # the first is drawn by weight alone
@@ -130,47 +117,51 @@ def seed(X, sample_weight, layout, work, uniforms, masses, chosen, centres):
         total = 0.0
         for i in range(n):
             total += masses[i]
-        n_trials = uniforms.shape[1] if k else 1
+        n_trials = most if k else 1
         for trial in range(n_trials):
             u = uniforms[k, trial]
             # With fewer distinct points than centres the mass runs out, and any point will do.
-            numbers[trial] = draw(masses, total, u) if total > 0.0 else int(u * n)
+            numbers[trial] = draw(masses, total, u) if total > 0.0 else math.floor(u * n)
             for j in range(d):
-                candidates[trial, j] = (X[numbers[trial], j] - shift[j]) * scale
+                candidates[trial, j] = (X[np.int64(numbers[trial]), j] - shift[j]) * scale
             potentials[trial] = 0.0
-        best = 0
-        if n_trials > 1:
-            distances = rows_of(work, d + 2, n_trials)
+        # One round finds the potentials, where there is a choice; the next takes the best candidate.
+        for taking in range(0 if n_trials > 1 else 1, 2):
+            first, count = 0, n_trials
+            if taking:
+                count = 1
+                for trial in range(1, n_trials):
+                    if potentials[trial] < potentials[first]:
+                        first = trial
+                chosen[k] = np.int64(numbers[first])
+                for j in range(d):
+                    centres[k, j] = candidates[first, j]
+            distances = rows_of(work, d + 2, count)
             for low in range(0, n, length):
                 size = min(length, n - low)
-                weighted_distances(X, sample_weight, low, size, layout, x, candidates, distances)
-                for trial in range(n_trials):
+                padded = -(-size // WIDE) * WIDE
+                load_block(X, low, size, padded, shift, scale, x)
+                distances_block(x, padded, rows_of(candidates, first, count), distances)
+                for trial in range(count):
                     for b in range(size):
-                        potentials[trial] += min(distances[trial, b], masses[low + b])
-            for trial in range(1, n_trials):
-                if potentials[trial] < potentials[best]:
-                    best = trial
-        chosen[k] = numbers[best]
-        for j in range(d):
-            centres[k, j] = candidates[best, j]
-        distances = rows_of(work, d + 2, 1)
-        for low in range(0, n, length):
-            size = min(length, n - low)
-            weighted_distances(X, sample_weight, low, size, layout, x, rows_of(candidates, best, 1), distances)
-            for b in range(size):
-                masses[low + b] = min(distances[0, b], masses[low + b] if k else math.inf)
+                        w = sample_weight[low + b] if sample_weight.size else 1.0
+                        nearer = min(w * distances[trial, b], masses[low + b] if k else math.inf)
+                        if taking:
+                            masses[low + b] = nearer
+                        else:
+                            potentials[trial] += nearer
 
 
 @block
-def update(sum_values, centres, moved):
-    """Move the centres to the means of their clusters (eq-update-centres); moved[0] = Σ_k |move|².
+def update(sum_values, centres):
+    """Move the centres to the means of their clusters (eq-update-centres).
 
-    Returns the number of empty clusters.
+    Returns Σ_k |move|² and the number of empty clusters.
     """
     n_components, d = centres.shape
     _, counts, first, _ = statistics_views(sum_values, n_components, d)
     n_empty = 0
-    moved[0] = 0.0
+    moved = 0.0
     for k in range(n_components):
         if counts[k] == 0.0:
             n_empty += 1
@@ -178,8 +169,8 @@ def update(sum_values, centres, moved):
         for j in range(d):
             move = first[k, j] / counts[k]
             centres[k, j] += move
-            moved[0] += move * move
-    return n_empty
+            moved += move * move
+    return moved, n_empty
 
 
 def work_rows(n_features, n_components):
@@ -208,7 +199,7 @@ def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
             for b in range(size):
                 labels[low - first_label + b] = nearest[1, b]
         for b in range(size if summing else 0):
-            k = int(nearest[1, b])
+            k = np.int64(nearest[1, b])
             w = sample_weight[low + b] if sample_weight.size else 1.0
             inertia[0] += w * nearest[0, b]
             counts[k] += w
@@ -224,34 +215,40 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     The roles in the `team` are those of `gmm.engine.loop.run`: LEAD and FOLLOW make a pass, or up to `max_iter`
     iterations that move the centres in place (where start = stop the sums are given and an update is all that is left
     to do). Seeding, if there are `uniforms`, comes first. Where labels are wanted, one more pass after the iterations
-    finds those of the final centres, and the sums are theirs too. Returns (iterations, status).
+    finds those of the final centres, and the sums are theirs too. Returns (iterations, status, squared moves).
     One function does all, because each function that Python can call costs a second of compilation.
     """
-    uniforms, masses, chosen, sum_values, moved, max_iter, tolerance = loop
+    uniforms, room, chosen, sum_values, max_iter, tolerance = loop
     leading = team[-1] == LEAD
     if uniforms.size and leading:
-        seed(X, sample_weight, layout, work, uniforms, masses, chosen, model.centres)
-    iteration, status = 0, RUNNING
+        seed(X, sample_weight, layout, work, uniforms, room, chosen, model.centres)
+    iteration, status, moved = 0, RUNNING, 0.0
     while True:
         make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
         if not leading or iteration == max_iter or status == CONVERGED:
-            return iteration, status
+            return iteration, status, moved
         iteration += 1
         if not math.isfinite(sum_values[0]):
-            return iteration, BAD_LIKELIHOOD
-        if update(sum_values, model.centres, moved) > 0:
-            return iteration, EMPTY
-        if moved[0] <= tolerance:
+            return iteration, BAD_LIKELIHOOD, moved
+        moved, n_empty = update(sum_values, model.centres)
+        if n_empty > 0:
+            return iteration, EMPTY, moved
+        if moved <= tolerance:
             status = CONVERGED
         if model.labels.size == 0 and (iteration == max_iter or status == CONVERGED):
-            return iteration, status
+            return iteration, status, moved
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What Python does around it
 
 NO_NUMBERS = np.empty(0, dtype=np.int64)
-NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_WEIGHTS, NO_WEIGHTS, 0, 0.0)
+NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_WEIGHTS, 0, 0.0)
+
+
+def seeding_room(n_samples, n_features, uniforms):
+    """Room for what `seed` keeps: of each sample its mass, of each candidate its row, its number and its potential."""
+    return np.empty(n_samples + uniforms.shape[1] * (n_features + 2) if uniforms.size else 0)
 
 
 def _shapes(n_components, d):
@@ -312,16 +309,15 @@ def _compiled(
         passing = False
         for total, value in zip(sums, given, strict=True):
             total[...] = value
-    chosen, moved = np.empty(len(uniforms), dtype=np.int64), np.zeros(1)
-    masses = np.empty(samples.n_samples if uniforms.size else 0)
-    loop = (uniforms, masses, chosen, sum_values, moved, max_iter, tolerance)
+    chosen, room = np.empty(len(uniforms), dtype=np.int64), seeding_room(*samples.X.shape, uniforms)
+    loop = (uniforms, room, chosen, sum_values, max_iter, tolerance)
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
-    done, status = passes.run_team(
+    done, status, moved = passes.run_team(
         samples, run, work_rows(d, n_components), Clusters(centres, labels, 0, True), sum_values.size, (loop,),
         sample_weight=sample_weight, stop=samples.n_samples if passing else 0, n_threads=n_threads,
     )  # fmt: skip
-    return done, status, sums, moved[0], chosen
+    return done, status, sums, moved, chosen
 
 
 def _lloyd(

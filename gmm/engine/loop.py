@@ -99,7 +99,7 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
             return iteration + 1, BAD_LIKELIHOOD, -1
         for p in range(new_values.size):
             new_values[p] = old_values[p]
-        status, component = operations.update(model, sum_values, reg_covar, old_values, new_values)
+        status, component = operations.update(model, sum_values, reg_covar, old_values, new_values, slot)
         if status == RUNNING:
             status = operations.prepare(model, new_values)
         if status == FAR_APART:

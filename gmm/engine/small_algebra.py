@@ -26,8 +26,12 @@ DEAD = 1e-280
 
 @block
 def cholesky(a, lower):
-    """lower @ lower.T = a (eq-cholesky), reading the lower triangle of a. False if a is not positive definite."""
+    """lower @ lower.T = a (eq-cholesky), reading the lower triangle of a.
+
+    Returns log det lower (eq-log-determinant), or NaN if a is not positive definite.
+    """
     d = a.shape[0]
+    log_det = 0.0
     for i in range(d):
         for j in range(i):
             s = a[i, j]
@@ -38,52 +42,51 @@ def cholesky(a, lower):
         for m in range(i):
             pivot -= lower[i, m] * lower[i, m]
         if not (pivot > 0.0 and pivot < math.inf):
-            return False
+            return math.nan
         lower[i, i] = math.sqrt(pivot)
+        log_det += math.log(lower[i, i])
         for j in range(i + 1, d):
             lower[i, j] = 0.0
-    return True
+    return log_det
 
 
 @block
-def invert_lower(lower, inverse):
-    """inverse @ lower = I for a lower triangular matrix: eq-forward-substitution for all unit vectors at once.
+def invert_lower(lower):
+    """Put the inverse of a lower triangular matrix in its place: eq-forward-substitution for all unit vectors at once.
 
     Row by row, which is contiguous and vectorises. With the inverse, a sample's distance is a product: no division.
     """
-    d = lower.shape[0]
-    for i in range(d):
-        for c in range(d):
-            inverse[i, c] = 0.0
+    for i in range(lower.shape[0]):
         for j in range(i):
+            # What is right of column j is still to be read, what is left of it is the inverse in the making.
             a = lower[i, j]
+            lower[i, j] = 0.0
             for c in range(j + 1):
-                inverse[i, c] -= a * inverse[j, c]
+                lower[i, c] -= a * lower[j, c]
         pivot = lower[i, i]
         for c in range(i):
-            inverse[i, c] /= pivot
-        inverse[i, i] = 1.0 / pivot
+            lower[i, c] /= pivot
+        lower[i, i] = 1.0 / pivot
 
 
 @block
-def factorise(covariance, sizes, lower, factor):
+def factorise(covariance, sizes, factor):
     """W with W Σ Wᵀ = I, the inverse of the Cholesky factor.
 
     Returns log det W (eq-log-determinant), or NaN: Σ is singular.
 
     sizes[j] is s_j above.
     """
-    if not cholesky(covariance, lower):
+    log_det = -cholesky(covariance, factor)
+    if math.isnan(log_det):
         return math.nan
-    invert_lower(lower, factor)
-    log_det = 0.0
+    invert_lower(factor)
     for i in range(covariance.shape[0]):
         error = 0.0
         for j in range(i + 1):
             error += (factor[i, j] * sizes[j]) * (factor[i, j] * sizes[j])
         if not NOISE * error < 1.0:
             return math.nan
-        log_det -= math.log(lower[i, i])
     return log_det
 
 

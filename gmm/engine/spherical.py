@@ -126,7 +126,7 @@ def add_moments(model, x, padded, room, r, first, second):
 
 
 @method(operations.update, Spherical)
-def update(model, sum_values, reg_covar, old_values, new_values):
+def update(model, sum_values, reg_covar, old_values, new_values, room):
     """The M-step from the moments about the old means (eq-m-step), and the new 1 / σ.
 
     BAD_COVARIANCE where a variance is nothing but rounding.

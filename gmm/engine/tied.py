@@ -131,10 +131,10 @@ def prepare_model(model, values):
 
 
 @method(operations.update, Tied)
-def update(model, sum_values, reg_covar, old_values, new_values):
+def update(model, sum_values, reg_covar, old_values, new_values, room):
     """The M-step from the whitened moments and the total scatter T about x₀ (eq-m-step).
 
-    FAR_APART also where the new covariance is singular, in case that comes of cancellation: the other M-step will tell.
+    The model's centres are lost: `prepare` whitens the new ones. FAR_APART also where the new covariance is singular, in case that comes of cancellation: the other M-step will tell.
     """
     n_components, d = model.centres.shape
     reference, scatter = model.reference, model.scatter
@@ -143,10 +143,8 @@ def update(model, sum_values, reg_covar, old_values, new_values):
     weights, means, flat, flat_factor, coefficients = parameter_views(new_values, n_components, d)
     covariance, factor = shaped(flat, 0, (d, d)), shaped(flat_factor, 0, (d, d))
     new_weights(counts, weights)
-    lower = np.empty((d, d))
-    sizes = np.empty(d)
+    lower, offsets, sizes = factor, model.centres, shaped(room, 0, (d,))  # before they get what they are for
     cholesky(shaped(old_covariance, 0, (d, d)), lower)
-    offsets = np.empty((n_components, d))
     n_effective = 0.0
     for k in range(n_components):
         n_effective += counts[k]
@@ -168,7 +166,7 @@ def update(model, sum_values, reg_covar, old_values, new_values):
             covariance[j, i] = value
         covariance[i, i] += reg_covar
         sizes[i] = math.sqrt(scatter[i, i] / n_effective + reg_covar)
-    log_det = factorise(covariance, sizes, lower, factor)
+    log_det = factorise(covariance, sizes, factor)
     if math.isnan(log_det):
         return FAR_APART, -1
     for k in range(n_components):
@@ -176,14 +174,16 @@ def update(model, sum_values, reg_covar, old_values, new_values):
     return RUNNING, -1
 
 
-@block
-def update_pooled(counts, first, second, reg_covar, old, new):
-    """The M-step from each component's own moments (of `full`): Σ = Σ_k (S2_k - N_k δ_k δ_kᵀ) / N + ε I."""
+@entry
+def step_pooled(counts, first, second, reg_covar, old, new):
+    """The M-step from each component's own moments (of `full`): Σ = Σ_k (S2_k - N_k δ_k δ_kᵀ) / N + ε I.
+
+    Returns -1, or 0 where Σ is singular.
+    """
     old_means = old[1]
     weights, means, covariance, factor, coefficients = new
     n_components, d = means.shape
     new_weights(counts, weights)
-    lower = np.empty((d, d))
     sizes = np.zeros(d)
     for i in range(covariance.size):
         covariance.flat[i] = 0.0
@@ -203,15 +203,9 @@ def update_pooled(counts, first, second, reg_covar, old, new):
             covariance[j, i] = covariance[i, j]
         covariance[i, i] += reg_covar
         sizes[i] = math.sqrt(sizes[i] / n_effective + reg_covar)
-    log_det = factorise(covariance, sizes, lower, factor)
+    log_det = factorise(covariance, sizes, factor)
     if math.isnan(log_det):
         return 0
     for k in range(n_components):
         coefficients[k] = log_coefficient(weights[k], d, log_det)
     return -1
-
-
-@entry
-def step_pooled(counts, first, second, reg_covar, old, new):
-    """`update_pooled` for callers in Python."""
-    return update_pooled(counts, first, second, reg_covar, old, new)
