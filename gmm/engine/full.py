@@ -108,19 +108,17 @@ def tiled_moments(x, padded, r, k, centres, z, u, first, second):
     # While z fits the first-level cache, rows are taken four at a time. Beyond, sixteen rows of u stay there while
     # the rows of z come past.
     group = 4 if d <= 40 else 16
-    for i in range(0, d - group + 1, group):
+    i = 0
+    while i + 4 <= d:
+        if i + group > d:
+            group = 4
         for a in range(0, group, 4):
             strip_4(x, r, k, centres, i + a, padded, z, u, a, first, second)
-            for j in range(i, i + a, 4):
+        for j in range(0, i + group - 4, 4):
+            # Below the diagonal; the strips have taken what is on it.
+            for a in range(max(0, j + 4 - i), group, 4):
                 tile_4_by_4(u, a, z, i + a, j, padded, second)
-        for j in range(0, i, 4):
-            for a in range(0, group, 4):
-                tile_4_by_4(u, a, z, i + a, j, padded, second)
-    for i in range(d // group * group, d - 3, 4):
-        strip_4(x, r, k, centres, i, padded, z, u, 0, first, second)
-        for j in range(0, i, 4):
-            tile_4_by_4(u, 0, z, i, j, padded, second)
-    i = d // 4 * 4
+        i += group
     if d & 2:
         strip_2(x, r, k, centres, i, padded, z, u, 0, first, second)
         for j in range(0, i, 4):
