@@ -115,9 +115,10 @@ def tiled_moments(x, padded, r, k, centres, z, u, first, second):
         for a in range(0, group, 4):
             strip_4(x, r, k, centres, i + a, padded, z, u, a, first, second)
         for j in range(0, i + group - 4, 4):
-            # Below the diagonal; the strips have taken what is on it.
-            for a in range(max(0, j + 4 - i), group, 4):
+            a = max(0, j + 4 - i)  # below the diagonal; the strips have taken what is on it
+            while a < group:
                 tile_4_by_4(u, a, z, i + a, j, padded, second)
+                a += 4
         i += group
     if d & 2:
         strip_2(x, r, k, centres, i, padded, z, u, 0, first, second)
