@@ -33,7 +33,7 @@ from gmm.engine.parameters import (
     parameters_from_precisions,
     precisions,
 )
-from gmm.engine.passes import Statistics, m_step, one_pass
+from gmm.engine.passes import Statistics, TotalScatter, m_step, one_pass
 from gmm.engine.scoring import (
     log_likelihood,
     log_responsibilities,
@@ -60,6 +60,7 @@ __all__ = [
     "KMeansResult",
     "Parameters",
     "Statistics",
+    "TotalScatter",
     "default_n_threads",
     "fit_em",
     "kmeans",

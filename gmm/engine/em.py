@@ -216,6 +216,7 @@ def fit_em(
     callback=None,
     record_parameters=False,
     previous_log_likelihood=-math.inf,
+    total_scatter=None,
 ):
     """Fit a mixture by EM from given parameters.
 
@@ -234,6 +235,7 @@ def fit_em(
     callback : ``callback(iteration, log_likelihood, parameters)`` after each M-step; a true result stops the loop
     record_parameters : keep the parameters of every iteration in ``result.history``
     previous_log_likelihood : what the first iteration is compared with, when a fit goes on from an earlier one
+    total_scatter : the `TotalScatter` of the same weighted samples, or None; saves work where there are several fits
 
     Returns
     -------
@@ -266,7 +268,8 @@ def fit_em(
     previous = float(previous_log_likelihood) - state.log_unit()
     done, status, component, stopped = 0, RUNNING, -1, False
     if state.covariance_type == "tied":
-        state.scatter = passes.total_scatter(samples, state.reference, weights)
+        total_scatter = total_scatter or passes.TotalScatter()
+        state.reference, state.scatter = total_scatter.about(samples, state.reference, weights)
     while done < max_iter and status in (RUNNING, FAR_APART) and not stopped:
         ahead = log_likelihoods[done : min(done + bout, max_iter)]
         arguments = (state, samples, weights, (total_weight, reg_covar, tol, previous), ahead)

@@ -28,5 +28,6 @@ def add_moments(model, x, padded, room, r, first, second):
 def update(model, sum_values, reg_covar, old_values, new_values, room):
     """The M-step (eq-m-step): new parameters from the sums; for the layouts see `gmm.engine.flat`.
 
-    The new parameters are a copy of the old ones at first. `room` has room for as many numbers as there are sums. Returns a status and -1, or the component concerned.
+    The new parameters are a copy of the old ones at first, and `room` takes as many numbers as there are sums. Returns
+    a status and -1, or the component concerned.
     """

@@ -211,6 +211,24 @@ def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_co
     return scatter
 
 
+class TotalScatter:
+    """T of some weighted samples, for all the M-steps of tied covariances that need it: it is taken once.
+
+    It does not depend on the mixture, only on the point x₀ that it is about, and any will do; the mean of the data
+    loses the fewest digits.
+    """
+
+    def __init__(self):
+        self._known = None
+
+    def about(self, samples, reference, sample_weight=NO_WEIGHTS):
+        """(x₀, T) in the units of `samples`: x₀ is the `reference`, or that of the first call in the same units."""
+        units = samples.scale, samples.shift.tobytes()
+        if self._known is None or self._known[0] != units:
+            self._known = units, reference, total_scatter(samples, reference, sample_weight)
+        return self._known[1:]
+
+
 def with_shared_factor(coefficients, centres, factor):
     """A tied model as a full one, with the factor once per component."""
     return Full(coefficients, centres, np.ascontiguousarray(np.broadcast_to(factor, (len(centres), *factor.shape))))

@@ -45,16 +45,16 @@ def moments_of_given(samples, covariance_type, given, centres, options):
     return passes.raw_pass(samples, model, given=given, **options)[1:]
 
 
-def m_step_about_new_means(samples, given, counts, means, covariance_type, reg_covar, options, old=None):
+def m_step_about_new_means(samples, given, counts, means, covariance_type, reg_covar, options, old=None, total=None):
     """The M-step from given responsibilities, with all moments taken about the new means.
 
-    Everything is in the samples' units. A component without data keeps its mean and covariance of `old`. Raises
-    CovarianceError if a covariance is singular.
+    Everything is in the samples' units. `total` is the TotalScatter, where each sample has one component. A component
+    without data keeps its mean and covariance of `old`. Raises CovarianceError if a covariance is singular.
     """
     n_components, d = means.shape
     if covariance_type == "tied":
         first = np.zeros((n_components, d))
-        second, squares = _pooled(samples, means, counts, given, options)
+        second, squares = _pooled(samples, means, counts, given, options, total)
         squares = squares / counts.sum()
     else:
         _, first, second = moments_of_given(samples, covariance_type, given, means, options)
@@ -73,27 +73,37 @@ def m_step_about_new_means(samples, given, counts, means, covariance_type, reg_c
     return weights, means, covariances, factors
 
 
-def _pooled(samples, means, counts, given, options):
+def _total(samples, given, counts, means, sample_weight, total):
+    """(x₀, T) about the mean of the data, or a point that is as good.
+
+    Responsibilities that a caller has given may sum to anything; samples with one component each share their `total`.
+    """
+    reference = counts @ means / counts.sum()
+    if total is not None:
+        return total.about(samples, reference, sample_weight)
+    return reference, passes.total_scatter(samples, reference, sample_weight, given, len(means))
+
+
+def _pooled(samples, means, counts, given, options, total):
     """Σ_k Σ_i r_ik (x_i - μ_k)(x_i - μ_k)ᵀ, and the sums of squares whose rounding it carries.
 
     Total minus between scatter, unless they cancel.
     """
-    reference = counts @ means / counts.sum()
+    reference, scatter = _total(samples, given, counts, means, options["sample_weight"], total)
     centres = means - reference
     between = (centres.T * counts) @ centres
-    total = passes.total_scatter(samples, reference, options["sample_weight"], given, len(means))
-    within = total - between
+    within = scatter - between
     if np.all(np.diagonal(between) <= TOO_FAR * np.diagonal(within)):
-        return within, np.diagonal(total)
+        return within, np.diagonal(scatter)
     second = moments_of_given(samples, "full", given, means, options)[2]
     within = passes.symmetric(second.sum(axis=0))
     return within, np.diagonal(within)
 
 
-def _compiled_m_step(samples, table, means, covariance_type, reg_covar, sample_weight):
+def _compiled_m_step(samples, given, counts, means, covariance_type, reg_covar, sample_weight, total):
     """`m_step_about_new_means` in one call of a kernel instead of twenty of NumPy's, which take longer for small data.
 
-    `table` holds the responsibilities of all samples, none of the components being empty. Returns None where a
+    None of the components may be empty. Returns None where a
     covariance is singular or hard to tell from it: that is for the other function to judge.
     """
     n_components, d = means.shape
@@ -101,8 +111,7 @@ def _compiled_m_step(samples, table, means, covariance_type, reg_covar, sample_w
     weights, centres, covariances, factors, coefficients = old
     centres[...] = means
     if covariance_type == "tied":
-        reference = means.sum(axis=0) / n_components
-        scatter = passes.total_scatter(samples, reference, sample_weight)
+        reference, scatter = _total(samples, given, counts, means, sample_weight, total)
         # Any whitening will do that can be undone; with this one the components are not far apart.
         size = math.sqrt(scatter.trace() / samples.n_samples) or 1.0
         covariances.flat[:: d + 1] = size * size
@@ -115,19 +124,20 @@ def _compiled_m_step(samples, table, means, covariance_type, reg_covar, sample_w
     arguments = (passes.loop_arguments(sum_values, np.empty(1), old_values, numbers),)
     status = passes.run_team(
         samples, loop.run, loop.work_rows(model), model, sum_values.size, arguments, sample_weight=sample_weight,
-        table=table,
+        table=given(0, samples.n_samples),
     )[1]  # fmt: skip
     return (weights, centres, covariances, factors) if status == RUNNING else None
 
 
-def _parameters(samples, given, counts, means, covariance_type, reg_covar, options):
+def _parameters(samples, given, counts, means, covariance_type, reg_covar, options, total):
     """Parameters in the units of X."""
     found = None
     if samples.native and passes.fits_a_slab(samples, len(means)) and counts.min() > 1e6 * SMALLEST_COUNT:
-        table = given(0, samples.n_samples)
-        found = _compiled_m_step(samples, table, means, covariance_type, reg_covar, options["sample_weight"])
+        found = _compiled_m_step(
+            samples, given, counts, means, covariance_type, reg_covar, options["sample_weight"], total
+        )
     if found is None:
-        found = m_step_about_new_means(samples, given, counts, means, covariance_type, reg_covar, options)
+        found = m_step_about_new_means(samples, given, counts, means, covariance_type, reg_covar, options, total=total)
     weights, means, covariances, factors = found
     factors = precisions_cholesky_from(factors, covariance_type).copy()
     return Parameters(covariance_type, weights, means + samples.shift, covariances, factors)
@@ -141,7 +151,7 @@ def _prepared(X, covariance_type, sample_weight, n_threads):
     return samples, {"sample_weight": weights, "n_threads": threads.resolve_n_threads(n_threads)}
 
 
-def _from_table(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads):
+def _from_table(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads, total):
     samples, options = _prepared(X, covariance_type, sample_weight, n_threads)
     origin = (np.asarray(samples.X[0], dtype=np.float64) - samples.shift) * samples.scale
     centres = np.tile(origin, (n_components, 1))
@@ -150,7 +160,7 @@ def _from_table(X, given, n_components, covariance_type, reg_covar, sample_weigh
     counts, first, _ = moments_of_given(samples, structure, given, centres, options)
     counts = counts + SMALLEST_COUNT
     means = centres + first / counts[:, None]
-    return _parameters(samples, given, counts, means, covariance_type, reg_covar, options)
+    return _parameters(samples, given, counts, means, covariance_type, reg_covar, options, total)
 
 
 def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
@@ -162,13 +172,17 @@ def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, s
     def given(low, high):
         return np.ascontiguousarray(resp[low:high], dtype=np.float64)
 
-    return _from_table(X, given, resp.shape[1], covariance_type, reg_covar, sample_weight, n_threads)
+    return _from_table(X, given, resp.shape[1], covariance_type, reg_covar, sample_weight, n_threads, None)
 
 
 def parameters_from_labels(
-    X, labels, n_components, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None
+    X, labels, n_components, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None, total_scatter=None
 ):
-    """The M-step of one-hot responsibilities (eq-one-hot): component labels[i] has all of sample i. Raises as above."""
+    """The M-step of one-hot responsibilities (eq-one-hot): component labels[i] has all of sample i. Raises as above.
+
+    `total_scatter`, the `passes.TotalScatter` of the same weighted samples, saves work where there is more than one
+    start or fit.
+    """
     labels = np.asarray(labels)
     if labels.shape != (np.shape(X)[0],):
         raise ValueError(f"labels must have shape ({np.shape(X)[0]},), got {labels.shape}.")
@@ -179,32 +193,38 @@ def parameters_from_labels(
     def given(low, high):
         return passes.as_given(labels[low:high], n_components)
 
-    return _from_table(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads)
+    total = total_scatter or passes.TotalScatter()
+    return _from_table(X, given, n_components, covariance_type, reg_covar, sample_weight, n_threads, total)
 
 
-def parameters_from_centres(X, centres, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
+def parameters_from_centres(
+    X, centres, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None, total_scatter=None
+):
     """The M-step of k-means' clusters: a sample goes to its nearest centre. No labels are stored. Raises as above."""
     samples, options = _prepared(X, covariance_type, sample_weight, n_threads)
     centres = (passes.check_centres(samples, centres) - samples.shift) * samples.scale
     # The labels of small data are kept; those of large data are found again, slab by slab.
     labels = np.empty(samples.n_samples if samples.native and passes.fits_a_slab(samples, len(centres)) else 0)
     counts, first = kmeans.assignments(samples, centres, **options, labels=labels)
-    return _from_clusters(samples, centres, labels, counts, first, covariance_type, reg_covar, options)
+    return _from_clusters(samples, centres, labels, counts, first, covariance_type, reg_covar, options, total_scatter)
 
 
-def parameters_from_kmeans(X, found, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
+def parameters_from_kmeans(
+    X, found, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None, total_scatter=None
+):
     """The same for what `kmeans` has found in X, whose assignment of small data is used if it was asked for."""
     if found.assignment is None:
-        return parameters_from_centres(X, found.centres, covariance_type, reg_covar, sample_weight, n_threads)
+        centres = found.centres
+        return parameters_from_centres(X, centres, covariance_type, reg_covar, sample_weight, n_threads, total_scatter)
     check_structure(covariance_type)
     shift, *clusters = found.assignment
     samples = Samples(X, shift, covariance_type=covariance_type)
     weights = as_sample_weight(sample_weight, samples.n_samples)
     options = {"sample_weight": weights, "n_threads": threads.resolve_n_threads(n_threads)}
-    return _from_clusters(samples, *clusters, covariance_type, reg_covar, options)
+    return _from_clusters(samples, *clusters, covariance_type, reg_covar, options, total_scatter)
 
 
-def _from_clusters(samples, centres, labels, counts, first, covariance_type, reg_covar, options):
+def _from_clusters(samples, centres, labels, counts, first, covariance_type, reg_covar, options, total_scatter):
     counts = counts + SMALLEST_COUNT
     means = centres + first / counts[:, None]
 
@@ -212,4 +232,5 @@ def _from_clusters(samples, centres, labels, counts, first, covariance_type, reg
         found = labels[low:high] if labels.size else kmeans.labels_of(samples, low, high, centres)
         return passes.as_given(found, len(centres))
 
-    return _parameters(samples, given, counts, means, covariance_type, reg_covar, options)
+    total = total_scatter or passes.TotalScatter()
+    return _parameters(samples, given, counts, means, covariance_type, reg_covar, options, total)

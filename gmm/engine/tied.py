@@ -134,7 +134,8 @@ def prepare_model(model, values):
 def update(model, sum_values, reg_covar, old_values, new_values, room):
     """The M-step from the whitened moments and the total scatter T about x₀ (eq-m-step).
 
-    The model's centres are lost: `prepare` whitens the new ones. FAR_APART also where the new covariance is singular, in case that comes of cancellation: the other M-step will tell.
+    The model's centres are lost: `prepare` whitens the new ones. FAR_APART also where the new covariance is singular,
+    in case that comes of cancellation: the other M-step will tell.
     """
     n_components, d = model.centres.shape
     reference, scatter = model.reference, model.scatter

@@ -78,6 +78,7 @@ class Search:
         self.n_threads = engine.resolve_n_threads(model.n_threads)
         self.rng = random_generator(model.random_state)
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
+        self.total_scatter = engine.TotalScatter()
         self.rows = []  # what became of each start, as a dict
         self.n_init = model.n_init if resume is None else 1
         # The same start would collapse again.
@@ -203,6 +204,7 @@ class Search:
             rng=self.rng,
             sample_weight=self.sample_weight,
             n_threads=self.n_threads,
+            total_scatter=self.total_scatter,
         )
 
     def run(self, start):
@@ -222,7 +224,9 @@ class Search:
             "previous_log_likelihood": previous,
         }
         if self.prior is None:
-            result = engine.fit_em(self.X, start, reg_covar=model.reg_covar, **settings)
+            result = engine.fit_em(
+                self.X, start, reg_covar=model.reg_covar, total_scatter=self.total_scatter, **settings
+            )
         else:
             result = fit_map(self.X, start, self.prior, **settings)
         self.check(result)

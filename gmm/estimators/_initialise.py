@@ -16,7 +16,9 @@ FLAT = 1e-12  # a direction with less than this part of the largest variance is 
 WIDEST = 1e150  # standard deviations whose square float64 can hold
 
 
-def initial_parameters(X, given, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads):
+def initial_parameters(
+    X, given, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads, total_scatter
+):
     """Draw a start with `method` and put the given weights, means and precisions (None: not given) in their places.
 
     Parameters
@@ -25,6 +27,8 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
     given : tuple (weights, means, precisions) of checked arrays or None
     method : {'kmeans', 'kmeans_whitened', 'k-means++', 'random', 'random_from_data', 'random_points'}
     rng : numpy.random.RandomState or numpy.random.Generator
+    total_scatter : gmm.engine.TotalScatter
+        That of these samples, for all starts and fits.
 
     Returns
     -------
@@ -41,10 +45,11 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
     # With precisions given only weights and means are wanted; variances of 1 + … cannot be singular.
     structure, ridge = (covariance_type, reg_covar) if precisions is None else ("spherical", 1.0)
     options = {"reg_covar": ridge, "sample_weight": sample_weight, "n_threads": n_threads}
+    shared = {**options, "total_scatter": total_scatter}
     if method == "kmeans":
-        drawn = _from_kmeans(X, X, n_components, structure, rng, options)
+        drawn = _from_kmeans(X, X, n_components, structure, rng, shared)
     elif method == "kmeans_whitened":
-        drawn = _from_kmeans(X, whitened(X, sample_weight, n_threads), n_components, structure, rng, options)
+        drawn = _from_kmeans(X, whitened(X, sample_weight, n_threads), n_components, structure, rng, shared)
     elif method == "random":
         drawn = _from_random_responsibilities(X, n_components, structure, rng, options)
     else:
@@ -52,7 +57,7 @@ def initial_parameters(X, given, *, method, n_components, covariance_type, reg_c
         if method == "random_points":
             drawn = engine.make_parameters(*_with_identity(points, structure), structure)
         else:
-            drawn = _from_points(X, points, structure, options)
+            drawn = _from_points(X, points, structure, shared)
     weights = drawn.weights if weights is None else weights
     means = drawn.means if means is None else means
     if precisions is None:

@@ -16,7 +16,7 @@ from engine_references import problem, relative
 from sklearn import cluster, mixture
 
 from gmm import engine
-from gmm.engine import simd
+from gmm.engine import passes, simd
 
 STRUCTURES = engine.STRUCTURES
 # Around every boundary of the kernels: d below, at and above tiles and registers; n below a block, a block, several
@@ -330,6 +330,50 @@ def test_starts_of_small_data_take_a_short_cut_to_the_same_place(covariance_type
     with pytest.raises(engine.CovarianceError) as caught:
         engine.parameters_from_labels(X, labels, 4, covariance_type, reg_covar=0.0, sample_weight=w)
     assert caught.value.component == (-1 if covariance_type == "tied" else 2)
+
+
+@pytest.mark.parametrize("n", [500, 40_000])  # in one kernel call; in several passes
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_starts_from_responsibilities_that_do_not_sum_to_one(covariance_type, n):
+    """They are weights of their own: the M-step divides by their sums."""
+    rng = np.random.default_rng(14)
+    X, *_ = problem(rng, n, 3, 2, covariance_type)
+    resp = rng.uniform(0.1, 3.0, size=(n, 2))
+    p = engine.parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-3)
+    _, means, covariances = references.m_step(X, resp.astype(np.longdouble), covariance_type, 1e-3)
+    assert relative(p.weights, resp.sum(axis=0) / resp.sum()) < 1e-13
+    assert relative(p.means, means) < 1e-12
+    assert relative(p.covariances, covariances) < 1e-11
+
+
+@pytest.mark.parametrize("n", [500, 40_000])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_total_scatter_of_one_data_set_serves_all_tied_fits(n, offset, weighted, monkeypatch):
+    rng = np.random.default_rng(15)
+    X, *_ = problem(rng, n, 3, 4, "tied")
+    X += offset
+    w = rng.uniform(0.5, 2.0, size=n) if weighted else None
+    taken = []
+
+    def counted(*arguments, total_scatter=passes.total_scatter):
+        taken.append(arguments)
+        return total_scatter(*arguments)
+
+    monkeypatch.setattr(passes, "total_scatter", counted)
+    shared, fits = engine.TotalScatter(), []
+    for seed in range(3):
+        centres = engine.kmeans(X, 4, np.random.default_rng(seed), sample_weight=w, max_iter=2).centres
+        for total in (shared, None):
+            start = engine.parameters_from_centres(X, centres, "tied", sample_weight=w, total_scatter=total)
+            fits.append(engine.fit_em(X, start, max_iter=5, tol=0, sample_weight=w, total_scatter=total))
+    for a, b in zip(fits[::2], fits[1::2], strict=True):
+        np.testing.assert_allclose(a.log_likelihoods, b.log_likelihoods, rtol=1e-10)
+        for mine, other in zip(a.parameters[1:], b.parameters[1:], strict=True):
+            assert relative(mine, other) < 1e-9
+    # Two for each of the fits by themselves; the others take one in all, but for data far from the origin, where a
+    # start and a fit count from different points.
+    assert len(taken) == (12 if offset else 7)
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
