@@ -12,7 +12,7 @@ import numpy as np
 from gmm.engine import loop, passes, scoring, starts, threads, tied
 from gmm.engine.flat import flat_views
 from gmm.engine.parameters import CovarianceError, Parameters, coefficients_from, make_parameters
-from gmm.engine.samples import FAR_FROM_ORIGIN, NO_TABLE, Samples, as_sample_weight
+from gmm.engine.samples import NO_TABLE, Samples, as_sample_weight, shift_of_far_data
 from gmm.engine.small_algebra import DEAD
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
 from gmm.engine.structures import (
@@ -67,7 +67,7 @@ class _State:
             spread = np.abs(p.means - centre).max(axis=0) + np.sqrt(
                 variances if variances.ndim == 1 else variances.max(axis=0)
             )
-        self.shift = np.where(np.abs(centre) > FAR_FROM_ORIGIN * spread, centre, 0.0)
+        self.shift = shift_of_far_data(centre, spread)
         exponent = math.frexp(float(spread.max()))[1]
         # A power of two: scaling rounds nothing.
         self.scale = math.ldexp(1.0, -exponent) if abs(exponent) > LARGEST_EXPONENT else 1.0

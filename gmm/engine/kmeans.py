@@ -483,8 +483,8 @@ def kmeans(
     labels = np.empty(samples.n_samples if assign else 0)
     for _ in range(n_init):
         part, _, part_weights = _part(samples, weights, n_clusters, rng)
-        mean = part.X.sum(axis=0) / part.n_samples
-        tolerance = tol * max(0.0, float(np.vdot(part.X, part.X) / part.X.size - (mean * mean).sum() / mean.size))
+        mean = np.einsum("ij->j", part.X) / part.n_samples
+        tolerance = tol * max(0.0, float(np.vdot(part.X, part.X) / part.X.size - mean @ mean / mean.size))
         uniforms = NO_TABLE
         if given is not None:
             centres = (given - samples.shift) * samples.scale

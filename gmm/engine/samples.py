@@ -10,6 +10,12 @@ NO_TABLE = np.empty((0, 0))
 FAR_FROM_ORIGIN = 16.0
 
 
+def shift_of_far_data(middle, spread):
+    """The features of `middle` that are far from the origin beside their `spread`, zero for the others."""
+    far = np.abs(middle) > FAR_FROM_ORIGIN * spread
+    return np.where(far, middle, 0.0) if far.any() else np.zeros(middle.size)
+
+
 class _Borrowed:
     """Presents read-only memory as writeable: Numba would compile every kernel again for read-only arrays.
 
@@ -58,7 +64,7 @@ class Samples:
         middle = rows[len(rows) // 2]
         with np.errstate(over="ignore"):
             spread = np.abs(rows - middle).max(axis=0)
-        return np.where(np.abs(middle) > FAR_FROM_ORIGIN * spread, middle, 0.0)
+        return shift_of_far_data(middle, spread)
 
     def slab_samples(self, n_columns):
         """Samples (whole blocks) of a slab with n_columns values each."""
