@@ -212,12 +212,18 @@ def parameters_from_centres(
 def parameters_from_kmeans(
     X, found, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None, total_scatter=None
 ):
-    """The same for what `kmeans` has found in X, whose assignment of small data is used if it was asked for."""
+    """The same for what `kmeans` has found in X, whose assignment of small data is used if it was asked for.
+
+    Raises ValueError if that is one of other data.
+    """
     if found.assignment is None:
         centres = found.centres
         return parameters_from_centres(X, centres, covariance_type, reg_covar, sample_weight, n_threads, total_scatter)
     check_structure(covariance_type)
     shift, *clusters = found.assignment
+    labels = found.assignment.labels
+    if np.shape(X) != (labels.size, shift.size):  # the kernels take the labels for those of X as they are
+        raise ValueError(f"found is the assignment of data of shape {(labels.size, shift.size)}, X has {np.shape(X)}.")
     samples = Samples(X, shift, covariance_type=covariance_type)
     weights = as_sample_weight(sample_weight, samples.n_samples)
     options = {"sample_weight": weights, "n_threads": threads.resolve_n_threads(n_threads)}

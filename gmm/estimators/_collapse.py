@@ -154,12 +154,12 @@ def on_regularisation_alone(parameters, reg_covar):
     elif covariance_type == "diag":
         variances = covariances.mean(axis=1)
     elif covariance_type == "tied":
-        variances = np.array([covariances.trace() / n_features])
+        variances = np.full(1, np.trace(covariances) / n_features)
     else:
         variances = covariances
-    if variances.min() > REGULARISATION_ALONE * reg_covar or reg_covar == 0.0:
-        return []
     narrow = variances <= REGULARISATION_ALONE * reg_covar
+    if reg_covar == 0.0 or not narrow.any():
+        return []
     # Where the whole mixture is as narrow, the data are: no component is to blame.
     weights = parameters.weights
     offsets = parameters.means - weights @ parameters.means

@@ -441,6 +441,9 @@ def test_kmeans_assigns_small_data_to_its_final_centres(weighted, offset, settin
         for a, b in zip(short[1:], long[1:], strict=True):
             # Centres that were put out to 1e6 and taken back are rounded there.
             assert relative(a, b) < (1e-8 if offset else 1e-13)
+    for other in (X[:-1], X[:, :2]):
+        with pytest.raises(ValueError, match=r"data of shape \(1100, 3\), X has"):
+            engine.parameters_from_kmeans(other, found, "full")
 
 
 def test_kmeans_assigns_nothing_where_that_would_cost_or_round():

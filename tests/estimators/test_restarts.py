@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import GaussianMixture, engine
+from gmm.engine import passes
 from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning
 from gmm.estimators._initialise import whitened
 
@@ -317,3 +318,16 @@ def test_random_points_are_the_start_of_the_teaching_code(blobs):
     plain = em(X, np.full(3, 1 / 3), start.means, np.repeat(np.eye(2)[None], 3, axis=0), tol=1e-10, max_iter=500)
     assert plain.log_likelihood / len(X) == pytest.approx(model.lower_bound_, rel=1e-9)
     np.testing.assert_allclose(plain.means, model.means_, rtol=1e-6)
+
+
+def test_the_starts_of_a_tied_fit_share_the_total_scatter(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    taken = []
+
+    def counted(*arguments, total_scatter=passes.total_scatter):
+        taken.append(arguments)
+        return total_scatter(*arguments)
+
+    monkeypatch.setattr(passes, "total_scatter", counted)
+    GaussianMixture(2, n_init=3, covariance_type="tied", tol=1.0, random_state=0).fit(X)
+    assert len(taken) == 1
