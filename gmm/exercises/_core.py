@@ -328,7 +328,9 @@ def _function(task, answer):
     if failure:
         number = min(len(results), len(task.cases)) - (failure.kind == "error" or bool(failure.error))
         called = _diagnosis.arguments(task, max(number, 0))
-        slip = _repair.slip(task, answer) if failure.kind == "error" and not task.via else None
+        # A change to a function that calls itself without end leaves it at that, and its arrays may grow on the way.
+        searched = failure.kind == "error" and not failure.error.startswith("RecursionError") and not task.via
+        slip = _repair.slip(task, answer) if searched else None
         return _failed(failure, (*called, f"look at  {slip[0]}") if slip else called)
     expected = task.results(task.reference)
     first = _first_problem(task, results, changed, expected)

@@ -1,9 +1,9 @@
 """Run a reader's function so that it can neither hang nor exhaust the machine, and say where it failed.
 
 The function runs in a thread of its own while the caller watches. When the time or the memory is used up, the caller
-raises :class:`Stopped` in that thread, again and again, until the function has ended. Where a reader's ``except:``
-swallows it, a line tracer takes over that raises it anew on every line, so that no nest of handlers is a refuge.
-A thread that does not end even so is left behind as a daemon: the caller has its answer all the same.
+raises `SystemExit` and :class:`Stopped` in that thread, in turn, until the function has ended. Where a reader's
+``except:`` swallows them, a line tracer takes over that raises anew on every line, so that no nest of handlers is a
+refuge. A thread that does not end even so is left behind as a daemon: the caller has its answer all the same.
 
 This works for Python and NumPy on every platform, because both return to the interpreter again and again. Compiled
 Numba code does not, and holds the interpreter's lock. So functions that the reader compiled with ``@njit`` are run
@@ -11,15 +11,18 @@ as plain Python first, and compiled only after the plain run has ended. Memory i
 a limit on the address space also refuses a single huge array before it is touched.
 
 Not covered: one call into C that never returns and holds the lock (``sum(itertools.count())``), a Numba function
-that loops for ever compiled and not interpreted, a kernel of ``@vectorize``, and on macOS and Windows one single
-array larger than the memory that the system is willing to promise.
+that loops for ever compiled and not interpreted, a kernel of ``@vectorize``, a function that calls itself without end
+and catches everything on the way, and on macOS and Windows one single array larger than the memory that the system
+is willing to promise.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import contextvars
 import ctypes
+import itertools
 import linecache
 import os
 import re
@@ -152,11 +155,26 @@ class _Run:
         """Make the function end; return whether it did."""
         self.stopping = True
         deadline = time.monotonic() + _GRACE
-        while not self.done.is_set() and self.thread.is_alive() and time.monotonic() < deadline:
-            if not self.over:
-                _raise_in(self.thread.ident, Stopped)
-            self.done.wait(0.02)
-        return self.done.is_set() or not self.thread.is_alive()
+        # `SystemExit` needs no Python code to come up, so it ends a function that stands at the limit of recursion too.
+        kinds = itertools.cycle((SystemExit, Stopped))
+        with _clean_up_unheard():
+            while not (ended := self.done.is_set() or not self.thread.is_alive()) and time.monotonic() < deadline:
+                if not self.over:
+                    _raise_in(self.thread.ident, next(kinds))
+                self.done.wait(0.02)
+            self.over = True
+        return ended
+
+
+@contextlib.contextmanager
+def _clean_up_unheard():
+    """Say nothing of what a ``__del__`` raises: in a function that is made to end, it may be :class:`Stopped` there."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = collections.deque(maxlen=0).append  # compiled: called where no more recursion is left
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def guarded(function, cpu_seconds=None, wall_seconds=None, memory=None):
