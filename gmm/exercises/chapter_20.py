@@ -702,7 +702,13 @@ def _from_the_first(history):
     return abs(history[-1] - history[0]) if len(history) > 1 else np.inf
 
 
+def _from_zero(history):
+    return abs(history[-1] - history[-2]) if len(history) > 1 else abs(history[-1])
+
+
 _start = (np.array([0.5, 0.5]), np.array([[2.0, 50.0], [4.0, 70.0]]), np.stack([np.diag([1.3, 184.0])] * 2))
+# a unit in which the log-likelihood is 0.005 at first: nothing, to who compares it with 0
+_unit = np.exp((_at(Right, 2, *_start).log_likelihood(_faithful) - 0.005) / _faithful.size)
 _stops = [
     (_three, np.array([0.5, 0.5]), np.array([[1.0], [2.5]]), np.ones((2, 1, 1)), 1e-9, 6, True),
     (_faithful, *_start, 1e-2, 60, True),
@@ -710,6 +716,7 @@ _stops = [
     (_faithful[:50], *_start, 0.0, 5, True),
     # in a small unit the means move by large numbers: the gain alone stops this one
     (1e4 * _faithful, _start[0], 1e4 * _start[1], 1e8 * _start[2], 400.0, 60, True),
+    (_unit * _faithful, _start[0], _unit * _start[1], _unit**2 * _start[2], 1e-2, 60, True),
 ]
 
 exercise(
@@ -744,6 +751,10 @@ exercise(
         (
             _wrong(stopping, fit=_fit(_from_the_first)),
             "compare with the iteration before, not with the first.",
+        ),
+        (
+            _wrong(stopping, fit=_fit(_from_zero)),
+            "the first log-likelihood is compared with 0, and in some unit is near 0: let the gain be infinite there.",
         ),
         (
             _says(_INDEX),

@@ -246,7 +246,7 @@ def elbo(X, resp, weights, means, covariances):
 
 @equation("eq-kl-divergence", kernel=kl_divergence_kernel)
 def kl_divergence(q, log_p):
-    r"""Kullback-Leibler divergence between two sets of responsibilities, :eq:`eq-kl-divergence`.
+    r"""Kullback–Leibler divergence between two sets of responsibilities, :eq:`eq-kl-divergence`.
 
     .. math:: \operatorname{KL}(q\,\|\,p) = \sum_i\sum_k q_{ik}\log\frac{q_{ik}}{p_{ik}} \ge 0
 
