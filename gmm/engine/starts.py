@@ -103,8 +103,8 @@ def _pooled(samples, means, counts, given, options, total):
 def _compiled_m_step(samples, given, counts, means, covariance_type, reg_covar, sample_weight, total):
     """`m_step_about_new_means` in one call of a kernel instead of twenty of NumPy's, which take longer for small data.
 
-    None of the components may be empty. Returns None where a
-    covariance is singular or hard to tell from it: that is for the other function to judge.
+    None of the components may be empty. Returns None where a covariance is singular or hard to tell from it: that is
+    for the other function to judge.
     """
     n_components, d = means.shape
     old_values, old = flat_views(parameter_shapes(covariance_type, n_components, d))

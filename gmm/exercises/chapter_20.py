@@ -702,12 +702,8 @@ def _from_the_first(history):
     return abs(history[-1] - history[0]) if len(history) > 1 else np.inf
 
 
-def _from_zero(history):
-    return abs(history[-1] - history[-2]) if len(history) > 1 else abs(history[-1])
-
-
 _start = (np.array([0.5, 0.5]), np.array([[2.0, 50.0], [4.0, 70.0]]), np.stack([np.diag([1.3, 184.0])] * 2))
-# a unit in which the log-likelihood is 0.005 at first: nothing, to who compares it with 0
+# a unit in which the first log-likelihood is 0.005: below the tolerance, where it is compared with 0
 _unit = np.exp((_at(Right, 2, *_start).log_likelihood(_faithful) - 0.005) / _faithful.size)
 _stops = [
     (_three, np.array([0.5, 0.5]), np.array([[1.0], [2.5]]), np.ones((2, 1, 1)), 1e-9, 6, True),
@@ -753,7 +749,7 @@ exercise(
             "compare with the iteration before, not with the first.",
         ),
         (
-            _wrong(stopping, fit=_fit(_from_zero)),
+            _wrong(stopping, fit=_fit(lambda history: _gain([0.0, *history]))),
             "the first log-likelihood is compared with 0, and in some unit is near 0: let the gain be infinite there.",
         ),
         (

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numba.core import event
 
-from gmm.exercises import _guard
+from gmm.exercises import _guard, _repair
 from gmm.exercises._core import Exercise, judge
 
 if sys.platform == "linux":
@@ -314,6 +314,15 @@ def test_other_ways_to_fail(answer, message):
     assert judge(TASK, answer, answer).message == message
 
 
+def test_no_slip_is_looked_for_in_endless_recursion(monkeypatch):
+    """No change would end it, and the search would run such a function many times."""
+    searched = []
+    monkeypatch.setattr(_repair, "slip", lambda task, answer: searched.append(answer))
+    judge(TASK, raises_below, raises_below)
+    judge(TASK, calls_itself, calls_itself)
+    assert searched == [raises_below]
+
+
 def not_written(x):
     raise NotImplementedError
 
@@ -380,7 +389,7 @@ def test_a_script_may_end_while_an_answer_still_runs():
     script = """
     import threading
     import numpy as np
-    from gmm.exercises import _guard
+    from gmm.exercises import _guard, _repair
     _guard.WALL_SECONDS, _guard._GRACE = 0.2, 0.1
     print(_guard.guarded(threading.Event().wait)[1])
     """
