@@ -101,12 +101,13 @@ _HOME = {
     "GaussianMixture": "gmm.estimators",
     "CollapsedComponentError": "gmm.estimators",
     "CollapsedComponentWarning": "gmm.estimators",
+    "RegularisationWarning": "gmm.estimators",
     "select": "gmm.estimators",
     "Selection": "gmm.estimators",
     # everywhere
     "show_source": "gmm.source",
 }
-_ROOMS = ("datasets", "engine", "exercises", "formulas", "plot", "widgets")
+_ROOMS = ("datasets", "engine", "exercises", "formulas", "learning", "plot", "widgets")
 
 __all__ = [*_HOME, *_ROOMS]
 

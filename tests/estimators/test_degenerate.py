@@ -62,7 +62,7 @@ def test_the_samples_of_a_component_are_those_it_has_most_of():
     X = rng.normal(size=(3 * BLOCK + 5, 1)) * 3.0
     means, covariances = [[-1.0], [1.0], [0.5]], [[[1.0]], [[2.0]], [[0.5]]]
     parameters = GaussianMixture.from_parameters([0.5, 0.48, 0.02], means, covariances)._parameters()
-    resp = engine.predict_proba(X, parameters)
+    resp = engine.predict_proba(X, parameters.density())
     for k in (0, 1):
         np.testing.assert_array_equal(samples_of(X, parameters, k), np.flatnonzero(resp[:, k] > 0.5))
     assert resp[:, 2].max() < 0.5
