@@ -51,7 +51,10 @@ class ArraySource:
 
     def samples(self, units, model):
         """Return the samples as the kernels read them."""
-        return Samples(self.X, *units, model)
+        samples = Samples(self.X, *units, model)
+        if samples.n_features != len(units.shift):
+            raise ValueError(f"X has {samples.n_features} features, but the parameters have {len(units.shift)}.")
+        return samples
 
     def covariance(self):
         """Covariance of the samples about their mean, dividing by the total weight: (d, d). Slab by slab, in NumPy."""

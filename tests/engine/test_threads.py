@@ -275,7 +275,8 @@ passes.WORTH_A_THREAD = 0.0
 X = np.random.default_rng(0).normal(size=(30_000, 3))
 p = learning.make_parameters([0.5, 0.5], X[:2], np.ones((2, 3)), "diag")
 def fit(n_threads):
-    return fit_em(X, p, tol=0, max_iter=10, n_threads=n_threads).log_likelihoods.tobytes()
+    source = learning.ArraySource(X, n_threads=n_threads)
+    return learning.climb(source, learning.MaximumLikelihood(), p, tol=0, max_iter=10).log_likelihoods.tobytes()
 """
 
 
