@@ -155,18 +155,14 @@ class Search:
                     RegularisationWarning,
                 )
             return
-        if features == [-1]:
-            whose = "the mean variance of the features"
-        else:
-            whose = f"the variance of feature {features[0]}" + (
-                f" (nor beside that of {features[1 : SHOWN + 1]})" if len(features) > 1 else ""
-            )
-        if variances[0] == 0.0:
-            said = f"{whose[0].upper()}{whose[1:]} is 0 beside {reg_covar}: the likelihood depends on reg_covar there."
+        named = "the features together" if features == [-1] else f"features {features[:SHOWN]}"
+        if not any(variances):
+            said = f"In {named} X is constant: the likelihood there is that of {reg_covar} alone. Leave them out."
         else:
             said = (
-                f"{reg_covar} is not small beside {whose}, {variances[0]:.2g}: it decides what is found. "
-                "reg_covar='auto' follows the units of each feature; or scale the data."
+                f"{reg_covar} is not small beside the variances of {named}, of which the smallest is "
+                f"{variances[0]:.2g}: it decides what is found, and with it the units. reg_covar='auto' follows the "
+                "units of each feature; or scale the data."
             )
         warn(said, RegularisationWarning)
 

@@ -25,7 +25,9 @@ FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
 
 def _plain(value):
-    """Return a setting as JSON knows it: NumPy's numbers as Python's, anything else than a number or text as None."""
+    """Return a setting as JSON knows it: NumPy's numbers as Python's, masks as lists, what it has no words for as None."""
+    if isinstance(value, dict):
+        return {str(name): np.asarray(mask).tolist() for name, mask in value.items()}
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, (bool, int, float, str)) else None

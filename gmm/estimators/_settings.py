@@ -24,7 +24,7 @@ class Setting(NamedTuple):
     constraints : what scikit-learn's check of parameters takes
     text : its documentation, type and default in the first line
     plain : whether a value is one of the ordinary ones, which need no further check
-    kept : how it is written to a file: "text", "array", "prior", "masks", or None where it is not
+    kept : how it is written to a file: "text", "array", "prior", or None where it is not
     """
 
     constraints: list
@@ -174,7 +174,6 @@ SETTINGS = {
         of `weights_init`, `means_init`, `precisions_init`, which must then be given, or with `warm_start` those of the
         last fit. Weights that are free share what the fixed ones leave.""",
         _none,
-        "masks",
     ),
     "callback": Setting(
         [callable, None],
