@@ -37,7 +37,7 @@ class Bouts:
         _, means, _, factors, coefficients = self.arrays
         self.model = None
         if self.kind is tied.Tied:
-            reference, scatter = total.about(samples, np.ascontiguousarray(weights @ means), sample_weight)
+            reference, scatter = total.of(samples, sample_weight)
             self.model = tied.Tied(coefficients, np.empty_like(means), factors, reference, scatter)
         else:  # the model's arrays are the parameters themselves
             self.model = self.kind(coefficients, means, factors)

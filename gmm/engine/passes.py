@@ -191,6 +191,17 @@ def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_co
     return scatter
 
 
+def mean_of(samples, sample_weight=NO_WEIGHTS):
+    """Σ_i w_i x_i / Σ_i w_i (d,), x in the samples' units; slab by slab, as differences from the first sample."""
+    origin = np.asarray(samples.X[0], dtype=np.float64)
+    total, step = np.zeros(samples.n_features), samples.slab_samples(samples.n_features)
+    for low in range(0, samples.n_samples, step):
+        z = samples.X[low : low + step] - origin
+        total += sample_weight[low : low + step] @ z if sample_weight.size else z.sum(axis=0)
+    weight = sample_weight.sum() if sample_weight.size else samples.n_samples
+    return (origin - samples.shift) * samples.scale + total / weight * samples.scale
+
+
 class TotalScatter:
     """T of some weighted samples, for all the M-steps of tied covariances that need it: it is taken once.
 
@@ -201,11 +212,13 @@ class TotalScatter:
     def __init__(self):
         self._known = None
 
-    def about(self, samples, reference, sample_weight=NO_WEIGHTS):
-        """(x₀, T) in the units of `samples`: x₀ is the `reference`, or that of the first call in the same units."""
+    def of(self, samples, sample_weight=NO_WEIGHTS):
+        """(x₀, T) in the units of `samples`."""
         units = samples.scale, samples.shift.tobytes()
         if self._known is None or self._known[0] != units:
-            self._known = units, reference, total_scatter(samples, reference, sample_weight)
+            with np.errstate(over="ignore", invalid="ignore"):  # the log-likelihood reports what is not finite
+                mean = mean_of(samples, sample_weight)
+                self._known = units, mean, total_scatter(samples, mean, sample_weight)
         return self._known[1:]
 
 

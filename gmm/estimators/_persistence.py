@@ -25,7 +25,7 @@ FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
 
 def _plain(value):
-    """Return a setting as JSON knows it: NumPy's numbers as Python's, masks as lists, what it has no words for as None."""
+    """Return a setting as JSON knows it: NumPy's numbers as Python's, masks as lists, all else as None."""
     if isinstance(value, dict):
         return {str(name): np.asarray(mask).tolist() for name, mask in value.items()}
     if isinstance(value, np.generic):

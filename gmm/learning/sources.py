@@ -49,6 +49,11 @@ class ArraySource:
         self.n_threads = engine.resolve_n_threads(n_threads)
         self.total = engine.TotalScatter() if total is None else total
 
+    @property
+    def total_weight(self):
+        """Σ_i w_i, n without weights."""
+        return float(self.sample_weight.sum()) if self.sample_weight.size else float(np.shape(self.X)[0])
+
     def samples(self, units, model):
         """Return the samples as the kernels read them."""
         samples = Samples(self.X, *units, model)
@@ -59,13 +64,8 @@ class ArraySource:
     def covariance(self):
         """Covariance of the samples about their mean, dividing by the total weight: (d, d). Slab by slab, in NumPy."""
         samples = Samples(self.X)
-        weight, mean = self.sample_weight, np.array(samples.X[0], dtype=np.float64)
-        total, shift = 0.0, np.zeros(samples.n_features)
-        for rows, _, low, high in samples.slabs(0, samples.n_samples, given=True):
-            mass = weight[low:high] if weight.size else np.ones(high - low)
-            shift += mass @ (rows - mean)
-            total += mass.sum()
-        return passes.total_scatter(samples, mean + shift / total, weight) / total
+        mean = passes.mean_of(samples, self.sample_weight)
+        return passes.total_scatter(samples, mean, self.sample_weight) / self.total_weight
 
     def statistics(self, density, centres=None):
         """Make one pass, as `Source.statistics` says.
@@ -76,7 +76,7 @@ class ArraySource:
         samples = self.samples(density.units, density.model)
         density = density._replace(centres=passes.check_centres(samples, density.centres))
         options = {"sample_weight": self.sample_weight, "n_threads": self.n_threads}
-        weight = float(self.sample_weight.sum()) if self.sample_weight.size else float(samples.n_samples)
+        weight = self.total_weight
         if centres is not None:
             return self._about(samples, density, np.ascontiguousarray(centres), weight, options)
         model = density.compiled()
@@ -89,7 +89,7 @@ class ArraySource:
 
     def _unwhitened(self, samples, density, model, found):
         """A tied pass gives whitened first moments; the second are the total scatter's: x - c = (x - x₀) - (c - x₀)."""
-        reference, scatter = self.total.about(samples, model.reference, self.sample_weight)
+        reference, scatter = self.total.of(samples, self.sample_weight)
         first = np.linalg.solve(density.factors, found.first.T).T
         offsets = density.centres - reference
         cross = first.T @ offsets

@@ -56,9 +56,9 @@ class _Start:
 
         Responsibilities that a caller has given may sum to anything; samples with one component each share their total.
         """
-        reference = counts @ means / counts.sum()
         if self.one_each:
-            return self.source.total.about(self.samples, reference, self.source.sample_weight)
+            return self.source.total.of(self.samples, self.source.sample_weight)
+        reference = counts @ means / counts.sum()
         return reference, passes.total_scatter(
             self.samples, reference, self.source.sample_weight, self.given, len(means)
         )

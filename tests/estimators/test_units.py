@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gmm import GaussianMixture, RegularisationWarning, datasets, select
+from gmm.estimators.selection import _fit
 
 TYPES = ("full", "tied", "diag", "spherical")
 
@@ -72,7 +73,7 @@ def test_a_likelihood_made_of_the_ridge_is_not_compared(reg_covar, unit):
 
 
 def test_a_ridge_beyond_the_data_leaves_nothing_to_compare(groups):
-    """Three groups in metres, deviations of 1e-4: with the estimator's default ridge all likelihoods are the ridge's."""
+    """Three groups in metres, deviations of 1e-4: with a ridge of 1e-6 all likelihoods are the ridge's."""
     found = select(groups * 1e-4, [1, 2, 3], reg_covar=1e-6, random_state=0)
     rows = [row for row in found.table if row["n_components"] == 3]
     assert {row["status"] for row in rows} == {"collapsed"}
@@ -89,16 +90,18 @@ def test_features_without_variance_of_their_own_are_told(groups, columns, reg_co
         found.best_  # noqa: B018
 
 
-def test_too_few_samples_for_a_covariance_are_no_likelihood():
-    """A component of less than d + 1 samples whose covariance is regular thanks to the fringes of the others."""
-    rng = np.random.default_rng(3)
-    X = np.concatenate([rng.normal(size=(200, 3)), [2.5, 2.5, 2.5] + 0.3 * rng.normal(size=(3, 3))])
-    found = select(X, [2], ["full"], reg_covar=1e-3, n_init=1, on_collapse="raise", means_init=None, random_state=0)
-    row = found.table[0]
-    if row["status"] == "ok":
-        assert min(found.best_.weights_) * len(X) >= 4.0
-    else:
-        assert "reg_covar" in row["reason"] or "samples" in row["reason"]
+@pytest.mark.parametrize("reg_covar", [1e-6, 1e-9])
+def test_too_few_samples_for_a_covariance_are_no_likelihood(reg_covar):
+    """A component of 1.6 samples, which the fringe of the other keeps regular: not the ridge, yet no variance."""
+    X = np.concatenate([np.random.default_rng(3).normal(size=(100, 1)), [[2.99]]])
+    start = {"weights_init": [0.97, 0.03], "means_init": [[0.0], [3.0]], "precisions_init": [[[1.0]], [[4.0]]]}
+    model = GaussianMixture(2, tol=1e-8, max_iter=2000, reg_covar=reg_covar, **start)
+    criteria, reason = _fit(model, X, X, None)
+    counts = model.predict_proba(X).sum(axis=0)
+    assert counts[1] < 2.0
+    assert model.covariances_[1, 0, 0] > 10 * reg_covar
+    assert criteria is None
+    assert reason.startswith(f"Component 1 has {counts[1]:.1f} samples, a covariance of this structure needs 2")
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
