@@ -18,18 +18,15 @@ class Units(NamedTuple):
 
     shift: np.ndarray
     scale: float = 1.0
+    plain: bool = True  # whether these are X's own units
 
     @classmethod
     def around(cls, middle, spread):
         """Units for data of this spread (d,) around this middle (d,): X's own, unless they are far off or extreme."""
         exponent = math.frexp(float(spread.max()))[1]
         scale = math.ldexp(1.0, -exponent) if abs(exponent) > LARGEST_EXPONENT else 1.0
-        return cls(shift_of_far_data(middle, spread), scale)
-
-    @property
-    def plain(self):
-        """Whether these are X's own units."""
-        return self.scale == 1.0 and not self.shift.any()
+        shift = shift_of_far_data(middle, spread)
+        return cls(shift, scale, scale == 1.0 and not shift.any())
 
     @property
     def log_unit(self):

@@ -15,7 +15,7 @@ _NO_LABELS = np.empty(0, dtype=np.int64)
 
 def _score(X, density, what, n_threads, scores=False):
     n_components, d = density.centres.shape
-    samples = Samples(X, *density.units, density.model)
+    samples = Samples(X, density.units.shift, density.units.scale, density.model)
     if samples.n_features != d:
         raise ValueError(f"X has {samples.n_features} features, but the parameters have {d}.")
     n = samples.n_samples
@@ -46,7 +46,7 @@ def _far_rows(X, rows, density):
 
     Distances are compared after scaling; at such a distance the nearest component has everything, ties share.
     """
-    shift, scale = density.units
+    shift, scale, _ = density.units
     x = (np.asarray(X[rows], dtype=np.float64) - shift) * scale
     largest = np.max(np.abs(x), axis=1)[:, None]
     distances = np.empty((len(rows), len(density.centres)))

@@ -21,7 +21,7 @@ from gmm.estimators._collapse import (
 )
 from gmm.estimators._initialise import initial_parameters
 from gmm.estimators._progress import progress
-from gmm.estimators._ridge import called, flat_components, large_beside, on_ridge
+from gmm.estimators._ridge import called, data_are_flat, flat_components, large_beside
 from gmm.estimators._validation import give_back, random_generator
 from gmm.estimators._warn import warn
 
@@ -87,6 +87,7 @@ class Search:
             self.step = learning.Fixed(self.step, *fixed)
         self.rng = random_generator(model.random_state)
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
+        self.flat_data = False
         self.rows = []  # what became of each start, as a dict
         self.n_init = model.n_init if resume is None else 1
         # The same start would collapse again.
@@ -144,16 +145,17 @@ class Search:
 
     def judge_ridge(self, parameters):
         """Say so where the ridge is not small beside the data: then it decides what is found, and the units with it."""
-        reg_covar = called(self.model.reg_covar)
         features, variances = large_beside(parameters, self.ridge)
+        if not (features or self.flat_data):
+            return
+        reg_covar = called(self.model.reg_covar)
         if not features:
-            if flat_components(parameters, self.ridge):
-                warn(
-                    f"In some direction X varies by no more than {reg_covar} (features that depend on others, or fewer "
-                    "samples than features): the likelihood depends on reg_covar there. Leave such features out, or "
-                    "take covariance_type='diag'.",
-                    RegularisationWarning,
-                )
+            said = (
+                f"In some direction X varies by no more than {reg_covar} (features that depend on others, or fewer "
+                "samples than features): the likelihood depends on reg_covar there. Leave such features out, or take "
+                "covariance_type='diag'."
+            )
+            warn(said, RegularisationWarning)
             return
         named = "the features together" if features == [-1] else f"features {features[:SHOWN]}"
         if not any(variances):
@@ -271,9 +273,17 @@ class Search:
             result.converged,
             result.stopped,
             [start, *result.history] if self.every_iteration else None,
-            on_ridge(result.state, self.ridge) if self.prior is None else [],
+            self.on_ridge(result.state),
             len(self.rows),
         )
+
+    def on_ridge(self, parameters):
+        """Components that the ridge alone keeps regular; none where the data themselves have such a direction."""
+        flat = [] if self.prior is not None else flat_components(parameters, self.ridge)
+        if flat and data_are_flat(parameters, self.ridge):
+            self.flat_data = True
+            return []
+        return flat
 
     def callback(self, previous):
         """Join the display and the user's callback. None if neither wants to hear of iterations: EM stays compiled."""

@@ -41,23 +41,23 @@ def _least(model, matrices, ridge):
     return np.linalg.eigvalsh(matrices / root[:, None] / root)[:, 0]
 
 
-def _has_flat_directions(parameters, ridge):
-    """Whether there may be a direction made of the ridge; a bound that costs next to nothing.
+def _may_be_flat(parameters, ridge):
+    """Whether there may be a direction made of the ridge: bounds that cost next to nothing.
 
     The largest eigenvalue of R^½ Σ⁻¹ R^½ is at most its trace, Σ_ij ε_i P_ij².
     """
-    factors, ridge = parameters.precisions_cholesky, np.broadcast_to(ridge, parameters.n_features)
+    squares = parameters.precisions_cholesky**2
+    if FLAT * np.max(ridge) * squares.sum() < 1.0:
+        return False
     model = parameters.structure.model
-    if model is Spherical:
-        return bool((factors**2 * ridge.mean()).max() * FLAT >= 1.0)
-    if model is Diagonal:
-        return bool((factors**2 * ridge).max() * FLAT >= 1.0)
-    return bool(np.einsum("...ij,i->...", factors**2, ridge).max() * FLAT >= 1.0)
+    if model is Spherical or np.ndim(ridge) == 0:
+        return True
+    return FLAT * (squares * (ridge if model is Diagonal else ridge[:, None])).sum() >= 1.0
 
 
 def flat_components(parameters, ridge):
     """Indices of components that have a direction made of the ridge; [-1] for a shared covariance."""
-    if not np.all(ridge) or not _has_flat_directions(parameters, ridge):
+    if not np.all(ridge) or not _may_be_flat(parameters, ridge):
         return []
     model = parameters.structure.model
     matrices = parameters.matrices[:1] if model is Tied else parameters.matrices
@@ -67,22 +67,12 @@ def flat_components(parameters, ridge):
     return [int(k) for k in np.flatnonzero(flat & (parameters.weights > UNUSED))]
 
 
-def overall_covariance(parameters):
-    """Covariance of the mixture as a whole, which after an M-step is that of the data and the ridge."""
-    weights, offsets = parameters.weights, parameters.means - parameters.weights @ parameters.means
-    between = (offsets.T * weights) @ offsets
-    return between + np.einsum("k,kij->ij", weights, parameters.matrices)
-
-
 def data_are_flat(parameters, ridge):
     """Whether the data themselves have a direction made of the ridge: then no component is to blame."""
-    return bool(_least(parameters.structure.model, overall_covariance(parameters)[None], ridge)[0] <= FLAT)
-
-
-def on_ridge(parameters, ridge):
-    """Indices of components that the ridge alone keeps regular while the data are wider; [-1] for a shared one."""
-    flat = flat_components(parameters, ridge)
-    return [] if flat and data_are_flat(parameters, ridge) else flat
+    weights, offsets = parameters.weights, parameters.means - parameters.weights @ parameters.means
+    # The covariance of the mixture as a whole, which after an M-step is that of the data and the ridge.
+    covariance = (offsets.T * weights) @ offsets + np.einsum("k,kij->ij", weights, parameters.matrices)
+    return bool(_least(parameters.structure.model, covariance[None], ridge)[0] <= FLAT)
 
 
 def on_one_location(parameters, ridge, components):
@@ -96,15 +86,15 @@ def large_beside(parameters, ridge):
 
     Returns (indices, variances) of features; with spherical covariances all features count as one, of index -1.
     """
-    if not np.any(ridge):
+    structure, weights = parameters.structure, parameters.weights
+    offsets = parameters.means - weights @ parameters.means
+    # The variances of the mixture as a whole, which after an M-step are those of the data and the ridge.
+    variances = weights @ (offsets**2 + structure.variances(parameters.covariances, parameters.n_components))
+    if structure.model is Spherical:
+        variances, ridge = np.mean(variances, keepdims=True), np.mean(ridge)
+    of_data = variances - ridge
+    small = ridge > LARGE * of_data
+    if not small.any():
         return [], []
-    variances = np.diagonal(overall_covariance(parameters))
-    ridge = np.broadcast_to(ridge, len(variances))
-    if parameters.structure.model is Spherical:
-        variances, ridge = variances.mean(keepdims=True), ridge.mean(keepdims=True)
-    of_data = np.maximum(variances - ridge, 0.0)
-    order = np.argsort(of_data, kind="stable")
-    small = [int(j) for j in order if ridge[j] > LARGE * of_data[j]]
-    if parameters.structure.model is Spherical:
-        return ([-1], [float(of_data[0])]) if small else ([], [])
-    return small, [float(of_data[j]) for j in small]
+    order = [int(j) for j in np.argsort(of_data, kind="stable") if small[j]]
+    return [-1] if structure.model is Spherical else order, [max(float(of_data[j]), 0.0) for j in order]

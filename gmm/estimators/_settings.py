@@ -199,6 +199,7 @@ SETTINGS = {
 }
 
 CONSTRAINTS = {name: setting.constraints for name, setting in SETTINGS.items()}
+_PLAIN = tuple((name, setting.plain) for name, setting in SETTINGS.items())
 DOCUMENTATION = "\n".join(f"    {name} : {setting.text}" for name, setting in SETTINGS.items()).lstrip()
 
 
@@ -210,4 +211,7 @@ def kept(how):
 def are_plain(estimator):
     """Whether every setting is of an ordinary type and value; scikit-learn's check judges the others."""
     settings = vars(estimator)
-    return all(setting.plain(settings[name]) for name, setting in SETTINGS.items())
+    for name, plain in _PLAIN:  # noqa: SIM110 (faster, which is a part of a small fit)
+        if not plain(settings[name]):
+            return False
+    return True

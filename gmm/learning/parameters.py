@@ -64,8 +64,8 @@ class Parameters(NamedTuple):
         variances = self.structure.variances(self.covariances, self.n_components)
         with np.errstate(over="ignore"):
             middle = self.weights @ self.means
-            spread = np.abs(self.means - middle).max(axis=0) + np.sqrt(variances)
-        return Units.around(middle, spread)
+            widths = np.sqrt(variances if variances.ndim == 1 else variances.max(axis=0))
+            return Units.around(middle, np.abs(self.means - middle).max(axis=0) + widths)
 
     def in_units(self, units):
         """Return the same mixture in the kernels' units."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from gmm import engine
 from gmm.engine import Full, Tied, passes
-from gmm.engine.samples import Samples, as_sample_weight
+from gmm.engine.samples import NO_WEIGHTS, Samples, as_sample_weight
 from gmm.learning.statistics import Statistics
 
 
@@ -45,7 +45,7 @@ class ArraySource:
 
     def __init__(self, X, sample_weight=None, n_threads=None, total=None):
         self.X = X
-        self.sample_weight = as_sample_weight(sample_weight, np.shape(X)[0] if np.ndim(X) else 0)
+        self.sample_weight = NO_WEIGHTS if sample_weight is None else as_sample_weight(sample_weight, len(X))
         self.n_threads = engine.resolve_n_threads(n_threads)
         self.total = engine.TotalScatter() if total is None else total
 
@@ -56,7 +56,7 @@ class ArraySource:
 
     def samples(self, units, model):
         """Return the samples as the kernels read them."""
-        samples = Samples(self.X, *units, model)
+        samples = Samples(self.X, units.shift, units.scale, model)
         if samples.n_features != len(units.shift):
             raise ValueError(f"X has {samples.n_features} features, but the parameters have {len(units.shift)}.")
         return samples

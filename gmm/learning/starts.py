@@ -83,7 +83,7 @@ class _Start:
     def parameters(self, counts, means, reg_covar):
         """Parameters in the units of X; raises CovarianceError if a covariance is singular."""
         structure, samples = self.structure, self.samples
-        ridge = np.array(np.broadcast_to(reg_covar, samples.n_features), dtype=np.float64)
+        ridge = np.full(samples.n_features, reg_covar, dtype=np.float64)
         small = samples.native and passes.fits_a_slab(samples, len(means)) and counts.min() > 1e6 * SMALLEST_COUNT
         found = self.in_one_call(counts, means, ridge) if small and structure.compiled else None
         if found is None:

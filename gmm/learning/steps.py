@@ -112,7 +112,7 @@ class MaximumLikelihood:
 
     def regularisation(self, model, n_features):
         """Return what the compiled M-step adds to the data."""
-        ridge = np.array(np.broadcast_to(self.reg_covar, n_features), dtype=np.float64)
+        ridge = np.full(n_features, self.reg_covar, dtype=np.float64)
         return Ridge(ridge, np.zeros(math.prod(model.shape(1, n_features))), 0.0)
 
 

@@ -83,12 +83,11 @@ class Structure:
         return np.broadcast_to(expanded.reshape(n_components, -1)[:, :, None] * np.eye(n_features), shape)
 
     def variances(self, covariances, n_components):
-        """Return the largest variance of each feature among the components: (d,), or one number for all."""
+        """Return the variances of each component: (K, d), or shapes that broadcast to it, (d,) and (K, 1)."""
         expanded = np.asarray(self.expand(covariances, n_components))
-        if self.model is Spherical:
-            return expanded.max()
-        diagonals = np.einsum("...ii->...i", expanded) if self.model in (Full, Tied) else expanded
-        return diagonals if diagonals.ndim == 1 else diagonals.max(axis=0)
+        if self.model in (Full, Tied):
+            return expanded.diagonal(0, -2, -1)
+        return expanded if self.model is Diagonal else expanded[:, None]
 
     def marginal(self, covariances, n_components, features):
         """Return (name of a structure, covariances) of some of the features: that of the model, which is closed."""
