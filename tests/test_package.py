@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
+import tomllib
 from pathlib import Path
 
+import jedi
 import pytest
 
 import gmm
@@ -49,8 +52,54 @@ def test_every_public_name_resolves_and_is_documented(name):
 
 def test_public_names_are_unique_and_an_unknown_one_is_refused():
     assert len(set(gmm.__all__)) == len(gmm.__all__)
-    with pytest.raises(AttributeError, match="module 'gmm' has no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match=r"gmm.*nothing"):
         _ = gmm.nothing
+
+
+class TestStub:
+    """`__init__.pyi` is what `import gmm` and editors know the public names from."""
+
+    LINES = ast.parse((ROOT / "__init__.pyi").read_text(encoding="ascii")).body  # read in the encoding of the locale
+    IMPORTS = tuple((node.module, alias) for node in LINES if isinstance(node, ast.ImportFrom) for alias in node.names)
+
+    def test_each_name_is_exported_once(self):
+        assert all(alias.asname == alias.name for _, alias in self.IMPORTS)  # `X as X`: X is public
+        assert sorted(alias.name for _, alias in self.IMPORTS) == sorted(gmm.__all__)
+        others = [ast.unparse(node) for node in self.LINES if not isinstance(node, ast.ImportFrom)]
+        assert others == ["__version__: str"]
+
+    @pytest.mark.parametrize(("module", "alias"), IMPORTS, ids=[alias.name for _, alias in IMPORTS])
+    def test_each_name_stands_where_the_stub_says(self, module, alias):
+        value = getattr(gmm, alias.name)
+        if module is None:
+            assert value is sys.modules[f"gmm.{alias.name}"]
+        else:
+            assert value.__module__.partition("._")[0].startswith(f"gmm.{module}")
+
+    @pytest.mark.parametrize(
+        ("code", "found"),
+        [
+            ("gmm.GaussianMixture", ("class", "gmm.estimators.gaussian_mixture.GaussianMixture")),
+            ("gmm.em", ("function", "gmm.formulas.em.em")),
+            ("gmm.show_source", ("function", "gmm.source.show_source")),
+            ("gmm.plot", ("module", "gmm.plot")),
+        ],
+    )
+    def test_an_editor_knows_what_a_name_is(self, code, found):
+        names = jedi.Script(f"import gmm\n{code}", project=jedi.Project(ROOT.parent)).infer(2, len(code))
+        assert [(name.type, name.full_name) for name in names] == [found]
+
+    def test_an_editor_completes_the_names(self):
+        project = jedi.Project(ROOT.parent)
+        offered = {name.name for name in jedi.Script("import gmm\ngmm.", project=project).complete(2, 4)}
+        assert set(gmm.__all__) <= offered
+        (signature,) = jedi.Script("import gmm\ngmm.em(", project=project).get_signatures(2, 7)
+        assert [parameter.name for parameter in signature.params] == list(inspect.signature(gmm.em).parameters)
+
+    def test_the_stub_is_installed(self):
+        project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))
+        assert {"__init__.pyi", "py.typed"} <= set(project["tool"]["setuptools"]["package-data"]["gmm"])
+        assert (ROOT / "py.typed").is_file()
 
 
 def test_every_equation_of_the_formulas_is_exported():
@@ -59,7 +108,7 @@ def test_every_equation_of_the_formulas_is_exported():
 
 # What a room may import, beside the standard library and itself. A room that is not listed may import anything.
 MAY_IMPORT = {
-    "__init__.py": set(),
+    "__init__.py": {"lazy_loader"},
     "_compile.py": {"numba"},
     "source.py": {"IPython"},
     "formulas": {"numpy", "numba", "gmm._compile"},

@@ -179,8 +179,8 @@ def _known(criterion, table):
 
 def select(
     X,
-    n_components=range(1, 7),
-    covariance_types=engine.STRUCTURES,
+    n_components: int | Iterable[int] = range(1, 7),
+    covariance_types: str | Iterable[str] = engine.STRUCTURES,
     criterion="bic",
     *,
     cv=None,
