@@ -43,6 +43,28 @@ def test_importing_the_data_sets_loads_nothing_heavy(run_python):
     assert loaded_after(run_python, code) == []
 
 
+WITHOUT_IPYTHON = """
+import sys
+sys.modules["IPython"] = None  # as if it were not installed
+import gmm
+from gmm import exercises, widgets
+print(gmm.show_source(gmm.em))
+print([gmm.show_source(gmm.em)])  # what a terminal shows of a value
+print([widgets.ellipse_explorer([[2.0, 0.5], [0.5, 1.0], [3.0, 3.0]])])
+exercises.check("ex-resp-midpoint", 0.5)
+exercises.hint("ex-resp-midpoint")
+"""
+
+
+def test_without_ipython_sources_and_exercises_are_text_and_widgets_are_made(run_python):
+    shown = run_python(WITHOUT_IPYTHON)
+    assert shown.startswith("@kernel\ndef em_kernel(X, weights, means, covariances, tol, max_iter, reg_covar):\n")
+    assert "\n[@kernel\ndef em_kernel(" in shown
+    assert "[<interactive figure ellipse-explorer: a notebook shows it>]" in shown
+    assert "\nNot yet: halfway between the means" in shown
+    assert "\nHint 1 of " in shown
+
+
 @pytest.mark.parametrize("name", gmm.__all__)
 def test_every_public_name_resolves_and_is_documented(name):
     value = getattr(gmm, name)
@@ -114,14 +136,14 @@ def test_every_equation_of_the_formulas_is_exported():
 MAY_IMPORT = {
     "__init__.py": {"lazy_loader"},
     "_compile.py": {"numba"},
-    "source.py": {"IPython"},
+    "source.py": set(),
     "formulas": {"numpy", "numba", "gmm._compile"},
     "engine": {"numpy", "numba", "llvmlite", "gmm._compile"},  # llvmlite is the part of Numba that emits code
     "learning": {"numpy", "scipy", "gmm.engine"},
     "estimators": {"numpy", "scipy", "sklearn", "pandas", "tqdm", "gmm.engine", "gmm.learning"},
     "datasets": {"numpy", "PIL"},
     "plot.py": {"numpy", "matplotlib", "gmm.formulas"},
-    "widgets": {"numpy", "matplotlib", "IPython", "gmm.formulas", "gmm.plot"},
+    "widgets": {"numpy", "matplotlib", "gmm.formulas", "gmm.plot"},
 }
 LEAVES = ("gmm.plot", "gmm.widgets", "gmm.exercises", "gmm.datasets")
 # A selection plots itself: its method imports the figures when it is called, never before.
