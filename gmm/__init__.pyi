@@ -5,11 +5,13 @@ from . import datasets as datasets
 from . import engine as engine
 from . import exercises as exercises
 from . import formulas as formulas
+from . import learning as learning
 from . import plot as plot
 from . import widgets as widgets
 from .estimators import CollapsedComponentError as CollapsedComponentError
 from .estimators import CollapsedComponentWarning as CollapsedComponentWarning
 from .estimators import GaussianMixture as GaussianMixture
+from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection
 from .estimators import select as select
 from .formulas.criteria import aic as aic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gmm.engine.structures import covariance_shape
+from gmm.engine import Diagonal, Spherical, Tied
 
 
 def feature_indices(features, n_features, feature_names, name="features"):
@@ -34,24 +34,17 @@ def feature_indices(features, n_features, feature_names, name="features"):
 
 
 def marginal(parameters, features):
-    """Weights, means and covariances of the distribution of some features.
+    """Weights, means, covariances and covariance_type of the distribution of some features.
 
     A marginal of a Gaussian takes the entries of μ and Σ that belong to the features, and integrating a mixture
     integrates each component: p(x_a) = Σ_k π_k N(x_a | μ_ka, Σ_kaa). Cost O(K |a|²).
     """
-    means = parameters.means[:, features]
-    covariances = parameters.covariances
-    if parameters.covariance_type == "full":
-        covariances = covariances[:, features][:, :, features]
-    elif parameters.covariance_type == "tied":
-        covariances = covariances[features][:, features]
-    elif parameters.covariance_type == "diag":
-        covariances = covariances[:, features]
-    return parameters.weights, means, covariances
+    kind, covariances = parameters.structure.marginal(parameters.covariances, parameters.n_components, features)
+    return parameters.weights, parameters.means[:, features], covariances, kind
 
 
 def conditional(parameters, given, free, values):
-    """Weights, means and covariances of x_a (features `free`) given x_b = `values` (features `given`).
+    """Weights, means, covariances and covariance_type of x_a (features `free`) given x_b = `values` (features `given`).
 
     The joint density of component k factorises as N(x_b | μ_b, Σ_bb) N(x_a | μ_a + Σ_ab Σ_bb⁻¹ (x_b - μ_b), Σ_aa - Σ_ab
     Σ_bb⁻¹ Σ_ba). Divided by p(x_b), the first factor goes into the weights: π_k N(x_b | μ_kb, Σ_kbb) / Σ_l ….
@@ -68,27 +61,25 @@ def conditional(parameters, given, free, values):
     Cost O(K d³); O(K d) for 'diag' and 'spherical', whose features are independent within a component: there only the
     weights change.
     """
-    covariance_type = parameters.covariance_type
+    structure = parameters.structure
     n_components, n_given = parameters.n_components, len(given)
     differences = values - parameters.means[:, given]
     means = parameters.means[:, free].copy()
-    if covariance_type in ("diag", "spherical"):
-        covariances = parameters.covariances
-        if covariance_type == "diag":
-            scales = np.sqrt(covariances[:, given])
-            covariances = covariances[:, free]
-        else:
-            scales = np.repeat(np.sqrt(covariances)[:, None], n_given, axis=1)
+    if structure.model in (Diagonal, Spherical):
+        covariance_type, covariances = structure.marginal(parameters.covariances, n_components, free)
+        scales = np.sqrt(np.einsum("kjj->kj", parameters.matrices)[:, given])
         z = differences / scales
         log_scales = np.log(scales).sum(axis=1)
     else:
         from scipy.linalg import solve_triangular
 
         order = [*given, *free]
-        joint = parameters.covariances if covariance_type == "full" else parameters.covariances[None]
+        shared = structure.model is Tied
+        covariance_type = "tied" if shared else "full"
+        joint = parameters.matrices[:1] if shared else parameters.matrices
         factors = np.linalg.cholesky(joint[:, order][:, :, order])
         covariances = factors[:, n_given:, n_given:] @ np.swapaxes(factors[:, n_given:, n_given:], 1, 2)
-        covariances = covariances.reshape(covariance_shape(covariance_type, n_components, len(free)))
+        covariances = covariances[0] if shared else covariances
         z = np.empty_like(differences)
         log_scales = np.empty(n_components)
         for k, factor in enumerate(np.broadcast_to(factors, (n_components, *factors.shape[1:]))):
@@ -103,4 +94,4 @@ def conditional(parameters, given, free, values):
             f"values are so far from every component that their log-density leaves the range of float64; got {values}"
         )
     weights = np.exp(log_weights - largest)
-    return weights / weights.sum(), means, covariances
+    return weights / weights.sum(), means, covariances, covariance_type

@@ -7,20 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm import engine
+from gmm import learning
 from gmm.estimators._collapse import (
+    SHOWN,
     Collapse,
     Collapsed,
     CollapsedComponentError,
     CollapsedComponentWarning,
+    RegularisationWarning,
     collapse_error,
-    on_regularisation_alone,
     regularisation_message,
     samples_of,
 )
 from gmm.estimators._initialise import initial_parameters
-from gmm.estimators._prior import fit_map
 from gmm.estimators._progress import progress
+from gmm.estimators._ridge import called, flat_components, large_beside, on_ridge
 from gmm.estimators._validation import give_back, random_generator
 from gmm.estimators._warn import warn
 
@@ -30,7 +31,7 @@ MAX_RESTARTS = 10  # further starts for one initialisation with on_collapse='res
 class Run(NamedTuple):
     """EM from one start to its end."""
 
-    parameters: engine.Parameters
+    parameters: learning.Parameters
     log_likelihoods: np.ndarray
     converged: bool
     stopped: bool
@@ -62,12 +63,16 @@ class Search:
         The numbers of these samples among those that were given to `fit`, if they are not the same.
     given : tuple
         Checked weights_init, means_init and precisions_init; None for those not given.
-    resume : tuple (gmm.engine.Parameters, float) or None
+    resume : tuple (gmm.learning.Parameters, float) or None
         Parameters and lower bound of the last fit, to go on from (warm start).
-    prior : gmm.estimators._prior.Prior or None
+    ridge : float or ndarray of shape (n_features,)
+        `reg_covar` in numbers.
+    prior : gmm.learning.Prior or None
+    fixed : tuple of ndarray of bool, or None
+        Which weights, means and covariances stay as they are (see gmm.learning.Fixed).
     """
 
-    def __init__(self, model, X, sample_weight, numbers, given, resume, prior=None):
+    def __init__(self, model, X, sample_weight, numbers, given, resume, ridge, prior=None, fixed=None):
         self.model = model
         self.X = X
         self.sample_weight = sample_weight
@@ -75,10 +80,13 @@ class Search:
         self.given = given
         self.resume = resume
         self.prior = prior
-        self.n_threads = engine.resolve_n_threads(model.n_threads)
+        self.ridge = ridge
+        self.source = learning.ArraySource(X, sample_weight, model.n_threads)
+        self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
+        if fixed is not None:
+            self.step = learning.Fixed(self.step, *fixed)
         self.rng = random_generator(model.random_state)
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
-        self.total_scatter = engine.TotalScatter()
         self.rows = []  # what became of each start, as a dict
         self.n_init = model.n_init if resume is None else 1
         # The same start would collapse again.
@@ -120,11 +128,43 @@ class Search:
         if best.narrow:
             warn(
                 regularisation_message(
-                    self.X, best.parameters, best.narrow, model.reg_covar, self.numbers, self.n_threads
+                    self.X,
+                    best.parameters,
+                    best.narrow,
+                    model.reg_covar,
+                    self.ridge,
+                    self.numbers,
+                    self.source.n_threads,
                 ),
                 CollapsedComponentWarning,
             )
+        elif self.prior is None and best.log_likelihoods.size:
+            self.judge_ridge(best.parameters)
         return best
+
+    def judge_ridge(self, parameters):
+        """Say so where the ridge is not small beside the data: then it decides what is found, and the units with it."""
+        reg_covar = called(self.model.reg_covar)
+        features, variances = large_beside(parameters, self.ridge)
+        if not features:
+            if flat_components(parameters, self.ridge):
+                warn(
+                    f"In some direction X varies by no more than {reg_covar} (features that depend on others, or fewer "
+                    "samples than features): the likelihood depends on reg_covar there. Leave such features out, or "
+                    "take covariance_type='diag'.",
+                    RegularisationWarning,
+                )
+            return
+        named = "the features together" if features == [-1] else f"features {features[:SHOWN]}"
+        if not any(variances):
+            said = f"In {named} X is constant: the likelihood there is that of {reg_covar} alone. Leave them out."
+        else:
+            said = (
+                f"{reg_covar} is not small beside the variances of {named}, of which the smallest is "
+                f"{variances[0]:.2g}: it decides what is found, and with it the units. reg_covar='auto' follows the "
+                "units of each feature; or scale the data."
+            )
+        warn(said, RegularisationWarning)
 
     def better(self, run, other):
         if self.model.on_collapse == "raise":  # scikit-learn's choice
@@ -191,20 +231,20 @@ class Search:
         model = self.model
         if self.resume is not None:
             return self.resume[0]
-        reg_covar = model.reg_covar
-        if self.prior is not None and reg_covar == 0.0:
-            reg_covar = self.prior.typical_variance  # a start must not collapse where the fit could not
+        ridge = self.ridge
+        if self.prior is not None and not np.any(ridge):
+            ridge = self.prior.typical_variance  # a start must not collapse where the fit could not
         return initial_parameters(
             self.X,
             self.given,
             method=model.init_params,
             n_components=model.n_components,
             covariance_type=model.covariance_type,
-            reg_covar=reg_covar,
+            reg_covar=ridge,
             rng=self.rng,
             sample_weight=self.sample_weight,
-            n_threads=self.n_threads,
-            total_scatter=self.total_scatter,
+            n_threads=self.source.n_threads,
+            total_scatter=self.source.total,
         )
 
     def run(self, start):
@@ -214,29 +254,24 @@ class Search:
             history = [start] if self.every_iteration else None
             return Run(start, np.empty(0), False, False, history, [], len(self.rows))
         previous = -np.inf if self.resume is None else self.resume[1]
-        settings = {
-            "tol": model.tol,
-            "max_iter": model.max_iter,
-            "sample_weight": self.sample_weight,
-            "n_threads": self.n_threads,
-            "callback": self.callback(previous),
-            "record_parameters": self.every_iteration,
-            "previous_log_likelihood": previous,
-        }
-        if self.prior is None:
-            result = engine.fit_em(
-                self.X, start, reg_covar=model.reg_covar, total_scatter=self.total_scatter, **settings
-            )
-        else:
-            result = fit_map(self.X, start, self.prior, **settings)
+        result = learning.climb(
+            self.source,
+            self.step,
+            start,
+            tol=model.tol,
+            max_iter=model.max_iter,
+            callback=self.callback(previous),
+            record_states=self.every_iteration,
+            previous=previous,
+        )
         self.check(result)
         return Run(
-            result.parameters,
+            result.state,
             result.log_likelihoods,
             result.converged,
             result.stopped,
             [start, *result.history] if self.every_iteration else None,
-            on_regularisation_alone(result.parameters, model.reg_covar) if self.prior is None else [],
+            on_ridge(result.state, self.ridge) if self.prior is None else [],
             len(self.rows),
         )
 
@@ -258,7 +293,7 @@ class Search:
         """Turn the engine's account of a failure into an exception."""
         failure = result.failure
         if failure is None:
-            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.parameters[1:]):
+            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.state[1:]):
                 raise self.range_error("The parameters are no longer finite", result.n_iter)
             return
         if failure.kind == "log_likelihood":
@@ -267,7 +302,7 @@ class Search:
         if failure.component < 0:
             samples = np.arange(self.X.shape[0])
         else:
-            samples = samples_of(self.X, result.parameters, failure.component, self.n_threads)
+            samples = samples_of(self.X, result.state, failure.component, self.source.n_threads)
         raise Collapsed(Collapse(failure.component, failure.iteration, samples))
 
     def range_error(self, what, iteration):

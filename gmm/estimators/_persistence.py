@@ -9,14 +9,12 @@ import zipfile
 
 import numpy as np
 
+from gmm.estimators._settings import kept
+
 FORMAT = "gmm.GaussianMixture"
 VERSION = 1
-# Settings kept as text, and those kept as arrays. A callback or a generator in random_state is not kept.
-SETTINGS = (
-    "n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params", "random_state",
-    "warm_start", "verbose", "verbose_interval", "on_collapse", "covariance_prior", "record_parameters", "n_threads",
-)  # fmt: skip
-ARRAY_SETTINGS = ("weights_init", "means_init", "precisions_init")
+TEXT_SETTINGS = kept("text") + kept("prior")  # a prior by name; one of numbers is kept as arrays
+ARRAY_SETTINGS = kept("array")
 PRIOR = ("covariance_prior_scale", "covariance_prior_dof")
 # Columns of restarts_ and their types; recorded parameters are not kept.
 RESTART = {
@@ -27,7 +25,9 @@ FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
 
 def _plain(value):
-    """Return a setting as JSON knows it: NumPy's numbers as Python's, anything else than a number or text as None."""
+    """Return a setting as JSON knows it: NumPy's numbers as Python's, masks as lists, all else as None."""
+    if isinstance(value, dict):
+        return {str(name): np.asarray(mask).tolist() for name, mask in value.items()}
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, (bool, int, float, str)) else None
@@ -38,7 +38,7 @@ def write(model, path):
     about = {
         "format": FORMAT,
         "version": VERSION,
-        "settings": {name: _plain(getattr(model, name)) for name in SETTINGS},
+        "settings": {name: _plain(getattr(model, name)) for name in TEXT_SETTINGS},
         "converged_": bool(model.converged_),
         "n_iter_": int(model.n_iter_),
         "restarts_": [{name: row[name] for name in RESTART} for row in model.restarts_],
@@ -103,7 +103,7 @@ def _check(about, arrays):
     missing += [name for name in ("settings", "converged_", "n_iter_", "feature_names_in_") if name not in about]
     if missing:
         raise ValueError(f"{', '.join(missing)} missing")
-    unknown = set(about["settings"]) - set(SETTINGS)
+    unknown = set(about["settings"]) - set(TEXT_SETTINGS)
     if unknown:
         raise ValueError(f"unknown settings {sorted(unknown)}")
     for row in about.setdefault("restarts_", []):  # older files have none

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
-from gmm import engine
-from gmm.engine.structures import covariance_shape
+from gmm import learning
+from gmm.engine import Full, Tied
 
 # How far a given matrix may be from its transpose, as a correlation.
 SYMMETRY_TOLERANCE = 1e-8
@@ -68,35 +68,14 @@ def check_samples(estimator, X, *, reset, min_samples=1):
     return X
 
 
-def has_plain_settings(estimator):
-    """Whether every constructor parameter is of an ordinary type and value; scikit-learn's check judges the others."""
-    e = estimator
-
-    def whole(value, least):
-        return type(value) is int and value >= least
-
-    def amount(value):
-        return type(value) is float and 0.0 <= value < math.inf
-
-    def choice(name):
-        (allowed,) = e._parameter_constraints[name]
-        return type(getattr(e, name)) is str and getattr(e, name) in allowed.options
-
-    return (
-        whole(e.n_components, 1)
-        and whole(e.max_iter, 0)
-        and whole(e.n_init, 1)
-        and whole(e.verbose_interval, 1)
-        and amount(e.tol)
-        and amount(e.reg_covar)
-        and all(map(choice, ("covariance_type", "init_params", "on_collapse")))
-        and e.weights_init is e.means_init is e.precisions_init is e.covariance_prior is None
-        and (e.random_state is None or (whole(e.random_state, 0) and e.random_state < 2**32))
-        and type(e.warm_start) is type(e.record_parameters) is bool
-        and whole(e.verbose, 0)
-        and (e.callback is None or callable(e.callback))
-        and (e.n_threads is None or whole(e.n_threads, 1))
-    )
+def check_weights_of(sample_weight, X):
+    """Check the weights of samples that are not fitted; None stays None."""
+    if sample_weight is None:
+        return None
+    sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not sample_weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return sample_weight
 
 
 def check_sample_weight(sample_weight, X, n_components):
@@ -109,10 +88,8 @@ def check_sample_weight(sample_weight, X, n_components):
     if sample_weight is None:
         _check_enough_samples(X.shape[0], n_components)
         return X, None, None
-    sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    sample_weight = check_weights_of(sample_weight, X)
     numbers = np.flatnonzero(sample_weight)
-    if numbers.size == 0:
-        raise ValueError("Sample weights must contain at least one non-zero number.")
     if numbers.size < 2:
         raise ValueError(
             "Found 1 sample(s) with non-zero sample_weight while a minimum of 2 is required by GaussianMixture."
@@ -174,15 +151,17 @@ def check_matrices(matrices, covariance_type, n_components, n_features, name, no
     """Check covariances or precisions (`noun` says which): shape of the structure, symmetric, positive definite."""
     matrices = _array(matrices, name).astype(np.float64)
     label = f"{covariance_type} {noun}"
-    _check_shape(matrices, covariance_shape(covariance_type, n_components, n_features), label)
-    if covariance_type in ("diag", "spherical"):
+    structure = learning.structure_of(covariance_type)
+    shape_of = structure.model.shape if noun == "precision" else structure.shape
+    _check_shape(matrices, shape_of(n_components, n_features), label)
+    if matrices.shape[-2:] != (n_features, n_features) or structure.model not in (Full, Tied):
         if (matrices <= 0.0).any():
             where = [int(axis) for axis in np.argwhere(matrices <= 0.0)[0]]
             at = ", ".join(map(str, where))
             raise ValueError(f"'{label}' should be positive, but {name}[{at}] is {matrices[tuple(where)]:g}")
         return matrices
-    for k, matrix in enumerate(matrices if covariance_type == "full" else matrices[None]):
-        place = f"{name}[{k}]" if covariance_type == "full" else name
+    for k, matrix in enumerate(matrices if matrices.ndim == 3 else matrices[None]):
+        place = f"{name}[{k}]" if matrices.ndim == 3 else name
         # As correlations, so that features of very different scales are judged alike.
         scale = np.sqrt(np.abs(np.diag(matrix)))
         if (np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * scale[:, None] * scale).any():
@@ -213,9 +192,9 @@ def check_initial_values(estimator, n_features):
 
 
 def check_parameters(weights, means, covariances, covariance_type):
-    """Check the parameters of a whole mixture and return them factorised, as `engine.Parameters`."""
-    if covariance_type not in engine.STRUCTURES:
-        kinds = ", ".join(map(repr, engine.STRUCTURES))
+    """Check the parameters of a whole mixture and return them factorised, as `learning.Parameters`."""
+    if covariance_type not in learning.STRUCTURES:
+        kinds = ", ".join(map(repr, learning.STRUCTURES))
         raise ValueError(f"covariance_type must be one of {kinds}; got {covariance_type!r}")
     means = _array(means, "means")
     if means.ndim != 2:
@@ -224,6 +203,38 @@ def check_parameters(weights, means, covariances, covariance_type):
     weights = check_weights(weights, n_components, "weights")
     covariances = check_matrices(covariances, covariance_type, n_components, n_features, "covariances", "covariance")
     try:
-        return engine.make_parameters(weights, means.astype(np.float64), covariances, covariance_type)
-    except engine.CovarianceError as error:
+        return learning.make_parameters(weights, means.astype(np.float64), covariances, covariance_type)
+    except learning.CovarianceError as error:
         raise ValueError(f"covariances must be positive definite to working precision. {error}") from None
+
+
+def check_fixed(estimator, given, resume, n_features):
+    """Check `fixed` and return the masks of weights, means and covariances that it stands for, or None.
+
+    `given` are the checked initial values, `resume` is what a warm start goes on from.
+    """
+    fixed = estimator.fixed
+    if fixed is None:
+        return None
+    n_components = estimator.n_components
+    shapes = {"weights": (n_components,), "means": (n_components, n_features), "covariances": (n_components,)}
+    unknown = [name for name in fixed if name not in shapes]
+    if unknown:
+        raise ValueError(f"fixed may hold {', '.join(map(repr, shapes))}; got {unknown[0]!r}")
+    masks = []
+    for (name, shape), value in zip(shapes.items(), given, strict=True):
+        mask = np.asarray(fixed.get(name, False))
+        if mask.dtype != bool or mask.shape not in ((), (n_components,), shape):
+            raise ValueError(
+                f"fixed[{name!r}] must be True, False or a boolean array of shape {shape}; got {fixed[name]!r}"
+            )
+        if mask.ndim == 1 and len(shape) == 2:
+            mask = mask[:, None]
+        mask = np.broadcast_to(mask, shape)
+        initial = {"weights": "weights_init", "means": "means_init", "covariances": "precisions_init"}[name]
+        if mask.any() and value is None and resume is None:
+            raise ValueError(f"fixed[{name!r}] keeps the values of {initial}, which is not given")
+        masks.append(mask)
+    if learning.structure_of(estimator.covariance_type).shared and masks[2].any() and not masks[2].all():
+        raise ValueError("fixed['covariances'] must be all or none where the components share their covariance")
+    return tuple(masks)

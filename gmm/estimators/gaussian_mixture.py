@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
+from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from gmm import engine
-from gmm.engine.structures import covariance_shape
+from gmm import engine, learning
 from gmm.estimators import _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
 from gmm.estimators._prior import make_prior
+from gmm.estimators._ridge import in_numbers
+from gmm.estimators._settings import CONSTRAINTS, DOCUMENTATION, are_plain
 from gmm.estimators._table import Table
 from gmm.estimators._validation import (
+    check_fixed,
     check_initial_values,
     check_parameters,
     check_sample_weight,
     check_samples,
-    has_plain_settings,
+    check_weights_of,
     random_generator,
 )
 from gmm.estimators._warn import warn
 
-INIT_PARAMS = {"kmeans", "kmeans_whitened", "k-means++", "random_from_data", "random_points", "random"}
+BLOCK = 65536  # samples whose responsibilities are held at one time
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -42,59 +43,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_components : int, default=1
-        The number of components, K.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        One covariance matrix per component; one for all; one diagonal per component; one variance per component.
-    tol : float, default=1e-3
-        EM stops when the mean log-likelihood per sample changes by less than this.
-    reg_covar : float, default=1e-6
-        Added to the diagonal of every covariance; in the squared units of the data.
-    max_iter : int, default=100
-        The largest number of EM iterations. 0 returns the start.
-    n_init : int, default=1
-        The number of starts; the fit with the largest log-likelihood is kept.
-    init_params : str, default='kmeans'
-        How a start is drawn. Weights, means and covariances of groups: 'kmeans', the clusters of k-means;
-        'kmeans_whitened', those of k-means on whitened data, which are the same in any units (takes a float64 copy of
-        X); 'random', random responsibilities (n_samples × n_components numbers). Samples as means: 'k-means++',
-        well-spread ones; 'random_from_data', random ones (one integer of memory per sample); 'random_points', random
-        ones with identity covariances, for standardised data. 'kmeans_whitened' and 'random_points' are not in
-        scikit-learn.
-    weights_init : array-like of shape (n_components,), default=None
-    means_init : array-like of shape (n_components, n_features), default=None
-    precisions_init : array-like, default=None
-        Values of the start; those not given are drawn by `init_params`. Precisions are inverse covariances, in the
-        shape of `covariances_`.
-    random_state : int, RandomState, Generator or None, default=None
-        Seeds the starts and `sample`. With an integer, 'random' and 'random_from_data' draw scikit-learn's starts. None
-        takes fresh entropy from the operating system: unlike scikit-learn, NumPy's global generator is never used.
-    warm_start : bool, default=False
-        Go on from the parameters of the last fit; `n_init` is then ignored after the first.
-    verbose : int, default=0
-        1 shows a progress bar over the initialisations if tqdm is installed, else a line every `verbose_interval`
-        iterations; 2 prints lines with times and changes.
-    verbose_interval : int, default=10
-        Iterations between two lines.
-    on_collapse : {'raise', 'restart'}, default='raise'
-        What happens when a component collapses, that is when its covariance becomes singular: an error that names
-        component, iteration and samples; or up to ten other starts for that initialisation, with a warning. 'restart'
-        also discards starts in which `reg_covar` alone keeps a covariance regular (otherwise a warning tells of them).
-    covariance_prior : None, 'default' or tuple (scale, dof), default=None
-        An inverse-Wishart prior on every covariance (on the shared one, if tied): maximum a posteriori estimation,
-        which cannot collapse. `scale` is Ψ, of shape (n_features, n_features) and in the squared units of the data;
-        `dof` is ν > n_features - 1. Each covariance gets ν + d + 1 pseudo-observations of scatter Ψ, of which 'diag'
-        and 'spherical' take their part. 'default' is Fraley & Raftery's choice, the covariance of X (its diagonal where
-        it is singular) divided by K^(2/d), and d + 2, which follows every change of units. With a prior `reg_covar`
-        serves the start alone, and the lower bounds are of the penalised log-likelihood.
-    callback : callable, default=None
-        Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and
-        the mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.
-    record_parameters : bool or 'restarts', default=False
-        'restarts' keeps the parameters of each start and of its end in ``restarts_``; True those, and the parameters of
-        each iteration in ``history_``.
-    n_threads : int, default=None
-        The most threads to use; None: the variable GMM_NUM_THREADS, or the CPUs this process may run on.
+    {settings}
 
     Attributes
     ----------
@@ -158,27 +107,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     False
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's convention)
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(engine.STRUCTURES))],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions(INIT_PARAMS)],
-        "weights_init": ["array-like", None],
-        "means_init": ["array-like", None],
-        "precisions_init": ["array-like", None],
-        "random_state": ["random_state", np.random.Generator],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "on_collapse": [StrOptions({"raise", "restart"})],
-        "covariance_prior": [StrOptions({"default"}), tuple, list, None],
-        "callback": [callable, None],
-        "record_parameters": ["boolean", StrOptions({"restarts"})],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
 
     def __init__(
         self,
@@ -199,6 +128,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         verbose_interval=10,
         on_collapse="raise",
         covariance_prior=None,
+        fixed=None,
         callback=None,
         record_parameters=False,
         n_threads=None,
@@ -219,14 +149,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.verbose_interval = verbose_interval
         self.on_collapse = on_collapse
         self.covariance_prior = covariance_prior
+        self.fixed = fixed
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
 
     def _validate_params(self):
         """Check the constructor's parameters."""
-        ours = type(self)._parameter_constraints is GaussianMixture._parameter_constraints
-        if not (ours and has_plain_settings(self)):
+        ours = type(self)._parameter_constraints is CONSTRAINTS
+        if not (ours and are_plain(self)):
             super()._validate_params()
 
     # ---- other ways to come by a mixture
@@ -374,7 +305,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             Index of the most probable component of each sample.
         """
         X = self._fit(X, sample_weight)
-        return engine.predict(X, self._parameters(), n_threads=self.n_threads)
+        return engine.predict(X, self._density(), n_threads=self.n_threads)
 
     def _fit(self, X, sample_weight):
         """Fit and return the checked X. Attributes change only when all is done."""
@@ -387,7 +318,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             # Values near the ends of float64's range: the search itself looks at what comes out.
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
                 prior = self._prior(present, sample_weight, scaled_weight, numbers)
-                search = Search(self, present, scaled_weight, numbers, given, resume, prior)
+                ridge = self._ridge(present, scaled_weight)
+                fixed = check_fixed(self, given, resume, X.shape[1])
+                search = Search(self, present, scaled_weight, numbers, given, resume, ridge, prior, fixed)
                 best = search.best()
             self._adopt(best.parameters)
             self._record(best.converged, best.log_likelihoods, best.history, search.rows)
@@ -410,6 +343,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             unit = scaled_weight[0] / np.asarray(sample_weight, dtype=np.float64).ravel()[first]
         return make_prior(self.covariance_prior, X, scaled_weight, self.n_components, unit, self.n_threads)
 
+    def _ridge(self, X, sample_weight):
+        """Return `reg_covar` in numbers."""
+        return in_numbers(self.reg_covar, X, sample_weight, self.n_threads)
+
     @contextmanager
     def _unchanged_on_failure(self):
         """Take back what a failing fit has set (`n_features_in_` is set by the check of X)."""
@@ -426,7 +363,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if not (self.warm_start and hasattr(self, "converged_")):
             return None
         parameters = self._parameters()
-        expected = covariance_shape(self.covariance_type, self.n_components, n_features)
+        expected = parameters.structure.model.shape(self.n_components, n_features)
         shapes = (parameters.means.shape, parameters.precisions_cholesky.shape)
         if shapes != ((self.n_components, n_features), expected):
             raise ValueError(
@@ -442,7 +379,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.means_ = parameters.means
         self.covariances_ = parameters.covariances
         self.precisions_cholesky_ = parameters.precisions_cholesky
-        self.precisions_ = engine.precisions(parameters)
+        self.precisions_ = learning.precisions(parameters)
 
     def _record(self, converged, log_likelihoods, history, restarts=()):
         self.converged_ = bool(converged)
@@ -453,14 +390,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.restarts_ = Table(restarts)
 
     def _parameters(self):
-        """The fitted parameters as the engine takes them; read from the attributes, which users may have set."""
+        """The fitted parameters; read from the attributes, which users may have set."""
         check_is_fitted(self)
         weights, means, factors = (
             np.ascontiguousarray(getattr(self, name), dtype=np.float64)
             for name in ("weights_", "means_", "precisions_cholesky_")
         )
         covariances = getattr(self, "covariances_", None)
-        return engine.Parameters(self.covariance_type, weights, means, covariances, factors)
+        return learning.Parameters(self.covariance_type, weights, means, covariances, factors)
+
+    def _density(self):
+        """The fitted mixture as the engine takes it."""
+        return self._parameters().density()
 
     # ---- the density
 
@@ -475,8 +416,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,)
         """
-        parameters = self._parameters()
-        return engine.score_samples(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+        density = self._density()
+        return engine.score_samples(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
 
     def score(self, X, y=None, sample_weight=None):
         """Mean log-density per sample of X; weighted if `sample_weight` is given.
@@ -492,25 +433,21 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         -------
         float
         """
-        parameters = self._parameters()
+        density = self._density()
         X = check_samples(self, X, reset=False)
-        total = X.shape[0]
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            total = float(sample_weight.sum())
-            if total == 0.0:
-                raise ValueError("Sample weights must contain at least one non-zero number.")
-        return engine.log_likelihood(X, parameters, sample_weight=sample_weight, n_threads=self.n_threads) / total
+        sample_weight = check_weights_of(sample_weight, X)
+        total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        return engine.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
 
     def predict(self, X):
         """Index of the most probable component of each sample, shape (n_samples,)."""
-        parameters = self._parameters()
-        return engine.predict(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+        density = self._density()
+        return engine.predict(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
 
     def predict_proba(self, X):
         """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1."""
-        parameters = self._parameters()
-        return engine.predict_proba(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+        density = self._density()
+        return engine.predict_proba(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw samples from the mixture: how many of each component, then those of each component.
@@ -536,17 +473,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         counts = rng.multinomial(int(n_samples), self.weights_ / self.weights_.sum())
         y = np.repeat(np.arange(n_components), counts)
         X = rng.standard_normal(size=(int(n_samples), n_features))
+        structure = learning.structure_of(self.covariance_type)
+        covariances = structure.expand(self.covariances_, n_components)
         # x = μ + L z with L Lᵀ = Σ
-        if self.covariance_type in ("full", "tied"):
-            factors = np.linalg.cholesky(self.covariances_)
-            if self.covariance_type == "tied":
-                X = X @ factors.T
-            else:
-                for k, rows in enumerate(np.split(X, np.cumsum(counts)[:-1])):
-                    rows[...] = rows @ factors[k].T
+        if structure.model is engine.Tied:
+            X = X @ np.linalg.cholesky(covariances).T
+        elif structure.model is engine.Full:
+            for factor, rows in zip(np.linalg.cholesky(covariances), np.split(X, np.cumsum(counts)[:-1])):
+                rows[...] = rows @ factor.T
         else:
-            scales = np.sqrt(self.covariances_)
-            X *= scales[y] if self.covariance_type == "diag" else scales[y, None]
+            X *= np.sqrt(covariances).reshape(n_components, -1)[y]
         X += self.means_[y]
         return X, y
 
@@ -571,7 +507,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         parameters = self._parameters()
         chosen = self._features(features)
-        return self._derived(*_conditional.marginal(parameters, chosen), chosen)
+        return self._derived(*_conditional.marginal(parameters, chosen), features=chosen)
 
     def conditional(self, features, values):
         r"""Return the distribution of the other features, given the values of these.
@@ -613,17 +549,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         free = [feature for feature in range(parameters.n_features) if feature not in given]
         if not free:
             raise ValueError("features must leave at least one feature free; all were given")
-        return self._derived(*_conditional.conditional(parameters, given, free, values), free)
+        return self._derived(*_conditional.conditional(parameters, given, free, values), features=free)
 
     def _features(self, features):
         return _conditional.feature_indices(features, self.n_features_in_, getattr(self, "feature_names_in_", None))
 
-    def _derived(self, weights, means, covariances, features):
+    def _derived(self, weights, means, covariances, covariance_type, features):
         model = type(self).from_parameters(
             weights,
             means,
             covariances,
-            self.covariance_type,
+            covariance_type,
             random_state=self.random_state,
             n_threads=self.n_threads,
         )
@@ -635,25 +571,63 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _n_parameters(self):
         """Return the number of free parameters."""
-        n_components, n_features = self.means_.shape
-        of_covariances = {
-            "full": n_components * n_features * (n_features + 1) // 2,
-            "tied": n_features * (n_features + 1) // 2,
-            "diag": n_components * n_features,
-            "spherical": n_components,
-        }[self.covariance_type]
-        return of_covariances + n_components * n_features + n_components - 1
+        return self._parameters().n_parameters
 
-    def bic(self, X):
-        """Bayesian information criterion on X, -2 ℓ + p log n with p free parameters; the lower the better."""
-        log_likelihood, n_samples = self._total_log_likelihood(X)
-        return -2.0 * log_likelihood + self._n_parameters() * math.log(n_samples)
+    def bic(self, X, sample_weight=None):
+        """Bayesian information criterion on X, -2 ℓ + p log n with p free parameters; the lower the better.
 
-    def aic(self, X):
-        """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better."""
-        return -2.0 * self._total_log_likelihood(X)[0] + 2.0 * self._n_parameters()
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample stands there: ℓ = Σ_i w_i log p(x_i) and n = Σ_i w_i, so that a weight of 2 is
+            the same as a repeated row. Weights that are no counts have to be scaled to the sum that their information
+            is worth.
 
-    def _total_log_likelihood(self, X):
+        Returns
+        -------
+        float
+        """
+        return self._criteria(X, sample_weight)["bic"]
+
+    def aic(self, X, sample_weight=None):
+        """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better.
+
+        Parameters and result are those of `bic`.
+        """
+        return self._criteria(X, sample_weight)["aic"]
+
+    def icl(self, X, sample_weight=None):
+        """Integrated completed likelihood on X, BIC - 2 Σ_ik w_i r_ik log r_ik; the lower the better.
+
+        Parameters and result are those of `bic`.
+        """
+        return self._criteria(X, sample_weight, entropy=True)["icl"]
+
+    def _criteria(self, X, sample_weight=None, entropy=False):
+        """Log-likelihood, aic, bic and, if asked for its entropy, icl and the samples of each component, as a dict."""
+        from gmm.formulas.criteria import aic_kernel, bic_kernel  # here: a fit needs none of the book's kernels
+
         parameters = self._parameters()
+        density, p = parameters.density(), parameters.n_parameters
         X = check_samples(self, X, reset=False)
-        return engine.log_likelihood(X, parameters, n_threads=self.n_threads), X.shape[0]
+        sample_weight = check_weights_of(sample_weight, X)
+        n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        log_likelihood = engine.log_likelihood(X, density, sample_weight, self.n_threads)
+        found = {
+            "log_likelihood": log_likelihood,
+            "aic": aic_kernel(log_likelihood, p),
+            "bic": bic_kernel(log_likelihood, p, n_samples),
+        }
+        if entropy:
+            total, counts = 0.0, np.zeros(parameters.n_components)
+            for low in range(0, X.shape[0], BLOCK):
+                resp = engine.predict_proba(X[low : low + BLOCK], density, self.n_threads)
+                weight = 1.0 if sample_weight is None else sample_weight[low : low + BLOCK, None]
+                total += float((weight * entr(resp)).sum())
+                counts += (resp if sample_weight is None else resp[sample_weight[low : low + BLOCK] > 0.0]).sum(axis=0)
+            found |= {"icl": found["bic"] + 2.0 * total, "counts": counts}
+        return found
+
+
+GaussianMixture.__doc__ = GaussianMixture.__doc__.replace("{settings}", DOCUMENTATION)

@@ -7,15 +7,15 @@ import threading
 
 import numpy as np
 import pytest
-from engine_references import problem
+from engine_references import fit_em, problem
 from numba import njit
 
-from gmm import engine
+from gmm import learning
 from gmm.engine import passes, team, threads
 from gmm.engine.diag import Diagonal
 from gmm.engine.samples import Samples
 
-STRUCTURES = engine.STRUCTURES
+STRUCTURES = learning.STRUCTURES
 pytestmark = pytest.mark.usefixtures("every_pass_is_worth_a_thread")
 
 
@@ -181,7 +181,7 @@ def test_a_follower_leaves_when_there_is_nothing_to_do():
 
 def fits(covariance_type, **options):
     X, *parameters = problem(np.random.default_rng(1), 40_000, 4, 3, covariance_type)
-    return engine.fit_em(X, *parameters, covariance_type, tol=0, max_iter=20, **options)
+    return fit_em(X, *parameters, covariance_type, tol=0, max_iter=20, **options)
 
 
 def assert_same_bits(a, b):
@@ -269,13 +269,14 @@ def test_an_error_in_a_helper_reaches_the_caller():
 PROGRAM = """
 import os, sys
 import numpy as np
-from gmm import engine
+from gmm import engine, learning
 from gmm.engine import passes, threads
 passes.WORTH_A_THREAD = 0.0
 X = np.random.default_rng(0).normal(size=(30_000, 3))
-p = engine.make_parameters([0.5, 0.5], X[:2], np.ones((2, 3)), "diag")
+p = learning.make_parameters([0.5, 0.5], X[:2], np.ones((2, 3)), "diag")
 def fit(n_threads):
-    return engine.fit_em(X, p, tol=0, max_iter=10, n_threads=n_threads).log_likelihoods.tobytes()
+    source = learning.ArraySource(X, n_threads=n_threads)
+    return learning.climb(source, learning.MaximumLikelihood(), p, tol=0, max_iter=10).log_likelihoods.tobytes()
 """
 
 

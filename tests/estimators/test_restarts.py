@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from gmm import GaussianMixture, engine
+from gmm import GaussianMixture, learning
 from gmm.engine import passes
 from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning
 from gmm.estimators._initialise import whitened
@@ -75,7 +75,7 @@ def test_recorded_starts_and_ends_belong_together(uneven, record_parameters):
     for row in model.restarts_:
         start, end = row["start"], row["parameters"]
         given = {"weights_init": start.weights, "means_init": start.means}
-        again = fitted(X, K, **given, precisions_init=engine.precisions(start), tol=1e-6)
+        again = fitted(X, K, **given, precisions_init=learning.precisions(start), tol=1e-6)
         np.testing.assert_allclose(again.means_, end.means, rtol=1e-8, atol=1e-8)
         assert again.lower_bound_ == pytest.approx(row["lower_bound"], rel=1e-9)
         if row["best"]:

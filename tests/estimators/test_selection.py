@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 
 import gmm
-from gmm import GaussianMixture, datasets, select
+from gmm import CollapsedComponentWarning, GaussianMixture, datasets, select
 from gmm.estimators.selection import Table
 
 
@@ -36,13 +36,14 @@ def same(first, second):
 def test_published_choices_are_found_again():
     # mclust 5: Old Faithful, EEE with 3 components, BIC -2314.316; iris, VVV with 2 components, BIC -574.0178 (which
     # is its second choice, after a structure that scikit-learn's four do not have).
-    faithful = select(datasets.load_old_faithful().X, [2, 3, 4], random_state=0)
+    faithful = select(datasets.load_old_faithful().X, [2, 3, 4], random_state=0, tol=1e-10)
     best = faithful.best_row_
     assert (best["covariance_type"], best["n_components"], best["n_parameters"]) == ("tied", 3, 11)
     assert best["bic"] == pytest.approx(2314.316, abs=0.03)
     # mclust's ICL adds -2 log of the largest responsibility of each sample, where we add twice the entropy.
     top = faithful.best_.predict_proba(datasets.load_old_faithful().X).max(axis=1)
-    assert best["bic"] - 2 * np.log(top).sum() == pytest.approx(2357.824, abs=0.3)  # mclust stops a little earlier
+    # It stops earlier than we do: the limit is 2358.39.
+    assert best["bic"] - 2 * np.log(top).sum() == pytest.approx(2357.824, abs=0.6)
     assert best["icl"] > 2357.824
     iris = select(datasets.load_iris().X, [1, 2, 3], random_state=0)
     assert (iris.best_row_["covariance_type"], iris.best_row_["n_components"]) == ("full", 2)
@@ -58,6 +59,8 @@ def test_a_row_holds_what_the_estimator_finds_with_the_same_seed(X, found):
             tol=1e-6,
             max_iter=1000,
             on_collapse="restart",
+            reg_covar="auto",
+            init_params="kmeans_standardised",
             random_state=3,
         ).fit(X)
         np.testing.assert_array_equal(model.means_, fitted.means_)
@@ -171,20 +174,22 @@ def test_a_component_of_reg_covar_alone_is_a_collapse():
     X = np.r_[np.random.default_rng(0).normal(size=(60, 2)), np.full((3, 2), 40.0)]
     found = select(X, [1, 2], ["full"], random_state=0)
     assert found.table[1]["status"] == "collapsed"
-    assert "reg_covar=1e-06 alone" in found.table[1]["reason"]
+    assert "Component 1 is flat: in one direction its variance is reg_covar='auto'" in found.table[1]["reason"]
 
 
 def test_a_component_that_is_flat_in_one_direction_is_a_collapse():
     # The petals of many setosa flowers have the same width, 0.2 cm: a flat component has a huge likelihood.
     X = datasets.load_iris().X
-    wild = {"init_params": "random_from_data", "n_init": 20, "random_state": 0}
-    found = select(X, [2, 3], ["full"], **wild)
+    wild = {"init_params": "random_from_data", "n_init": 20, "random_state": 0, "reg_covar": 1e-6}
+    found = select(X, [2, 3], ["full"], on_collapse="raise", **wild)
     assert found.table["status"].tolist() == ["ok", "collapsed"]
     assert "is flat: in one direction its variance is reg_covar=1e-06" in found.table[1]["reason"]
-    assert GaussianMixture(3, tol=1e-6, max_iter=1000, on_collapse="restart", **wild).fit(X).bic(X) < 450
-    # A constant feature is the fault of no component.
-    constant = np.c_[X[:, :2], np.ones(150)]
-    assert select(constant, [1, 2], random_state=0).table["status"].tolist() == ["ok"] * 8
+    with pytest.warns(CollapsedComponentWarning, match="has collapsed onto a plane.*samples .* constant"):
+        assert GaussianMixture(3, tol=1e-6, max_iter=1000, **wild).fit(X).bic(X) < 450
+    # Other starts are drawn instead if they may be.
+    found = select(X, [3], ["full"], **wild)
+    assert found.table["status"].tolist() == ["ok"]
+    assert found.table[0]["bic"] > 580
 
 
 def test_a_grid_without_a_single_fit_is_told_on_demand():
@@ -261,7 +266,7 @@ def test_an_error_in_a_worker_reaches_the_caller(X, monkeypatch):
     def fail(*args):
         raise MemoryError("none left")
 
-    monkeypatch.setattr("gmm.estimators.selection._likelihood_and_entropy", fail)
+    monkeypatch.setattr("gmm.estimators.selection._cross_validate", fail)
     with pytest.raises(MemoryError, match="none left"):
         select(X, n_jobs=2, random_state=0)
 
