@@ -255,6 +255,29 @@ def test_the_estimators_load_no_figures(run_python):
     assert loaded_after(run_python, "import gmm; gmm.select, gmm.GaussianMixture", ("matplotlib",)) == []
 
 
+# The public parts of Numba and scikit-learn. What else a file needs of them may change with any version of theirs.
+NUMBA = {"numba", "numba.extending", "numba.core", "numba.core.cgutils"}
+NUMBA_INSIDE = {
+    "engine/flat.py": {"numba.core.imputils", "numba.np.arrayobj"},
+    "exercises/_guard.py": {"numba.core.dispatcher", "numba.core.registry"},
+}
+
+
+def test_what_is_private_elsewhere_is_used_in_few_places():
+    numba, sklearn = {}, set()
+    for path in sorted(ROOT.rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        found = {module for module in imports(path) if module.split(".")[0] == "numba"}
+        if found - NUMBA:
+            numba[name] = found - NUMBA
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sklearn":
+                parts = [*node.module.split("."), *(alias.name for alias in node.names)]
+                sklearn |= {name for part in parts if part.startswith("_")}
+    assert numba == NUMBA_INSIDE
+    assert sklearn == {"estimators/_sklearn_compat.py"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
