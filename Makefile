@@ -15,7 +15,7 @@ READY := $(VENV)/.installed
 OUT := .
 INDEX := $(OUT)/_build/html/index.html
 SOURCES := $(wildcard _config.yml _toc.yml _ext/*.py book/*.* book/_static/* book/_templates/* \
-	gmm/*.py gmm/*/*.py gmm/widgets/widgets.*)
+	gmm/*.py gmm/*.pyi gmm/*/*.py gmm/widgets/widgets.*)
 BUILD = $(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) .
 # A chapter for `make refresh`; a port for `make serve`.
 CH ?=

@@ -17,12 +17,24 @@ import numba
 STAMP = "sources.stamp"
 
 
+def cached(function, **options):
+    """Compile a function with a cache on disk; without one where no folder for it can be written to.
+
+    That is so in a container whose package and whose home are read-only: every process compiles anew then, unless
+    NUMBA_CACHE_DIR names a folder.
+    """
+    try:
+        return numba.njit(function, cache=True, **options)
+    except RuntimeError:  # "cannot cache function …: no locator available"
+        return numba.njit(function, **options)
+
+
 def kernel(function):
     """Compile a readable kernel: lazily, with an on-disk cache, with NumPy's rules for division by zero.
 
     Python and other kernels call it, C does not: the entry that Numba makes for C would only take time to compile.
     """
-    return numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    return cached(function, error_model="numpy", no_cfunc_wrapper=True)
 
 
 def _cache_folder(folder: Path) -> Path:

@@ -23,10 +23,9 @@ LLVM lowers these types on every processor, so the code runs everywhere; the len
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils, config
-from numba.core.datamodel.models import PrimitiveModel
-from numba.extending import intrinsic, register_model
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
 
 
 def _lanes():
@@ -51,7 +50,7 @@ class Vector(types.Type):
 
 
 @register_model(Vector)
-class _VectorModel(PrimitiveModel):
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, vector):
         super().__init__(manager, vector, ir.VectorType(ir.DoubleType(), vector.lanes))
 

@@ -9,8 +9,8 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from gmm.estimators._sklearn_compat import Interval, StrOptions
 from gmm.learning.structures import NAMES
 
 INIT_PARAMS = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from gmm import learning
 from gmm.engine import Full, Tied
+from gmm.estimators._sklearn_compat import _check_sample_weight
 
 # How far a given matrix may be from its transpose, as a correlation.
 SYMMETRY_TOLERANCE = 1e-8

@@ -174,8 +174,8 @@ def _known(criterion, table):
 
 def select(
     X,
-    n_components=range(1, 7),
-    covariance_types=STRUCTURES,
+    n_components: int | Iterable[int] = range(1, 7),
+    covariance_types: str | Iterable[str] = STRUCTURES,
     criterion="bic",
     *,
     sample_weight=None,

@@ -10,7 +10,6 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-from IPython.display import HTML
 from matplotlib.colors import to_hex, to_rgb
 
 from gmm.formulas._checks import real_array
@@ -30,8 +29,9 @@ name : str
 
 Returns
 -------
-IPython.display.HTML
-    The same for the same arguments, at most 40 000 bytes.
+Widget
+    What a notebook shows as the figure; its attribute ``data`` is the HTML. The same for the same arguments, at most
+    40 000 bytes.
 
 Raises
 ------
@@ -39,6 +39,28 @@ TypeError, ValueError
     If an argument has the wrong type, shape or range, or the figure were too large."""
 BEGIN, END = "/*gmm-widgets*/", "/*end*/"
 _HERE = Path(__file__).parent
+
+
+class Widget:
+    """A block of HTML that a notebook shows as a figure.
+
+    Attributes
+    ----------
+    name : str
+        Its HTML id.
+    data : str
+        The HTML.
+    """
+
+    def __init__(self, name, data):
+        self.name = name
+        self.data = data
+
+    def __repr__(self):
+        return f"<interactive figure {self.name}: a notebook shows it>"
+
+    def _repr_html_(self):
+        return self.data
 
 
 def widget(function):
@@ -187,7 +209,7 @@ def slider(name, n_stops, now, value_text, *, label="") -> str:
     return f"<label><span>{label}</span>{inner}</label>" if label else inner
 
 
-def page(*, kind, name, summary, body, controls, data, hint) -> HTML:
+def page(*, kind, name, summary, body, controls, data, hint) -> Widget:
     """Put a widget together and refuse it if it is too large.
 
     Parameters
@@ -228,4 +250,4 @@ def page(*, kind, name, summary, body, controls, data, hint) -> HTML:
             f"the widget has {size} bytes, more than {MAX_SIZE}, {own} of them for its states: "
             "give fewer samples (a random subset shows the same) or fewer steps"
         )
-    return HTML(html)
+    return Widget(name, html)
