@@ -31,7 +31,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env book serve pdf test check lint format refresh index lab bench clean distclean lock
+.PHONY: help env book serve pdf test machines check lint format refresh index lab bench clean distclean lock
 
 help: ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -78,6 +78,9 @@ pdf: $(INDEX) ## print the whole book as one PDF (needs Chromium or Chrome)
 
 test: env ## run every test: package, notebooks, built pages
 	$(PY) -m pytest -n 2 --dist loadfile -m ""
+
+machines: env ## run notebooks and tests as if on other processors (one chapter: make machines CH=04)
+	$(PY) tools/machines.py $(if $(CH),$(CH),--tests)
 
 check: lint
 lint: env ## check style and the generated files
