@@ -105,6 +105,7 @@ _HOME = {
     "Selection": "gmm.estimators",
     # everywhere
     "show_source": "gmm.source",
+    "show_versions": "gmm.versions",
 }
 _ROOMS = ("datasets", "engine", "exercises", "formulas", "plot", "widgets")
 
