@@ -17,12 +17,22 @@ import numba
 STAMP = "sources.stamp"
 
 
+def cached(function, **options):
+    """Compile with a cache on disk, or without where none can be kept: neither beside the sources nor in a home."""
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        return numba.njit(**options)(function)
+
+
 def kernel(function):
     """Compile a readable kernel: lazily, with an on-disk cache, with NumPy's rules for division by zero.
 
     Python and other kernels call it, C does not: the entry that Numba makes for C would only take time to compile.
     """
-    return numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    return cached(function, error_model="numpy", no_cfunc_wrapper=True)
 
 
 def _cache_folder(folder: Path) -> Path:

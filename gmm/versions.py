@@ -14,7 +14,7 @@ def show_versions():
     """Print the versions and the facts of the computer on which results and speed depend.
 
     That is: the package and Python, the system, the processor and its features as Numba compiles for them, the cores
-    and the threads that a fit uses, the packages beneath, their BLAS, and the variables of the environment that
+    and the threads that a fit uses, where compiled kernels are kept, the packages beneath, their BLAS, and the variables of the environment that
     change any of it. What cannot be found out is said to be unknown; nothing is raised.
 
     Returns
@@ -25,6 +25,7 @@ def show_versions():
         (name, _found(fact)) for name, fact in (("gmm", _gmm), ("python", _python), ("platform", platform.platform))
     ]
     rows += [("processor", _found(_processor)), ("cores", _found(_cores)), ("threads", _found(_threads))]
+    rows += [("kernels", _found(_kernels))]
     rows += [(name, _found(metadata.version, name)) for name in PACKAGES]
     rows += [("BLAS", _found(_blas)), ("environment", _found(_environment))]
     width = max(len(name) for name, _ in rows)
@@ -64,6 +65,12 @@ def _cores():
 
 def _threads():
     return import_module("gmm.engine").default_n_threads()
+
+
+def _kernels():
+    """Say where the compiled kernels are kept."""
+    place = import_module("gmm.formulas").gaussian.cholesky_kernel.stats.cache_path
+    return place or "compiled in every process: no folder to keep them in (NUMBA_CACHE_DIR names one)"
 
 
 def _blas():

@@ -56,6 +56,7 @@ def test_threads_are_those_of_the_engine_and_of_blas(capsys, monkeypatch):
         found = shown(capsys)
     assert found["threads"] == "3"
     assert "GMM_NUM_THREADS=3" in found["environment"].split()
+    assert Path(found["kernels"]).is_dir() or "NUMBA_CACHE_DIR" in found["kernels"]
     assert found["cores"].split(",")[0] == str(os.cpu_count())
     if "threads)" in found["BLAS"]:
         assert set(re.findall(r"(\d+) threads", found["BLAS"])) == {"1"}

@@ -20,6 +20,8 @@ from pathlib import Path
 from numba import njit, types
 from numba.extending import overload
 
+from gmm._compile import cached
+
 # Reassociation lets sums vectorise, contraction fuses multiply and add. NaN and infinity keep their meaning
 # (never `nnan`, `ninf`), so that a bad number in the data reaches the log-likelihood and is reported.
 FASTMATH = {"reassoc", "contract", "nsz"}
@@ -78,7 +80,7 @@ def entry(function):
     Numba stamps a cache file with the change time of the function's own source file only. The code of an entry
     comes from several modules here, so the stamp is widened to all of them: editing any one recompiles.
     """
-    dispatcher = njit(error_model="numpy", fastmath=FASTMATH, cache=True, nogil=True, no_cfunc_wrapper=True)(function)
+    dispatcher = cached(function, error_model="numpy", fastmath=FASTMATH, nogil=True, no_cfunc_wrapper=True)
     with contextlib.suppress(AttributeError):  # another Numba keeps its stamp elsewhere; caching still works
         dispatcher._cache._cache_file._source_stamp = _STAMP
     return dispatcher

@@ -122,3 +122,15 @@ def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path):
     (tmp_path / "__pycache__").write_text("a file where the folder should be")
     drop_stale_caches(tmp_path)
     assert (tmp_path / "__pycache__").is_file()
+
+
+def test_without_a_folder_for_machine_code_kernels_are_compiled_in_each_process(run_python):
+    """As for a user without a home, of a package that somebody else installed."""
+    out = run_python(
+        "import gmm, gmm.engine\n"
+        "print(gmm.cholesky([[4.0]]))\n"
+        "gmm.show_versions()",
+        NUMBA_CACHE_LOCATOR_CLASSES="IPythonCacheLocator",  # which knows a place for notebooks only
+    )
+    assert out.startswith("[[2.]]")
+    assert "compiled in every process" in out
