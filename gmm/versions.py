@@ -14,8 +14,9 @@ def show_versions():
     """Print the versions and the facts of the computer on which results and speed depend.
 
     That is: the package and Python, the system, the processor and its features as Numba compiles for them, the cores
-    and the threads that a fit uses, where compiled kernels are kept, the packages beneath, their BLAS, and the variables of the environment that
-    change any of it. What cannot be found out is said to be unknown; nothing is raised.
+    and the threads that a fit uses, where compiled kernels are kept, the packages beneath, their BLAS, and the
+    variables of the environment that change any of it. What cannot be found out is said to be unknown; nothing is
+    raised.
 
     Returns
     -------

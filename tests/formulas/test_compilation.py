@@ -127,9 +127,7 @@ def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path):
 def test_without_a_folder_for_machine_code_kernels_are_compiled_in_each_process(run_python):
     """As for a user without a home, of a package that somebody else installed."""
     out = run_python(
-        "import gmm, gmm.engine\n"
-        "print(gmm.cholesky([[4.0]]))\n"
-        "gmm.show_versions()",
+        "import gmm, gmm.engine\nprint(gmm.cholesky([[4.0]]))\ngmm.show_versions()",
         NUMBA_CACHE_LOCATOR_CLASSES="IPythonCacheLocator",  # which knows a place for notebooks only
     )
     assert out.startswith("[[2.]]")
