@@ -3,30 +3,29 @@
 After nbval has run a cell and compared its text, the pictures it drew are compared with the stored
 ones, so that a change in a plot or in the data fails the test until `make refresh` is run. Cells
 whose outputs nbval is told to ignore are left alone here too.
+
+Who has no home is given one for the run, and a run that fails ends with what a report of it needs to say.
 """
 
-import base64
+import contextlib
+import io
+import locale
+import os
+import shutil
+import subprocess
+import tempfile
+import time
 
 import pytest
-from images import difference
+import screenshot
+from images import stale_pictures
 
 
-def pictures(outputs):
-    """List the PNG pictures among a cell's outputs."""
-    return [
-        base64.b64decode(output["data"]["image/png"])
-        for output in outputs or ()
-        if "image/png" in output.get("data", ())
-    ]
-
-
-def stale_pictures(stored, fresh):
-    """Say how the pictures of two lists of outputs differ, or return None."""
-    stored, fresh = pictures(stored), pictures(fresh)
-    if len(stored) != len(fresh):
-        return f"{len(stored)} stored figures, {len(fresh)} drawn now"
-    gaps = [difference(*pair) for pair in zip(stored, fresh)]
-    return "; ".join(f"figure {i}: {gap}" for i, gap in enumerate(gaps, 1) if gap) or None
+def pytest_configure(config):
+    """Give who has no home that can be written to one for the run: browsers, kernels and caches keep files there."""
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        os.environ["HOME"] = home = tempfile.mkdtemp(prefix="home-")
+        config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -37,3 +36,33 @@ def pytest_runtest_call(item):
         if gap is not None:
             item.raise_cell_error(f"A stored figure is out of date ({gap}). Run make refresh.")
     return result
+
+
+def facts():
+    """Say on what computer the tests ran, in lines of text."""
+    import gmm
+
+    with contextlib.redirect_stdout(io.StringIO()) as written:
+        gmm.show_versions()
+    lines = written.getvalue().splitlines()
+    browser = screenshot.chromium() or "none"
+    with contextlib.suppress(OSError, subprocess.SubprocessError):  # on Windows it would open a window
+        browser = (
+            browser
+            if os.name == "nt"
+            else subprocess.run([browser, "--version"], capture_output=True, text=True, timeout=60).stdout.strip()
+        )
+    place = f"{locale.setlocale(locale.LC_CTYPE)}, {time.tzname[0]}"
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # a system that does not tell its memory
+        place += f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GB of memory"
+    return [*lines, f"browser        {browser}", f"place          {place}"]
+
+
+def pytest_terminal_summary(terminalreporter):
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        terminalreporter.section("how to report this")
+        terminalreporter.write_line(
+            "On every computer each test passes or says why it is skipped. Please open an issue with what stands\n"
+            "above from ERRORS or FAILURES on, and with this:\n"
+        )
+        terminalreporter.write_line("\n".join(facts()))

@@ -91,5 +91,6 @@ from .formulas.updates import update_covariances as update_covariances
 from .formulas.updates import update_means as update_means
 from .formulas.updates import update_weights as update_weights
 from .source import show_source as show_source
+from .versions import show_versions as show_versions
 
 __version__: str

@@ -25,7 +25,9 @@ def cached(function, **options):
     """
     try:
         return numba.njit(function, cache=True, **options)
-    except RuntimeError:  # "cannot cache function …: no locator available"
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
         return numba.njit(function, **options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -69,7 +70,14 @@ def run_python():
 @pytest.fixture(scope="session")
 def running():
     """A headless browser: one for all tests of a process, since Playwright runs only once in it."""
-    if screenshot.chromium() is None:
+    from playwright.sync_api import Error
+
+    path = screenshot.chromium()
+    if path is None:
         pytest.skip("no Chromium or Chrome on this computer")
-    with screenshot.browser() as browser:
+    with contextlib.ExitStack() as stack:
+        try:
+            browser = stack.enter_context(screenshot.browser())
+        except Error as error:  # a library or a permission is missing
+            pytest.skip(f"{path} does not start: {str(error).splitlines()[0]}")
         yield browser

@@ -66,3 +66,21 @@ def difference(stored, fresh):
         f"{(gap > TOLERANCE).sum()} blocks of {BLOCK} × {BLOCK} pixels differ, the worst by {worst:.0f} "
         f"of 255 at x = {column * BLOCK}, y = {row * BLOCK}"
     )
+
+
+def pictures(outputs):
+    """List the PNG pictures among a cell's outputs."""
+    return [
+        base64.b64decode(output["data"]["image/png"])
+        for output in outputs or ()
+        if "image/png" in output.get("data", ())
+    ]
+
+
+def stale_pictures(stored, fresh):
+    """Say how the pictures of two lists of outputs differ, or return None."""
+    stored, fresh = pictures(stored), pictures(fresh)
+    if len(stored) != len(fresh):
+        return f"{len(stored)} stored figures, {len(fresh)} drawn now"
+    gaps = [difference(*pair) for pair in zip(stored, fresh)]
+    return "; ".join(f"figure {i}: {gap}" for i, gap in enumerate(gaps, 1) if gap) or None

@@ -408,8 +408,12 @@ def print_pdf(site, target, toc=None, running=None):
         page.evaluate(NUMBER, [NUMBERED, page_numbers(target, soup)])
         page.pdf(**settings, tagged=True, outline=True)
         page.close()
-    tidy(target, configuration())
-    return problems
+    return problems + tidy(target, configuration(), headings(soup))
+
+
+def headings(soup):
+    """List the headings of a document as (level, words)."""
+    return [(int(node.name[1]), " ".join(node.get_text().split())) for node in soup.find_all(re.compile("^h[1-6]$"))]
 
 
 def _numbered_links(soup):
@@ -424,8 +428,28 @@ def page_numbers(path, soup):
     return {address: where[address[1:]] for address in _numbered_links(soup) if address[1:] in where}
 
 
-def tidy(path, config):
-    """Tidy the tags of a printed PDF, name it, and make it small.
+def name_outline(pdf, headings):
+    """Give the entries of a PDF's outline the words of the headings; return what is wrong.
+
+    Chromium takes what it drew: without the space at which a line was broken, and twice what touches two pages.
+    """
+
+    def below(items, level):
+        for item in items:
+            yield level, item
+            yield from below(item.children, level + 1)
+
+    with pdf.open_outline() as outline:
+        entries = list(below(outline.root, 1))
+        if [level for level, _ in entries] != [level for level, _ in headings]:
+            return [f"the outline has {len(entries)} entries for {len(headings)} headings, or other levels than they"]
+        for (_, entry), (_, words) in zip(entries, headings):
+            entry.title = words
+    return []
+
+
+def tidy(path, config, headings):
+    """Tidy the tags and the outline of a printed PDF, name it, and make it small; return what is wrong.
 
     Chromium wraps each piece of text, and each letter of a formula, in tags that mean nothing (``NonStruct``): nine
     of ten. Their content moves up to the next tag that means something. Formulas become ``Formula``.
@@ -471,6 +495,7 @@ def tidy(path, config):
         content(tree, tree, None, top)
         tree.K = Array(top)
         pass_on(tree.ParentTree)
+        problems = name_outline(pdf, headings)
         pdf.Root.ViewerPreferences = Dictionary(DisplayDocTitle=True)
         with pdf.open_metadata(set_pikepdf_as_editor=False) as about:
             about["dc:title"], about["dc:creator"] = config["title"], [config["author"]]
@@ -478,6 +503,7 @@ def tidy(path, config):
         pdf.docinfo["/Title"], pdf.docinfo["/Author"] = config["title"], config["author"]
         pdf.docinfo["/Creator"] = "Gaussian mixtures from first principles: make pdf"
         pdf.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return problems
 
 
 def link_from_home(site, name=NAME):

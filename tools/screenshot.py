@@ -6,7 +6,9 @@ that was not set, and anything that makes the page wider than the window.
 """
 
 import argparse
+import base64
 import contextlib
+import functools
 import os
 import shutil
 import sys
@@ -42,9 +44,11 @@ PLACES = (
 )
 WIDE = """() => {
   const limit = document.documentElement.clientWidth;
-  const inBox = e => { for (let p = e.parentElement; p; p = p.parentElement) {
-    if (p === document.body) return false;
-    if (/auto|scroll|hidden|clip/.test(getComputedStyle(p).overflowX)) return true; } return false; };
+  // What is placed absolutely is held by the box that it is placed in, not by those on the way there.
+  const holder = e => getComputedStyle(e).position === "absolute" ? e.offsetParent : e.parentElement;
+  const inBox = e => { for (let p = holder(e); p && p !== document.body; p = holder(p))
+    if (/auto|scroll|hidden|clip/.test(getComputedStyle(p).overflowX)) return true;
+    return false; };
   const wide = [...document.querySelectorAll(".bd-article *")].filter(e => {
     const box = e.getBoundingClientRect();
     return box.width > 1 && box.right > limit + 1 && !inBox(e); });
@@ -81,6 +85,19 @@ VITALS = """() => new Promise(resolve => {
 OPEN = """() => {
   document.querySelectorAll("main details").forEach(d => d.open = true);
   document.querySelectorAll("main .toggle-hidden button.toggle-button").forEach(b => b.click());
+}"""
+# Sets text and code in fonts that are given, [name, weight, file in base64], as changed; the names that begin with
+# --pst are the theme's. Formulas and icons bring their own fonts.
+FONTS = """([files, changes]) => {
+  window.trial ? window.trial.forEach(f => document.fonts.delete(f))
+    : document.head.append(Object.assign(document.createElement("style"), { textContent: `
+      html { --pst-font-family-base: text !important; --pst-font-family-heading: text !important;
+             --pst-font-family-monospace: code !important }
+      body, .gmm-widget, .gmm-widget text { font-family: text !important }
+      pre, code, kbd, samp, .sig { font-family: code !important }` }));
+  window.trial = files.map(([name, weight, data]) =>
+    new FontFace(name, Uint8Array.from(atob(data), c => c.charCodeAt(0)), { weight, ...changes }));
+  window.trial.forEach(f => document.fonts.add(f));
 }"""
 # The page's own scripts look at what there is a tenth of a second after it grew (book/_static/reading.js); timers of
 # a page go off in the order of their times, however slow the computer is.
@@ -149,6 +166,18 @@ def axe_source():
     import axe_playwright_python
 
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+@functools.cache
+def dejavu():
+    """Return the fonts that matplotlib brings, as FONTS takes them. Hardly any other is as wide."""
+    import matplotlib
+
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    files = [("text", "400", "DejaVuSans"), ("text", "600 900", "DejaVuSans-Bold"), ("code", "400", "DejaVuSansMono")]
+    return [
+        (name, weight, base64.b64encode((folder / f"{file}.ttf").read_bytes()).decode()) for name, weight, file in files
+    ]
 
 
 def chromium():
@@ -228,6 +257,10 @@ class Visit:
     def open_boxes(self):
         """Open every folded box."""
         self.page.evaluate(OPEN)
+
+    def fonts(self, scale):
+        """Set the page in DejaVu instead of the computer's fonts, its letters scaled to ``scale`` per cent."""
+        self.page.evaluate(FONTS, [dejavu(), {"sizeAdjust": f"{scale}%"}])
 
     def _load_axe(self):
         if self.page.evaluate("typeof axe") == "undefined":

@@ -3,9 +3,11 @@
 import itertools
 import re
 import sys
+import unicodedata
 
 import chapters
 import pdf
+import pikepdf
 import pypdf
 import pytest
 import screenshot
@@ -84,6 +86,56 @@ class TestOfTheParts:
         assert "none was found" in str(error.value)
 
 
+class TestOfTheOutline:
+    """Chromium draws its titles together from what it painted; the book names them."""
+
+    @pytest.fixture
+    def document(self):
+        with pikepdf.new() as document:
+            document.add_blank_page()
+            document.add_blank_page()
+            with document.open_outline() as outline:
+                outline.root.append(pikepdf.OutlineItem("TitleTitle", 0))
+                outline.root[0].children.append(pikepdf.OutlineItem("4.4. A sum offloat64", 1))
+                outline.root.append(pikepdf.OutlineItem("Ende", 0))
+            yield document
+
+    def test_entries_get_the_words_of_the_headings_and_keep_their_places(self, document):
+        html = "<body><h1>Title</h1><h2>4. A sum\n of <code>float64</code></h2><h1>End</h1></body>"
+        headings = pdf.headings(BeautifulSoup(html, "html.parser"))
+        with document.open_outline() as outline:
+            places = [outline.root[0].destination, outline.root[0].children[0].destination]
+        assert pdf.name_outline(document, headings) == []
+        with document.open_outline() as outline:
+            title, end = outline.root
+            (sum_,) = title.children
+            assert [item.title for item in (title, sum_, end)] == ["Title", "4. A sum of float64", "End"]
+            assert [title.destination, sum_.destination] == places
+
+    @pytest.mark.parametrize("levels", [[1, 2], [1, 1, 1], [1, 2, 2], []])
+    def test_another_outline_than_that_of_the_headings_is_a_problem(self, document, levels):
+        (problem,) = pdf.name_outline(document, [(level, "x") for level in levels])
+        assert problem.startswith(f"the outline has 3 entries for {len(levels)} headings")
+        with document.open_outline() as outline:
+            assert outline.root[0].title == "TitleTitle"
+
+
+@pytest.mark.slow
+def test_high_letters_at_the_top_of_a_page_stay_on_it(running, tmp_path):
+    """Those of Noto Sans ask for a line of 1.36; what reaches into the page before is printed on both."""
+    style = (chapters.ROOT / "tools" / "print.css").read_text(encoding="utf-8")
+    style += ":is(h2, h3) { font-family: text !important }"
+    part = "<div class='page'><section><h2>Heading {}</h2><h3>Below</h3><p>x</p></section></div>"
+    page = running.new_page()
+    page.set_default_timeout(screenshot.PATIENCE)
+    page.set_content(f"<html lang='en'><style>{style}</style>{part.format('a')}{part.format('b')}")
+    page.evaluate(screenshot.FONTS, [screenshot.dejavu(), {"ascentOverride": "107%", "descentOverride": "29%"}])
+    page.pdf(path=tmp_path / "a.pdf", prefer_css_page_size=True, tagged=True, outline=True)
+    page.close()
+    outline = pypdf.PdfReader(tmp_path / "a.pdf").outline
+    assert [title for _, title in _flat(outline)] == ["Heading a", "Below", "Heading b", "Below"]
+
+
 @pytest.mark.slow
 def test_what_is_too_wide_is_made_smaller(running):
     page = running.new_page(viewport={"width": pdf.WIDTH, "height": 800})
@@ -137,7 +189,8 @@ def texts(reader):
             if text.strip():
                 places.append(tm[4] * cm[0] + tm[5] * cm[2] + cm[4])
 
-        found.append((page.extract_text(visitor_text=note), places))
+        # Some fonts write fi with one letter.
+        found.append((unicodedata.normalize("NFKC", page.extract_text(visitor_text=note)), places))
     return found
 
 

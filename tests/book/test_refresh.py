@@ -10,11 +10,9 @@ import nbformat
 import numpy as np
 import pytest
 import refresh
-from images import difference, strip_notes
+from images import difference, stale_pictures, strip_notes
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-from conftest import stale_pictures
 
 
 def drawn(shift=0.0, lift=0.0, notes=None, size=3.0):

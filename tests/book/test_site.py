@@ -12,10 +12,15 @@ from bs4 import BeautifulSoup
 pytestmark = pytest.mark.slow
 
 PHONE = 390
+# In CSS pixels: the width at which no page may scroll sideways (WCAG 2.1, 1.4.10).
+NARROWEST = 320
 # A shift of this size is a line of text that moves by a few pixels; a paragraph that moves by a line scores more.
 STILL = 0.01
 # Kilobytes of a page without what all pages share.
 WEIGHT, HEAVIEST = 600, 1000
+# Pages take the fonts that the reader's computer has. In per cent of DejaVu, the letters of a condensed font, of most,
+# of DejaVu, and of what is wider than any.
+SCALES = [75, 88, 100, 112]
 NAMES = [file for _, files in chapters.parts() for file in files]
 PAGES = ["book/index", *NAMES, "search"]
 
@@ -87,14 +92,19 @@ def visit(reader, address):
 # the rest on the colours: axe checks the contrast in both themes on a screen, and all other rules at both widths.
 
 
-def read(page, theme):
-    """Look at a page as it comes, and with all boxes open in the other theme."""
+def read(page, theme, scales=()):
+    """Look at a page as it comes, and with all boxes open in the other theme, then in other fonts."""
     still = page.vitals()
     assert page.problems() == []
     assert still["cls"] < STILL, still
     page.open_boxes()
     page.theme(theme)
     assert page.problems() == []
+    for scale in scales:
+        page.fonts(scale)
+        for width in (NARROWEST, PHONE):
+            page.page.set_viewport_size({"width": width, "height": 900})
+            assert page.overflow() == [], f"letters of {scale} %, {width} pixels"
     assert page.axe(without=["color-contrast"]) == []
 
 
@@ -107,7 +117,7 @@ def test_page_on_a_screen(name, visit):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_on_a_phone(name, visit):
-    read(visit(f"{name}.html", width=PHONE, dark=True), theme="light")
+    read(visit(f"{name}.html", width=PHONE, dark=True), theme="light", scales=SCALES)
 
 
 @pytest.mark.parametrize("name", ["book/index", *NAMES[2:4]])
@@ -244,10 +254,13 @@ def test_what_scrolls_fades_towards_what_is_hidden(visit):
 
 def test_links_to_the_next_pages_are_whole_on_a_phone(visit):
     for name in (NAMES[4], NAMES[6]):
-        page = visit(f"{name}.html", width=PHONE, mathematics=False).page
-        widths = page.locator(".prev-next-area a").evaluate_all("all => all.map(e => [e.scrollWidth, e.clientWidth])")
-        assert len(widths) == 2
-        assert all(inside <= outside for inside, outside in widths), (name, widths)
+        page = visit(f"{name}.html", width=PHONE, mathematics=False)
+        for scale in SCALES:
+            page.fonts(scale)
+            links = page.page.locator(".prev-next-area a")
+            widths = links.evaluate_all("all => all.map(e => [e.scrollWidth, e.clientWidth])")
+            assert len(widths) == 2
+            assert all(inside <= outside for inside, outside in widths), (name, scale, widths)
 
 
 def test_theme_button(visit):

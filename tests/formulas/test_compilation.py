@@ -175,3 +175,13 @@ def test_a_package_that_cannot_be_written_to_compiles_without_a_cache_or_in_the_
     assert values == [[1.5], 1.0]
     assert not list(folder.rglob("*.nbi"))
     assert bool(list(tmp_path.rglob("*.nbi"))) == bool(cache)
+
+
+def test_without_a_folder_for_machine_code_kernels_are_compiled_in_each_process(run_python):
+    """As for a user without a home, of a package that somebody else installed."""
+    out = run_python(
+        "import gmm, gmm.engine\nprint(gmm.cholesky([[4.0]]))\ngmm.show_versions()",
+        NUMBA_CACHE_LOCATOR_CLASSES="IPythonCacheLocator",  # which knows a place for notebooks only
+    )
+    assert out.startswith("[[2.]]")
+    assert "compiled in every process" in out

@@ -6,6 +6,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import screenshot
 from axe_playwright_python.sync_playwright import Axe
 from widget_examples import EXAMPLES, LINE, PLANE, START_2, THREE, WIDTHS
 from widget_helpers import numbers, stored
@@ -359,10 +360,12 @@ def test_both_themes_on_a_phone(kind, scheme, visit):
     page = visit(EXAMPLES[kind](), width=PHONE, color_scheme=scheme)
     assert page.evaluate(BACKGROUNDS) == ["rgba(0, 0, 0, 0)"]
     assert min(page.evaluate(CONTRAST)) >= 4.5
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
-    for control in page.locator("button, input").all():
-        box = control.bounding_box()
-        assert min(box["width"], box["height"]) >= 24
+    for scale in (75, 112):  # fonts of other computers, narrow and wide; the test goes on with the wide one
+        page.evaluate(screenshot.FONTS, [screenshot.dejavu(), {"sizeAdjust": f"{scale}%"}])
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+        for control in page.locator("button, input").all():
+            box = control.bounding_box()
+            assert min(box["width"], box["height"]) >= 24
     for handle in page.locator(".gw-handle").all():
         box = handle.bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
