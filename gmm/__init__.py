@@ -101,6 +101,7 @@ _HOME = {
     "GaussianMixture": "gmm.estimators",
     "CollapsedComponentError": "gmm.estimators",
     "CollapsedComponentWarning": "gmm.estimators",
+    "ConditionalMoments": "gmm.estimators",
     "select": "gmm.estimators",
     "Selection": "gmm.estimators",
     # everywhere

@@ -4,8 +4,17 @@ Importing this package imports scikit-learn; `import gmm` alone does not.
 """
 
 from gmm.estimators._collapse import CollapsedComponentError, CollapsedComponentWarning
+from gmm.estimators._conditional import ConditionalMoments
 from gmm.estimators._history import History
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.selection import Selection, select
 
-__all__ = ["CollapsedComponentError", "CollapsedComponentWarning", "GaussianMixture", "History", "Selection", "select"]
+__all__ = [
+    "CollapsedComponentError",
+    "CollapsedComponentWarning",
+    "ConditionalMoments",
+    "GaussianMixture",
+    "History",
+    "Selection",
+    "select",
+]

@@ -20,12 +20,14 @@ from gmm.estimators._history import History
 from gmm.estimators._prior import make_prior
 from gmm.estimators._table import Table
 from gmm.estimators._validation import (
+    check_given_values,
     check_initial_values,
     check_parameters,
     check_sample_weight,
     check_samples,
     has_plain_settings,
     random_generator,
+    unmasked,
 )
 from gmm.estimators._warn import warn
 
@@ -603,17 +605,85 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         GaussianMixture
             A mixture over the other features, in their original order.
         """
-        parameters = self._parameters()
-        given = self._features(features)
-        values = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        given, free = self._given_and_free(features)
+        values = np.atleast_1d(np.asarray(unmasked(values, "values"), dtype=np.float64))
         if values.shape != (len(given),):
-            raise ValueError(f"values must have shape ({len(given)},), one for each feature; got {values.shape}")
+            hint = ". conditional_moments takes many rows at once" if values.ndim == 2 else ""
+            raise ValueError(f"values must have shape ({len(given)},), one for each feature; got {values.shape}{hint}")
         if not np.isfinite(values).all():
             raise ValueError(f"values must be finite; got {values}")
-        free = [feature for feature in range(parameters.n_features) if feature not in given]
+        conditional = _conditional.Conditional(self._parameters(), given, free)
+        weights, means = conditional.at(values[None])
+        if not np.isfinite(weights).all():
+            raise ValueError(
+                "values are so far from every component that their log-density leaves the range of float64; "
+                f"got {values}"
+            )
+        return self._derived(weights[0], means[0], conditional.covariances, free)
+
+    def conditional_moments(self, features, values, *, return_cov=True):
+        r"""Mean and covariance of the other features, given the values of these, for many rows at once.
+
+        This is regression with a mixture: with the weights :math:`w_k`, means :math:`m_k` and covariances :math:`C_k`
+        of :math:`p(x_a \mid x_b)`, which `conditional` gives for one row,
+
+        .. math::
+
+            \operatorname E[x_a \mid x_b] = \sum_k w_k m_k, \qquad
+            \operatorname{Cov}[x_a \mid x_b] = \sum_k w_k \bigl(C_k + (m_k - \operatorname E)(m_k - \operatorname
+            E)^\mathsf{T}\bigr).
+
+        Parameters
+        ----------
+        features : int, str or sequence of these
+            Indices or names of the given features.
+        values : array-like of shape (n_samples, len(features))
+            Their values, one row for each sample; the columns of a data frame are to have the order of `features`.
+        return_cov : bool, default=True
+            False leaves the covariances out, and ``covariance`` is None.
+
+        Returns
+        -------
+        ConditionalMoments
+            A named tuple: ``mean`` of shape (n_samples, n_free), ``covariance`` of shape (n_samples, n_free, n_free) in
+            the products of the features' units, and ``weights`` of shape (n_samples, n_components), the probability of
+            each component given x_b. The other features stand in their original order.
+
+        Raises
+        ------
+        ValueError
+            If `values` has another shape, is not finite, or has a row so far away that its log-density leaves the range
+            of float64 under every component.
+
+        Notes
+        -----
+        Costs O(n K d²) for 'full' and 'tied', O(n K d) for 'diag' and 'spherical', and O(n K a²) for the covariances of
+        a free features; everything is done as in `conditional`, without an inverse and in the log domain.
+
+        Examples
+        --------
+        >>> from gmm import GaussianMixture
+        >>> covariances = [[[1.0, 0.8], [0.8, 1.0]], [[1.0, -0.8], [-0.8, 1.0]]]
+        >>> mixture = GaussianMixture.from_parameters([0.5, 0.5], [[-3.0, 0.0], [3.0, 0.0]], covariances)
+        >>> moments = mixture.conditional_moments(0, [[-4.0], [0.0], [4.0]])
+        >>> moments.mean[:, 0].round(3)
+        array([-0.8,  2.4, -0.8])
+        >>> moments.covariance[:, 0, 0].round(3)
+        array([0.36, 0.36, 0.36])
+        """
+        given, free = self._given_and_free(features)
+        names = getattr(self, "feature_names_in_", None)
+        values = check_given_values(values, len(given), None if names is None else names[given])
+        conditional = _conditional.Conditional(self._parameters(), given, free)
+        return _conditional.conditional_moments(conditional, values, return_cov)
+
+    def _given_and_free(self, features):
+        check_is_fitted(self)
+        given = self._features(features)
+        free = [feature for feature in range(self.n_features_in_) if feature not in given]
         if not free:
             raise ValueError("features must leave at least one feature free; all were given")
-        return self._derived(*_conditional.conditional(parameters, given, free, values), free)
+        return given, free
 
     def _features(self, features):
         return _conditional.feature_indices(features, self.n_features_in_, getattr(self, "feature_names_in_", None))
