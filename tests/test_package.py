@@ -69,8 +69,8 @@ MAY_IMPORT = {
     "widgets": {"numpy", "matplotlib", "IPython", "gmm.formulas", "gmm.plot"},
 }
 LEAVES = ("gmm.plot", "gmm.widgets", "gmm.exercises", "gmm.datasets")
-# A selection plots itself: its method imports the figures when it is called, never before.
-ON_DEMAND = {("estimators/selection.py", "gmm.plot")}
+# A mixture and a selection plot themselves: the method imports the figures when it is called, never before.
+ON_DEMAND = {("estimators/gaussian_mixture.py", "gmm.plot"), ("estimators/selection.py", "gmm.plot")}
 
 
 def imports(path):

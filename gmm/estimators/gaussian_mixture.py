@@ -701,6 +701,46 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             model.feature_names_in_ = self.feature_names_in_[features]
         return model
 
+    def plot(self, X=None, features=None, *, ax=None, **options):
+        """Draw the mixture, with data if given: `gmm.plot.fitted` of its marginal.
+
+        In two features the samples in the colour and marker of their component, with its ellipses; in one, the
+        densities over a histogram. Samples are assigned by all features, whichever are drawn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            All features of the samples.
+        features : int, str or sequence of these, default=None
+            Indices or names of one feature or two. None: the first two, or the only one.
+        ax : matplotlib.axes.Axes, default=None
+            None: the current one, or that of a new figure if something is drawn there.
+        **options
+            Of `gmm.plot.fitted`: ``radii``, ``size``, ``axis_labels``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If more than two features are asked for, or X does not fit.
+        """
+        parameters = self._parameters()
+        chosen = list(range(min(2, parameters.n_features))) if features is None else self._features(features)
+        if len(chosen) > 2:
+            raise ValueError(f"features must be one feature or two; got {len(chosen)}")
+        if X is not None:
+            X = check_samples(self, X, reset=False)
+            options = {"labels": engine.predict(X, parameters, n_threads=self.n_threads), **options}
+            X = X[:, chosen]
+        names = getattr(self, "feature_names_in_", [f"feature {feature}" for feature in range(parameters.n_features)])
+        from gmm import plot  # here, because it loads matplotlib
+
+        options = {"axis_labels": [names[feature] for feature in chosen], **options}
+        return plot.fitted(self.marginal(chosen), X, ax=ax, **options)
+
     # ---- criteria
 
     def _n_parameters(self):
