@@ -275,7 +275,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Write the fitted mixture and its settings to `path`, a .npz archive of plain arrays.
 
         No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`, a
-        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all.
+        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all; one
+        that is there already is replaced and keeps its mode, and symbolic links are followed.
 
         Parameters
         ----------
@@ -286,6 +287,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ------
         sklearn.exceptions.NotFittedError
             If there is nothing to save yet.
+        ValueError
+            If `precisions_cholesky_` and `covariances_` were set to contradict each other.
+        OSError
+            If the file cannot be written.
         """
         check_is_fitted(self)
         _persistence.write(self, path)
@@ -293,6 +298,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     @classmethod
     def load(cls, path):
         """Read a mixture that `save` wrote.
+
+        Nothing in the file is run, and what it holds is checked before it is used, so that a file from elsewhere can
+        do no worse than be wrong.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+
+        Returns
+        -------
+        GaussianMixture
 
         Raises
         ------
@@ -311,13 +327,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 arrays["weights_"], arrays["means_"], arrays["covariances_"], model.covariance_type
             )
             factors = arrays["precisions_cholesky_"]
-            if factors.shape != parameters.precisions_cholesky.shape:
-                raise ValueError(f"precisions_cholesky_ has shape {factors.shape}")
+            _persistence.check_factors(model.covariance_type, parameters.covariances, factors)
             if parameters.n_components != model.n_components:
                 raise ValueError(f"n_components is {model.n_components}, weights_ has shape {parameters.weights.shape}")
             names = about["feature_names_in_"]
             if names and len(names) != parameters.n_features:
                 raise ValueError(f"{len(names)} feature names for {parameters.n_features} features")
+            check_initial_values(model, parameters.n_features)
         except ValueError as error:
             raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
         model.n_features_in_ = parameters.n_features
