@@ -134,6 +134,7 @@ def check_sample_weight(sample_weight, X, n_components):
     if sample_weight is None:
         _check_enough_samples(X.shape[0], n_components)
         return X, None, None
+    sample_weight = unmasked(sample_weight, "sample_weight")
     sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     numbers = np.flatnonzero(sample_weight)
     if numbers.size == 0:
@@ -160,6 +161,7 @@ def _check_enough_samples(n_samples, n_components):
 
 def _array(value, name):
     """Return `value` as a finite array; how many axes it must have is for the check of its shape to say."""
+    value = unmasked(value, name)
     return check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=True, input_name=name)
 
 

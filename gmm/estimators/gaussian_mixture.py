@@ -17,6 +17,7 @@ from gmm.engine.structures import covariance_shape
 from gmm.estimators import _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
+from gmm.estimators._hooks import refuse_hooks
 from gmm.estimators._prior import make_prior
 from gmm.estimators._table import Table
 from gmm.estimators._validation import (
@@ -142,6 +143,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     One EM iteration costs O(n K d²) for 'full', O(n d (d + K)) for 'tied' and O(n K d) for 'diag' and 'spherical';
     beside X and the start, the memory needed does not grow with n.
 
+    A subclass may override public methods. The private ones that scikit-learn's estimator calls, such as ``_m_step``,
+    have no place here; a class that defines one is refused with a TypeError that says what to do instead.
+
     The starts 'k-means++' and 'random_from_data' have covariances of `reg_covar` alone, so that the first E-step
     assigns each sample to the nearest mean. They have the weights 1/K, where scikit-learn's sum to K/n; the
     responsibilities are the same. With ``reg_covar=0`` they take a covariance from the data, where scikit-learn stops.
@@ -224,6 +228,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        refuse_hooks(cls, GaussianMixture)
 
     def _validate_params(self):
         """Check the constructor's parameters."""
@@ -514,6 +522,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         X = check_samples(self, X, reset=False)
         total = X.shape[0]
         if sample_weight is not None:
+            sample_weight = unmasked(sample_weight, "sample_weight")
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             total = float(sample_weight.sum())
             if total == 0.0:
