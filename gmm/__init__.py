@@ -102,6 +102,8 @@ _HOME = {
     "CollapsedComponentError": "gmm.estimators",
     "CollapsedComponentWarning": "gmm.estimators",
     "ConditionalMoments": "gmm.estimators",
+    "mixture_kl_divergence": "gmm.estimators",
+    "MixtureDivergence": "gmm.estimators",
     "select": "gmm.estimators",
     "Selection": "gmm.estimators",
     # everywhere

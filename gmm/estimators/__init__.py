@@ -6,6 +6,7 @@ Importing this package imports scikit-learn; `import gmm` alone does not.
 from gmm.estimators._collapse import CollapsedComponentError, CollapsedComponentWarning
 from gmm.estimators._conditional import ConditionalMoments
 from gmm.estimators._history import History
+from gmm.estimators.divergence import MixtureDivergence, mixture_kl_divergence
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.selection import Selection, select
 
@@ -15,6 +16,8 @@ __all__ = [
     "ConditionalMoments",
     "GaussianMixture",
     "History",
+    "MixtureDivergence",
     "Selection",
+    "mixture_kl_divergence",
     "select",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _EM = (
-    "EM runs in compiled code. callback= sees and stops each iteration, covariance_prior= changes the M-step, a loop "
+    "EM runs in compiled code. callback= sees and stops each iteration, covariance_prior= changes the M-step; a loop "
     "of one's own is short with gmm.e_step and gmm.m_step"
 )
 _DENSITY = "override score_samples, predict and predict_proba, which call nothing of that kind"
