@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from gmm import engine
 from gmm.engine.structures import covariance_shape
-from gmm.estimators import _conditional, _persistence
+from gmm.estimators import _conditional, _order, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -576,6 +576,43 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             X *= scales[y] if self.covariance_type == "diag" else scales[y, None]
         X += self.means_[y]
         return X, y
+
+    # ---- the order of the components
+
+    def sorted(self, by="weight"):
+        """Return this mixture with its components in another order.
+
+        The order in which EM finds components is that of its start. This one is the same from fit to fit as long as
+        the components are, so that labels can be compared.
+
+        Parameters
+        ----------
+        by : 'weight', int, str or sequence of int, default='weight'
+            'weight': the largest weight first. The index or the name of a feature: the smallest mean of that feature
+            first. The numbers of the components: ``by[i]`` becomes component i. Equals keep their order.
+
+        Returns
+        -------
+        GaussianMixture
+            A new mixture. Parameters, labels, the columns of `predict_proba`, recorded parameters in ``history_`` and
+            those of the best start in ``restarts_`` follow; the settings are the same, so that another `fit` finds an
+            order of its own (with ``warm_start=True`` it keeps this one).
+
+        Raises
+        ------
+        ValueError
+            If `by` is none of these.
+
+        Examples
+        --------
+        >>> mixture = GaussianMixture.from_parameters([0.2, 0.8], [[5.0], [3.0]], [[[1.0]], [[2.0]]])
+        >>> mixture.sorted().weights_
+        array([0.8, 0.2])
+        >>> mixture.sorted(by=0).means_[:, 0]
+        array([3., 5.])
+        """
+        check_is_fitted(self)
+        return _order.reordered(self, _order.component_order(self, by))
 
     # ---- distributions of some of the features
 
