@@ -10,9 +10,12 @@ from . import plot as plot
 from . import widgets as widgets
 from .estimators import CollapsedComponentError as CollapsedComponentError
 from .estimators import CollapsedComponentWarning as CollapsedComponentWarning
+from .estimators import ConditionalMoments as ConditionalMoments
 from .estimators import GaussianMixture as GaussianMixture
+from .estimators import MixtureDivergence as MixtureDivergence
 from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection
+from .estimators import mixture_kl_divergence as mixture_kl_divergence
 from .estimators import select as select
 from .formulas.criteria import aic as aic
 from .formulas.criteria import bic as bic

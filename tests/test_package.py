@@ -141,11 +141,11 @@ MAY_IMPORT = {
     "learning": {"numpy", "scipy", "gmm.engine"},
     "estimators": {"numpy", "scipy", "sklearn", "pandas", "tqdm", "gmm.engine", "gmm.learning", "gmm.formulas"},
     "datasets": {"numpy", "PIL"},
-    "plot.py": {"numpy", "matplotlib", "gmm.formulas"},
+    "plot.py": {"numpy", "matplotlib", "gmm.formulas", "gmm.learning"},
     "widgets": {"numpy", "matplotlib", "gmm.formulas", "gmm.plot"},
 }
 LEAVES = ("gmm.plot", "gmm.widgets", "gmm.exercises", "gmm.datasets")
-# A selection plots itself: its method imports the figures when it is called, never before.
+# A mixture and a selection plot themselves: the method imports the figures when it is called, never before.
 ON_DEMAND = {("estimators", "gmm.plot")}
 
 

@@ -28,11 +28,18 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 
-def _lanes():
-    """Float64 lanes of one register: 8 with AVX-512, else 4 (AVX2), else 2 (SSE2, NEON)."""
+def target():
+    """(name, features) of the processor that Numba compiles for."""
+    name = config.CPU_NAME or llvm.get_host_cpu_name()
     features = config.CPU_FEATURES
     if features is None:
-        features = "" if config.CPU_NAME == "generic" else llvm.get_host_cpu_features().flatten()
+        features = "" if name == "generic" else llvm.get_host_cpu_features().flatten()
+    return name, features
+
+
+def _lanes():
+    """Float64 lanes of one register: 8 with AVX-512, else 4 (AVX2), else 2 (SSE2, NEON)."""
+    features = target()[1]
     return 8 if "+avx512f" in features else 4 if "+avx2" in features else 2
 
 

@@ -44,6 +44,19 @@ def random_generator(random_state):
     raise ValueError(f"{random_state!r} cannot be used to seed a numpy.random.RandomState instance")
 
 
+def unmasked(value, name):
+    """Return `value`, a masked array without masked entries as its data; refuse one that has some."""
+    if not isinstance(value, np.ma.MaskedArray):
+        return value
+    n_masked = int(np.count_nonzero(np.ma.getmaskarray(value)))
+    if n_masked:
+        raise ValueError(
+            f"{name} is a masked array with {n_masked} of {value.size} entries masked; missing values are not "
+            "supported. Leave those samples out (numpy.ma.compress_rows), or fill them (.filled)"
+        )
+    return np.ma.getdata(value)
+
+
 def _is_plain(estimator, X, reset, min_samples):
     """Whether X needs nothing of scikit-learn's check: a numeric array of a fitting shape, without NaN or infinity."""
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype.kind not in "fiu" or not X.dtype.isnative:
@@ -58,6 +71,7 @@ def _is_plain(estimator, X, reset, min_samples):
 
 def check_samples(estimator, X, *, reset, min_samples=1):
     """Check X for `estimator` without a conversion: the engine reads float32 and integers as they are."""
+    X = unmasked(X, "X")
     # scikit-learn's check, with all that it says, takes longer than a small fit.
     if _is_plain(estimator, X, reset, min_samples):
         if reset:
@@ -73,10 +87,22 @@ def check_weights_of(sample_weight, X):
     """Check the weights of samples that are not fitted; None stays None."""
     if sample_weight is None:
         return None
+    sample_weight = unmasked(sample_weight, "sample_weight")
     sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not sample_weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return sample_weight
+
+
+def check_given_values(values, n_given, names):
+    """Check rows of values of some features, whose names are `names` if they have any: (n_samples, n_given), finite."""
+    columns = getattr(values, "columns", None)
+    if names is not None and columns is not None and list(columns) != list(names):
+        raise ValueError(f"values must have the columns {list(map(str, names))}, as features; got {list(columns)}")
+    values = check_array(unmasked(values, "values"), dtype=np.float64, input_name="values", estimator="values")
+    if values.shape[1] != n_given:
+        raise ValueError(f"values must have shape (n_samples, {n_given}), one column a feature; got {values.shape}")
+    return values
 
 
 def check_sample_weight(sample_weight, X, n_components):
@@ -113,6 +139,7 @@ def _check_enough_samples(n_samples, n_components):
 
 def _array(value, name):
     """Return `value` as a finite array; how many axes it must have is for the check of its shape to say."""
+    value = unmasked(value, name)
     return check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=True, input_name=name)
 
 

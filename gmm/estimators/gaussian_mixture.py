@@ -12,21 +12,24 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
-from gmm.estimators import _conditional, _persistence
+from gmm.estimators import _conditional, _order, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
+from gmm.estimators._hooks import refuse_hooks
 from gmm.estimators._prior import make_prior
 from gmm.estimators._ridge import in_numbers
 from gmm.estimators._settings import CONSTRAINTS, DOCUMENTATION, are_plain
 from gmm.estimators._table import Table
 from gmm.estimators._validation import (
     check_fixed,
+    check_given_values,
     check_initial_values,
     check_parameters,
     check_sample_weight,
     check_samples,
     check_weights_of,
     random_generator,
+    unmasked,
 )
 from gmm.estimators._warn import warn
 
@@ -88,6 +91,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     -----
     One EM iteration costs O(n K d²) for 'full', O(n d (d + K)) for 'tied' and O(n K d) for 'diag' and 'spherical';
     beside X and the start, the memory needed does not grow with n.
+
+    A subclass may override public methods. The private ones that scikit-learn's estimator calls, such as ``_m_step``,
+    have no place here; a class that defines one is refused with a TypeError that says what to do instead.
 
     The starts 'k-means++' and 'random_from_data' have covariances of `reg_covar` alone, so that the first E-step
     assigns each sample to the nearest mean. They have the weights 1/K, where scikit-learn's sum to K/n; the
@@ -154,6 +160,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.record_parameters = record_parameters
         self.n_threads = n_threads
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        refuse_hooks(cls, GaussianMixture)
+
     def _validate_params(self):
         """Check the constructor's parameters."""
         ours = type(self)._parameter_constraints is CONSTRAINTS
@@ -204,7 +214,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Write the fitted mixture and its settings to `path`, a .npz archive of plain arrays.
 
         No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`, a
-        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all.
+        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all; one
+        that is there already is replaced and keeps its mode, and symbolic links are followed.
 
         Parameters
         ----------
@@ -215,6 +226,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ------
         sklearn.exceptions.NotFittedError
             If there is nothing to save yet.
+        ValueError
+            If `precisions_cholesky_` and `covariances_` were set to contradict each other.
+        OSError
+            If the file cannot be written.
         """
         check_is_fitted(self)
         _persistence.write(self, path)
@@ -222,6 +237,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     @classmethod
     def load(cls, path):
         """Read a mixture that `save` wrote.
+
+        Nothing in the file is run, and what it holds is checked before it is used, so that a file from elsewhere can
+        do no worse than be wrong.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+
+        Returns
+        -------
+        GaussianMixture
 
         Raises
         ------
@@ -240,13 +266,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 arrays["weights_"], arrays["means_"], arrays["covariances_"], model.covariance_type
             )
             factors = arrays["precisions_cholesky_"]
-            if factors.shape != parameters.precisions_cholesky.shape:
-                raise ValueError(f"precisions_cholesky_ has shape {factors.shape}")
+            _persistence.check_factors(parameters, factors)
             if parameters.n_components != model.n_components:
                 raise ValueError(f"n_components is {model.n_components}, weights_ has shape {parameters.weights.shape}")
             names = about["feature_names_in_"]
             if names and len(names) != parameters.n_features:
                 raise ValueError(f"{len(names)} feature names for {parameters.n_features} features")
+            check_initial_values(model, parameters.n_features)
         except ValueError as error:
             raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
         model.n_features_in_ = parameters.n_features
@@ -486,6 +512,43 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         X += self.means_[y]
         return X, y
 
+    # ---- the order of the components
+
+    def sorted(self, by="weight"):
+        """Return this mixture with its components in another order.
+
+        The order in which EM finds components is that of its start. This one is the same from fit to fit as long as
+        the components are, so that labels can be compared.
+
+        Parameters
+        ----------
+        by : 'weight', int, str or sequence of int, default='weight'
+            'weight': the largest weight first. The index or the name of a feature: the smallest mean of that feature
+            first. The numbers of the components: ``by[i]`` becomes component i. Equals keep their order.
+
+        Returns
+        -------
+        GaussianMixture
+            A new mixture. Parameters, labels, the columns of `predict_proba`, recorded parameters in ``history_`` and
+            those of the best start in ``restarts_`` follow; the settings are the same, so that another `fit` finds an
+            order of its own (with ``warm_start=True`` it keeps this one).
+
+        Raises
+        ------
+        ValueError
+            If `by` is none of these.
+
+        Examples
+        --------
+        >>> mixture = GaussianMixture.from_parameters([0.2, 0.8], [[5.0], [3.0]], [[[1.0]], [[2.0]]])
+        >>> mixture.sorted().weights_
+        array([0.8, 0.2])
+        >>> mixture.sorted(by=0).means_[:, 0]
+        array([3., 5.])
+        """
+        check_is_fitted(self)
+        return _order.reordered(self, _order.component_order(self, by))
+
     # ---- distributions of some of the features
 
     def marginal(self, features):
@@ -539,17 +602,85 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         GaussianMixture
             A mixture over the other features, in their original order.
         """
-        parameters = self._parameters()
-        given = self._features(features)
-        values = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        given, free = self._given_and_free(features)
+        values = np.atleast_1d(np.asarray(unmasked(values, "values"), dtype=np.float64))
         if values.shape != (len(given),):
-            raise ValueError(f"values must have shape ({len(given)},), one for each feature; got {values.shape}")
+            hint = ". conditional_moments takes many rows at once" if values.ndim == 2 else ""
+            raise ValueError(f"values must have shape ({len(given)},), one for each feature; got {values.shape}{hint}")
         if not np.isfinite(values).all():
             raise ValueError(f"values must be finite; got {values}")
-        free = [feature for feature in range(parameters.n_features) if feature not in given]
+        conditional = _conditional.Conditional(self._parameters(), given, free)
+        weights, means = conditional.at(values[None])
+        if not np.isfinite(weights).all():
+            raise ValueError(
+                "values are so far from every component that their log-density leaves the range of float64; "
+                f"got {values}"
+            )
+        return self._derived(weights[0], means[0], conditional.covariances, conditional.covariance_type, free)
+
+    def conditional_moments(self, features, values, *, return_cov=True):
+        r"""Mean and covariance of the other features, given the values of these, for many rows at once.
+
+        This is regression with a mixture: with the weights :math:`w_k`, means :math:`m_k` and covariances :math:`C_k`
+        of :math:`p(x_a \mid x_b)`, which `conditional` gives for one row,
+
+        .. math::
+
+            \operatorname E[x_a \mid x_b] = \sum_k w_k m_k, \qquad
+            \operatorname{Cov}[x_a \mid x_b] = \sum_k w_k \bigl(C_k + (m_k - \operatorname E)(m_k - \operatorname
+            E)^\mathsf{T}\bigr).
+
+        Parameters
+        ----------
+        features : int, str or sequence of these
+            Indices or names of the given features.
+        values : array-like of shape (n_samples, len(features))
+            Their values, one row for each sample; the columns of a data frame are to have the order of `features`.
+        return_cov : bool, default=True
+            False leaves the covariances out, and ``covariance`` is None.
+
+        Returns
+        -------
+        ConditionalMoments
+            A named tuple: ``mean`` of shape (n_samples, n_free), ``covariance`` of shape (n_samples, n_free, n_free) in
+            the products of the features' units, and ``weights`` of shape (n_samples, n_components), the probability of
+            each component given x_b. The other features stand in their original order.
+
+        Raises
+        ------
+        ValueError
+            If `values` has another shape, is not finite, or has a row so far away that its log-density leaves the range
+            of float64 under every component.
+
+        Notes
+        -----
+        Costs O(n K d²) for 'full' and 'tied', O(n K d) for 'diag' and 'spherical', and O(n K a²) for the covariances of
+        a free features; everything is done as in `conditional`, without an inverse and in the log domain.
+
+        Examples
+        --------
+        >>> from gmm import GaussianMixture
+        >>> covariances = [[[1.0, 0.8], [0.8, 1.0]], [[1.0, -0.8], [-0.8, 1.0]]]
+        >>> mixture = GaussianMixture.from_parameters([0.5, 0.5], [[-3.0, 0.0], [3.0, 0.0]], covariances)
+        >>> moments = mixture.conditional_moments(0, [[-4.0], [0.0], [4.0]])
+        >>> moments.mean[:, 0].round(3)
+        array([-0.8,  2.4, -0.8])
+        >>> moments.covariance[:, 0, 0].round(3)
+        array([0.36, 0.36, 0.36])
+        """
+        given, free = self._given_and_free(features)
+        names = getattr(self, "feature_names_in_", None)
+        values = check_given_values(values, len(given), None if names is None else names[given])
+        conditional = _conditional.Conditional(self._parameters(), given, free)
+        return _conditional.conditional_moments(conditional, values, return_cov)
+
+    def _given_and_free(self, features):
+        check_is_fitted(self)
+        given = self._features(features)
+        free = [feature for feature in range(self.n_features_in_) if feature not in given]
         if not free:
             raise ValueError("features must leave at least one feature free; all were given")
-        return self._derived(*_conditional.conditional(parameters, given, free, values), features=free)
+        return given, free
 
     def _features(self, features):
         return _conditional.feature_indices(features, self.n_features_in_, getattr(self, "feature_names_in_", None))
@@ -566,6 +697,46 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if hasattr(self, "feature_names_in_"):
             model.feature_names_in_ = self.feature_names_in_[features]
         return model
+
+    def plot(self, X=None, features=None, *, ax=None, **options):
+        """Draw the mixture, with data if given: `gmm.plot.fitted` of its marginal.
+
+        In two features the samples in the colour and marker of their component, with its ellipses; in one, the
+        densities over a histogram. Samples are assigned by all features, whichever are drawn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            All features of the samples.
+        features : int, str or sequence of these, default=None
+            Indices or names of one feature or two. None: the first two, or the only one.
+        ax : matplotlib.axes.Axes, default=None
+            None: the current one, or that of a new figure if something is drawn there.
+        **options
+            Of `gmm.plot.fitted`: ``radii``, ``size``, ``axis_labels``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If more than two features are asked for, or X does not fit.
+        """
+        parameters = self._parameters()
+        chosen = list(range(min(2, parameters.n_features))) if features is None else self._features(features)
+        if len(chosen) > 2:
+            raise ValueError(f"features must be one feature or two; got {len(chosen)}")
+        if X is not None:
+            X = check_samples(self, X, reset=False)
+            options = {"labels": engine.predict(X, parameters.density(), n_threads=self.n_threads), **options}
+            X = X[:, chosen]
+        names = getattr(self, "feature_names_in_", [f"feature {feature}" for feature in range(parameters.n_features)])
+        from gmm import plot  # here, because it loads matplotlib
+
+        options = {"axis_labels": [names[feature] for feature in chosen], **options}
+        return plot.fitted(self.marginal(chosen), X, ax=ax, **options)
 
     # ---- criteria
 

@@ -129,6 +129,7 @@ class Selection:
         criterion : str, optional
             'bic', 'aic', 'icl' or 'cv'. Default: the criterion of the call.
         ax : matplotlib.axes.Axes, optional
+            Default: the current one, or that of a new figure if something is drawn there.
 
         Returns
         -------

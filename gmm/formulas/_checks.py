@@ -34,6 +34,8 @@ def real_array(value, name, ndim, shape_text):
 
 
 def _as_array(value, name, shape_text):
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} is a masked array with masked entries; missing values are not supported")
     try:
         return np.asarray(value)
     except ValueError:  # nested lists of different lengths

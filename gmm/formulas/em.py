@@ -266,7 +266,14 @@ def kl_divergence(q, log_p):
     ------
     ValueError
         If the shapes differ, or `q` or the exponential of `log_p` is not a matrix of responsibilities.
+    TypeError
+        If `q` or `log_p` is a mixture: see :func:`mixture_kl_divergence`.
     """
+    if hasattr(q, "score_samples") or hasattr(log_p, "score_samples"):
+        raise TypeError(
+            "q and log_p must be tables of responsibilities; for the divergence between two mixtures call "
+            "gmm.mixture_kl_divergence(p, q)"
+        )
     q = check.responsibilities(q, name="q")
     log_p = check.logarithms(log_p, "log_p")
     with np.errstate(over="ignore"):

@@ -59,7 +59,7 @@ def test_statistics_add_and_are_scaled_about_the_same_centres_only():
 class SharedDiagonal(learning.Structure):
     """One diagonal covariance for all components (mclust's EEI): a new structure in one class."""
 
-    name, model = "shared_diag", engine.Diagonal
+    name, model, shared = "shared_diag", engine.Diagonal, True
 
     def shape(self, n_components, n_features):
         return (n_features,)
