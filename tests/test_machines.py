@@ -104,6 +104,15 @@ def test_a_cell_that_prints_last_bits_is_found(tmp_path, monkeypatch):
     assert summary.startswith("1 failed, 2 passed")
 
 
+def test_cells_that_ask_for_exact_data_are_known(tmp_path, monkeypatch):
+    cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("two"), nbformat.v4.new_code_cell("3")]
+    cells[2].metadata.tags = ["hide-input", "exact-data"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
+    monkeypatch.setattr(machines.chapters, "ROOT", tmp_path)
+    items = ["a.ipynb::Cell 0", "a.ipynb::Cell 1", "tests/test_a.py::test_b"]
+    assert [machines.asks_for_exact_data(item) for item in items] == [False, True, False]
+
+
 def test_no_result_is_no_pass(tmp_path, monkeypatch):
     monkeypatch.setattr(machines, "FOLDER", tmp_path)
     with pytest.raises(SystemExit, match="here: pytest came to no result"):

@@ -138,7 +138,12 @@ def number(value, digits=None) -> str:
     """Write a number as a reader expects it: a true minus, and about six digits unless told otherwise."""
     if digits is None:
         digits = 3 if abs(value) < 100 else 2
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−")
+
+
+def whole(values) -> np.ndarray:
+    """Round to whole numbers; what its last bits put on either side of a half, up: the same on every machine."""
+    return np.floor(np.asarray(values) + (0.5 + 1e-6)).astype(int)
 
 
 def digits_for(X) -> list[int]:
@@ -149,7 +154,7 @@ def digits_for(X) -> list[int]:
 
 def levels(resp) -> np.ndarray:
     """Responsibilities in whole steps of 1/63; the steps of a row sum to 63 exactly."""
-    return np.diff(np.rint(63 * np.cumsum(resp, axis=1)).astype(int), axis=1, prepend=0)
+    return np.diff(whole(63 * np.cumsum(resp, axis=1)), axis=1, prepend=0)
 
 
 def encode_resp(resp) -> str:
@@ -166,7 +171,7 @@ def mixed(resp) -> list[str]:
 
 def encode_pixels(values, size) -> str:
     """Encode pixel coordinates from 0 to `size`, two characters each, in steps of size/4095."""
-    steps = np.rint(np.clip(np.asarray(values, dtype=float) / size, 0.0, 1.0) * 4095).astype(int)
+    steps = whole(np.clip(np.asarray(values, dtype=float) / size, 0.0, 1.0) * 4095)
     return "".join(CODE[step >> 6] + CODE[step & 63] for step in steps.ravel())
 
 
