@@ -63,10 +63,12 @@ class Density(NamedTuple):
             return self.model(self.coefficients, self.centres, self.factors)
         in_use = np.isfinite(self.coefficients)
         in_use |= not in_use.any()
-        reference = self.centres[in_use].mean(axis=0)
-        whitened = np.ascontiguousarray((self.centres - reference) @ self.factors.T)
-        # As `tied.far_apart`, but the largest component rather than the average: the counts are unknown.
-        if np.max(np.einsum("kj,kj->k", whitened, whitened)[in_use]) <= TOO_FAR:
+        with np.errstate(over="ignore", invalid="ignore"):
+            reference = self.centres[in_use].mean(axis=0)
+            whitened = np.ascontiguousarray((self.centres - reference) @ self.factors.T)
+            # As `tied.far_apart`, but the largest component rather than the average: the counts are unknown.
+            close = np.max(np.einsum("kj,kj->k", whitened, whitened)[in_use]) <= TOO_FAR
+        if close:
             return Tied(self.coefficients, whitened, self.factors, reference, NO_TABLE)
         return self.each_by_itself()
 

@@ -44,22 +44,29 @@ def _score(X, density, what, n_threads, scores=False):
 def _far_rows(X, rows, density):
     """log responsibilities of samples so far away that every log joint is -inf: the squared distances overflow.
 
-    Distances are compared after scaling; at such a distance the nearest component has everything, ties share.
+    At such a distance the nearest component with any weight has everything, ties share. Distances are compared as
+    logarithms, their factors scaled one by one, so that they neither overflow nor vanish.
     """
     shift, scale, _ = density.units
-    x = (np.asarray(X[rows], dtype=np.float64) - shift) * scale
-    largest = np.max(np.abs(x), axis=1)[:, None]
-    distances = np.empty((len(rows), len(density.centres)))
-    for k, centre in enumerate(density.centres):
-        z = x / largest - centre / largest
-        factor = density.factors if density.model is Tied else density.factors[k]
-        factor = factor / np.max(np.abs(density.factors))
-        y = z @ factor.T if np.ndim(factor) == 2 else z * factor
-        distances[:, k] = np.einsum("ij,ij->i", y, y)
-    distances[:, np.isneginf(density.coefficients)] = np.inf
-    nearest = distances <= distances.min(axis=1)[:, None] * (1.0 + 1e-12)
+    x = (0.5 * np.asarray(X[rows], dtype=np.float64) - 0.5 * shift) * scale  # halves: their difference cannot overflow
+    log_distances = np.full((len(rows), len(density.centres)), np.inf)
     with np.errstate(divide="ignore"):
+        for k in np.flatnonzero(~np.isneginf(density.coefficients)):
+            factor = density.factors if density.model is Tied else density.factors[k]
+            z, z_size = _scaled(x - 0.5 * density.centres[k])
+            factor_size = np.abs(factor).max()
+            factor = factor / factor_size
+            y, y_size = _scaled(z @ factor.T if np.ndim(factor) == 2 else z * factor)
+            sizes = np.log(z_size) + np.log(y_size) + np.log(factor_size)
+            log_distances[:, k] = sizes + 0.5 * np.log(np.einsum("ij,ij->i", y, y))
+        nearest = log_distances <= log_distances.min(axis=1)[:, None] + 1e-11
         return np.log(nearest / nearest.sum(axis=1)[:, None])
+
+
+def _scaled(rows):
+    """Each row divided by its largest absolute value (1 where that is 0), and these values."""
+    sizes = np.abs(rows).max(axis=1)
+    return rows / np.where(sizes > 0.0, sizes, 1.0)[:, None], sizes
 
 
 def score_samples(X, density, n_threads=None):

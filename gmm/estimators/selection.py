@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import sys
 import warnings
 from collections.abc import Iterable
@@ -90,6 +92,27 @@ class Selection:
         """The best model's row of the table."""
         return self.table[self.best_index_]
 
+    def predict(self, X):
+        """The best model's label of each sample: ``best_.predict(X)``, shape (n_samples,)."""
+        return self.best_.predict(X)
+
+    def predict_proba(self, X):
+        """The best model's responsibilities: ``best_.predict_proba(X)``, shape (n_samples, n_components)."""
+        return self.best_.predict_proba(X)
+
+    def score_samples(self, X):
+        """The best model's log-density of each sample: ``best_.score_samples(X)``, shape (n_samples,)."""
+        return self.best_.score_samples(X)
+
+    def _edge(self, criterion=None):
+        """Which end of the sizes the best model stands on, 'largest' or 'smallest', if more might be found beyond."""
+        best = self.table[self.index(criterion)]["n_components"]
+        if len(self.n_components) > 1 and best == max(self.n_components):
+            return "largest"
+        if len(self.n_components) > 1 and best == min(self.n_components) > 1:
+            return "smallest"
+        return ""
+
     def model(self, n_components, covariance_type="full"):
         """Return the fitted model of one cell of the grid.
 
@@ -121,7 +144,10 @@ class Selection:
         return values.reshape(len(self.covariance_types), len(self.n_components))
 
     def plot(self, kind="curves", *, criterion=None, ax=None):
-        """Draw the criterion over the grid.
+        """Draw the criterion over the grid; ``best_.plot(X)`` draws the model.
+
+        Where the best model has the largest number of components that was tried (or the smallest, if that is not 1),
+        the figure says so, and so does ``print(found)``.
 
         Parameters
         ----------
@@ -146,12 +172,18 @@ class Selection:
         from gmm import plot  # here, because it loads matplotlib
 
         values, largest = self.grid(criterion), CRITERIA[criterion] < 0
+        edge = self._edge(criterion)
         if kind == "heatmap":
-            return plot.selection_heatmap(
+            ax = plot.selection_heatmap(
                 values, self.n_components, self.covariance_types, label=LABELS[criterion], largest=largest, ax=ax
             )
-        curves = dict(zip(self.covariance_types, values, strict=True))
-        return plot.bic_curves(self.n_components, curves, label=LABELS[criterion], largest=largest, ax=ax)
+        else:
+            curves = dict(zip(self.covariance_types, values, strict=True))
+            ax = plot.bic_curves(self.n_components, curves, label=LABELS[criterion], largest=largest, ax=ax)
+        if edge:
+            advice = "more" if edge == "largest" else "fewer"
+            ax.set_xlabel(f"{ax.get_xlabel()}\n(the best has the {edge} number tried: try {advice})")
+        return ax
 
     def __repr__(self):
         n_collapsed = sum(model is None for model in self.models_)
@@ -162,6 +194,8 @@ class Selection:
             else f"best by {self.criterion}: n_components={row['n_components']}, covariance_type="
             f"{row['covariance_type']!r}, {self.criterion}={row[self.criterion]:.6g}"
         )
+        if row is not None and self._edge():
+            best += f"; its n_components is the {self._edge()} that was tried"
         return f"Selection({len(self.models_)} models, {n_collapsed} collapsed; {best})"
 
 
@@ -245,7 +279,7 @@ def select(
         For input that cannot be fitted or settings that are not known, before any work. A model that collapses is no
         error: its row says why it has no values.
     TypeError
-        For a setting that `GaussianMixture` does not have.
+        For a setting that neither `select` nor `GaussianMixture` has.
 
     Warns
     -----
@@ -280,6 +314,7 @@ def select(
     for name in NOT_SETTINGS:
         if name in settings:
             raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
+    _check_known(settings)
     data = check_samples(GaussianMixture(), X, reset=True, min_samples=2)
     sample_weight = check_weights_of(sample_weight, data)
     folds = _n_folds(cv, criterion, data.shape[0])
@@ -345,6 +380,16 @@ def _types(covariance_types):
             )
     _check_distinct(types, "covariance_types")
     return types
+
+
+def _check_known(settings):
+    known = {*GaussianMixture._get_param_names(), *inspect.signature(select).parameters}
+    known -= {"covariance_type", "settings", *NOT_SETTINGS}
+    for name in settings:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"select() got an unexpected setting {name!r}{hint}")
 
 
 def _check_distinct(values, name):

@@ -237,7 +237,9 @@ BAD = {
     "n_jobs text": ({"n_jobs": "all"}, TypeError, "n_jobs must be an integer"),
     "n_init": ({"n_init": 0}, ValueError, "'n_init'"),
     "reg_covar": ({"reg_covar": -1.0}, ValueError, "'reg_covar'"),
-    "unknown": ({"colour": 1}, TypeError, "colour"),
+    "unknown": ({"colour": 1}, TypeError, r"^select\(\) got an unexpected setting 'colour'$"),
+    "misspelt": ({"n_inits": 1}, TypeError, r"unexpected setting 'n_inits'; did you mean 'n_init'\?"),
+    "singular": ({"covariance_type": "full"}, TypeError, "'covariance_type'; did you mean 'covariance_types'"),
     "means_init": ({"means_init": [[0.0, 0.0]]}, ValueError, "means_init cannot be given"),
     "random_state": ({"random_state": "now"}, ValueError, "cannot be used to seed"),
 }
@@ -312,6 +314,41 @@ def test_a_cell_of_the_grid(found):
     assert found.grid("bic")[1, 2] == found.table[5]["bic"]
     with pytest.raises(ValueError, match="no model with n_components=9"):
         found.model(9)
+
+
+@pytest.mark.parametrize("kind", ["curves", "heatmap"])
+@pytest.mark.parametrize(
+    ("sizes", "edge"),
+    [([1, 2], "largest"), ([2, 1], "largest"), ([2, 3], "smallest"), ([1, 2, 3], ""), ([2], ""), ([1], "")],
+)
+def test_the_best_on_the_edge_of_the_grid_is_said_to_be_there(X, sizes, edge, kind):
+    found = select(X, sizes, "full", random_state=0)  # two groups
+    assert found.best_row_["n_components"] == min(2, max(sizes))
+    assert (f"; its n_components is the {edge} that was tried)" in repr(found)) == bool(edge)
+    ax = found.plot(kind, ax=Figure().add_subplot())
+    advice = {"largest": "more", "smallest": "fewer", "": ""}[edge]
+    note = f"\n(the best has the {edge} number tried: try {advice})" if edge else ""
+    assert ax.get_xlabel() == f"number of components{note}"
+
+
+def test_one_component_is_no_edge():
+    found = select(np.random.default_rng(0).normal(size=(200, 2)), [1, 2], "full", random_state=0)
+    assert found.best_.n_components == 1
+    assert "tried" not in repr(found)
+
+
+def test_the_edge_is_that_of_the_criterion_drawn(X):
+    found = select(X, [1, 2, 3, 4], "full", "aic", random_state=0)
+    at = {criterion: found.table[found.index(criterion)]["n_components"] for criterion in ("aic", "bic")}
+    assert at["bic"] == 2
+    for criterion, best in at.items():
+        label = found.plot(criterion=criterion, ax=Figure().add_subplot()).get_xlabel()
+        assert ("tried" in label) == (best == 4)
+
+
+def test_a_selection_predicts_with_its_best_model(X, found):
+    for method in ("predict", "predict_proba", "score_samples"):
+        np.testing.assert_array_equal(getattr(found, method)(X), getattr(found.best_, method)(X))
 
 
 @pytest.mark.parametrize("kind", ["curves", "heatmap"])
