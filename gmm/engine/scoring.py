@@ -69,9 +69,30 @@ def _scaled(rows):
     return rows / np.where(sizes > 0.0, sizes, 1.0)[:, None], sizes
 
 
+def _mended(X, rows, density):
+    """(log p(x_i), log r_ik) of the samples whose log-density is not finite: (rows,) and (rows, K).
+
+    Where x - μ itself overflows, a product with the factor may be inf - inf: that component has a density of 0 there.
+    """
+    joint = weighted_log_prob(np.asarray(X[rows], dtype=np.float64), density, n_threads=1)
+    top = joint.max(axis=1)
+    far = np.isneginf(top)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = top + np.log(np.exp(joint - top[:, None]).sum(axis=1))
+        scores[far] = -np.inf
+        log_resp = joint - scores[:, None]
+    if far.any():
+        log_resp[far] = _far_rows(X, rows[far], density)
+    return scores, log_resp
+
+
 def score_samples(X, density, n_threads=None):
     """log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm, per sample: (n,)."""
-    return _score(X, density, LOG_PROB, n_threads, scores=True)[0]
+    scores = _score(X, density, LOG_PROB, n_threads, scores=True)[0]
+    lost = np.flatnonzero(np.isnan(scores))
+    if lost.size:
+        scores[lost] = _mended(X, lost, density)[0]
+    return scores
 
 
 def log_likelihood(X, density, sample_weight=None, n_threads=None):
@@ -83,31 +104,35 @@ def log_likelihood(X, density, sample_weight=None, n_threads=None):
 
 def weighted_log_prob(X, density, n_threads=None):
     """log π_k + log N(x_i | μ_k, Σ_k): (n, K)."""
-    return _score(X, density, JOINT, n_threads)[1]
+    joint = _score(X, density, JOINT, n_threads)[1]
+    with np.errstate(over="ignore"):
+        if np.isnan(joint.sum()):  # there is no +inf that could meet a -inf
+            joint[np.isnan(joint)] = -np.inf
+    return joint
 
 
 def log_responsibilities(X, density, n_threads=None):
     """(log p(x_i), log r_ik): (n,) and (n, K)."""
     scores, table, _ = _score(X, density, LOG_RESPONSIBILITIES, n_threads, scores=True)
-    far = np.flatnonzero(np.isneginf(scores))
-    if far.size:
-        table[far] = _far_rows(X, far, density)
+    lost = np.flatnonzero(~np.isfinite(scores))
+    if lost.size:
+        scores[lost], table[lost] = _mended(X, lost, density)
     return scores, table
 
 
 def predict_proba(X, density, n_threads=None):
     """r_ik: (n, K), rows sum to 1."""
     scores, table, _ = _score(X, density, RESPONSIBILITIES, n_threads, scores=True)
-    far = np.flatnonzero(np.isneginf(scores))
-    if far.size:
-        table[far] = np.exp(_far_rows(X, far, density))
+    lost = np.flatnonzero(~np.isfinite(scores))
+    if lost.size:
+        table[lost] = np.exp(_mended(X, lost, density)[1])
     return table
 
 
 def predict(X, density, n_threads=None):
     """The component with the largest responsibility, the first of equals: (n,) int64."""
     labels = _score(X, density, LABELS, n_threads)[2]
-    far = np.flatnonzero(labels < 0)
-    if far.size:
-        labels[far] = np.argmax(_far_rows(X, far, density), axis=1)
+    lost = np.flatnonzero(labels < 0)
+    if lost.size:
+        labels[lost] = np.argmax(_mended(X, lost, density)[1], axis=1)
     return labels

@@ -84,6 +84,27 @@ def test_equal_distances_share_and_small_ones_do_not_vanish():
 
 
 def test_the_difference_itself_may_overflow():
-    p = learning.make_parameters([0.5, 0.5], [[-1.7e308, 0.0], [1.6e308, 0.0]], [np.eye(2), np.eye(2)], "full")
-    resp = engine.predict_proba(np.array([[1.7e308, 1.0], [-1.7e308, 1.7e308]]), p.density())
-    np.testing.assert_array_equal(resp, [[0, 1], [1, 0]])
+    c = np.array([[2.0, 1.0], [1.0, 2.0]])
+    p = learning.make_parameters([0.5, 0.5], [[-1.7e308, 0.0], [1.6e308, 0.0]], [np.eye(2), c], "full")
+    X = np.array([[1.7e308, 1.0], [-1.7e308, 1.7e308]])
+    np.testing.assert_array_equal(engine.predict_proba(X, p.density()), [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(engine.predict(X, p.density()), [1, 0])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_component_beyond_float64_takes_nothing_from_those_nearby(first):
+    # x - μ of the component far away is (inf, inf), and inf - inf stands in its distance.
+    far = 1.7e308
+    order = [0, 1, 2] if first else [1, 2, 0]
+    means = np.array([[-far, -far], [far, far], [far, far]])[order]
+    covariances = np.array([[[2.0, 1.0], [1.0, 2.0]], *[1e300 * np.eye(2)] * 2])[order]
+    weights = np.array([0.2, 0.3, 0.5])[order]
+    p = learning.make_parameters(weights, means, covariances, "full")
+    X = np.array([[far, far]])
+    near = learning.make_parameters([0.3, 0.5, 0.2], np.full((3, 2), far), np.full(3, 1e300), "spherical")
+    expected = engine.weighted_log_prob(X, near.density())[0]
+    np.testing.assert_allclose(engine.score_samples(X, p.density()), np.logaddexp(*expected[:2]), rtol=1e-12)
+    for resp in (engine.predict_proba(X, p.density()), np.exp(engine.log_responsibilities(X, p.density())[1])):
+        np.testing.assert_allclose(resp[0], np.array([0.0, 0.375, 0.625])[order], rtol=1e-12)
+    assert engine.predict(X, p.density())[0] == order.index(2)
+    assert np.isneginf(engine.weighted_log_prob(X, p.density())[0, order.index(0)])
