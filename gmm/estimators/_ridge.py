@@ -12,7 +12,7 @@ from gmm import learning
 from gmm.engine import Diagonal, Spherical, Tied
 
 AUTO = 1e-6  # 'auto': this part of each feature's variance
-LARGE = 1e-3  # a ridge beyond this part of a feature's variance changes what is found
+LARGE = 3e-3  # a ridge beyond this part of a feature's variance changes what is found
 FLAT = 2.0  # a direction with a variance of at most this many ridges is made of the ridge
 ALONE = 1.001  # a covariance within this factor of the ridge in all directions holds nothing else
 UNUSED = 1e-12  # a component of less weight describes no sample
