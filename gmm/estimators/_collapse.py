@@ -87,7 +87,7 @@ def samples_of(X, parameters, component, n_threads=None):
     return np.flatnonzero(resp > (0.5 if largest > 0.5 else 0.5 * largest))
 
 
-def describe(X, samples, numbers=None):
+def describe(X, samples, numbers=None, beside=" for float64"):
     """Say what is special about these samples: how many, identical, constant or collinear features.
 
     `numbers` are the row numbers to name them by, if X holds only some of the rows.
@@ -113,7 +113,7 @@ def describe(X, samples, numbers=None):
     rank = np.linalg.matrix_rank(scaled - scaled.mean(axis=0))
     if rank < X.shape[1]:
         return f"{where} span {rank} of {X.shape[1]} dimensions (too few of them, or features that depend on others)"
-    return f"{where} are too close to each other or to a plane for float64"
+    return f"{where} are too close to each other or to a plane{beside}"
 
 
 def remedy(X, reg_covar):
@@ -158,7 +158,7 @@ def regularisation_message(X, parameters, components, reg_covar, ridge, numbers=
     samples = samples_of(X, parameters, component, n_threads)
     others = "" if len(components) == 1 else f" (so do components {components[1 : SHOWN + 1]})"
     return (
-        f"Component {component} has collapsed onto {where}{others}: {describe(X, samples, numbers)}, and its "
+        f"Component {component} has collapsed onto {where}{others}: {describe(X, samples, numbers, beside='')}, and its "
         f"covariance {tail}, so that the likelihood depends on reg_covar. Try fewer components, more data or "
         "on_collapse='restart'."
     )
