@@ -157,8 +157,9 @@ def regularisation_message(X, parameters, components, reg_covar, ridge, numbers=
     component = components[0]
     samples = samples_of(X, parameters, component, n_threads)
     others = "" if len(components) == 1 else f" (so do components {components[1 : SHOWN + 1]})"
+    described = describe(X, samples, numbers, beside="")
     return (
-        f"Component {component} has collapsed onto {where}{others}: {describe(X, samples, numbers, beside='')}, and its "
+        f"Component {component} has collapsed onto {where}{others}: {described}, and its "
         f"covariance {tail}, so that the likelihood depends on reg_covar. Try fewer components, more data or "
         "on_collapse='restart'."
     )
