@@ -102,6 +102,7 @@ _HOME = {
     "CollapsedComponentError": "gmm.estimators",
     "CollapsedComponentWarning": "gmm.estimators",
     "ConditionalMoments": "gmm.estimators",
+    "Summary": "gmm.estimators",
     "mixture_kl_divergence": "gmm.estimators",
     "MixtureDivergence": "gmm.estimators",
     "select": "gmm.estimators",

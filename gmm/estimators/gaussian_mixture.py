@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import ndtr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -14,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from gmm import engine
 from gmm.engine.structures import covariance_shape
-from gmm.estimators import _conditional, _order, _persistence
+from gmm.estimators import _adaptation, _conditional, _order, _persistence, _summary
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -519,14 +520,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         float
         """
         parameters = self._parameters()
-        X = check_samples(self, X, reset=False)
-        total = X.shape[0]
-        if sample_weight is not None:
-            sample_weight = unmasked(sample_weight, "sample_weight")
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            total = float(sample_weight.sum())
-            if total == 0.0:
-                raise ValueError("Sample weights must contain at least one non-zero number.")
+        X, sample_weight = self._samples_and_weights(X, sample_weight)
+        total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
         return engine.log_likelihood(X, parameters, sample_weight=sample_weight, n_threads=self.n_threads) / total
 
     def predict(self, X):
@@ -760,8 +755,104 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             n_threads=self.n_threads,
         )
         if hasattr(self, "feature_names_in_"):
-            model.feature_names_in_ = self.feature_names_in_[features]
+            model.feature_names_in_ = self.feature_names_in_[list(features)]
         return model
+
+    def cdf(self, X, *, upper=False):
+        r"""Cumulative probability of a mixture of one feature, P(x ≤ X), or P(x > X) with ``upper=True``.
+
+        .. math:: F(x) = \sum_k \pi_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
+
+        A small probability keeps its digits in either tail. Of one feature among many: ``mixture.marginal(j).cdf(x)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 1)
+        upper : bool, default=False
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If the mixture has more than one feature, or X does not fit.
+        """
+        parameters = self._parameters()
+        if parameters.n_features != 1:
+            raise ValueError(
+                f"cdf is that of one feature, and the mixture has {parameters.n_features}; take marginal(feature)"
+            )
+        X = np.asarray(check_samples(self, X, reset=False), dtype=np.float64)
+        variances = np.broadcast_to(np.reshape(parameters.covariances, -1), parameters.weights.shape)
+        z = (X - parameters.means[:, 0]) / np.sqrt(variances)
+        return ndtr(-z if upper else z) @ parameters.weights
+
+    def adapt(self, X, *, relevance=16.0, n_iter=1, sample_weight=None):
+        r"""Return this mixture with its means adapted to new data, as far as these carry weight.
+
+        The MAP estimate of the means under the priors :math:`\mathcal N(\mu_k, \Sigma_k / \tau)`: with the
+        responsibilities of the new samples, and :math:`N_k` their sums,
+
+        .. math::
+
+            \mu_k' = \alpha_k \, \bar x_k + (1 - \alpha_k) \, \mu_k, \qquad \alpha_k = \frac{N_k}{N_k + \tau}.
+
+        A component that the new data hardly touch stays where it is. Weights and covariances stay as well.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The new data.
+        relevance : float, default=16
+            τ: as many samples as the old mean is worth, in each component.
+        n_iter : int, default=1
+            Times that responsibilities and means are computed in turn.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 is the same as a sample that stands there twice.
+
+        Returns
+        -------
+        GaussianMixture
+            A new mixture.
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit, or a sample is so far away that its log-density leaves float64's range.
+
+        References
+        ----------
+        Reynolds, D. A., Quatieri, T. F. and Dunn, R. B. (2000), Speaker verification using adapted Gaussian mixture
+        models.
+        """
+        parameters = self._parameters()
+        _adaptation.check_adaptation(relevance, n_iter)
+        X, sample_weight = self._samples_and_weights(X, sample_weight)
+        means = _adaptation.adapted_means(X, parameters, relevance, n_iter, sample_weight, self.n_threads)
+        return self._derived(parameters.weights, means, parameters.covariances, range(parameters.n_features))
+
+    def summary(self, X=None):
+        """Return an account of the mixture to print or to show: its size, its components, what to be careful about.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            With samples it says also how many each component has, how certain their assignment is (the mean of their
+            largest responsibility), and its entropy.
+
+        Returns
+        -------
+        Summary
+            Plain text when printed, a table in a notebook. Each component has its weight, its nearest neighbour (the
+            distance of the means in standard deviations, with the mean of both covariances) and, for each feature,
+            mean ± standard deviation.
+        """
+        parameters = self._parameters()
+        if X is not None:
+            X = check_samples(self, X, reset=False)
+        return _summary.summary(self, parameters, X)
 
     def plot(self, X=None, features=None, *, ax=None, **options):
         """Draw the mixture, with data if given: `gmm.plot.fitted` of its marginal.
@@ -824,6 +915,38 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def aic(self, X):
         """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better."""
         return -2.0 * self._total_log_likelihood(X)[0] + 2.0 * self._n_parameters()
+
+    def icl(self, X, sample_weight=None):
+        """Integrated completed likelihood on X, BIC + 2 Σ_i H_i; the lower the better.
+
+        H_i = -Σ_k r_ik log r_ik is the entropy of a sample's assignment: overlapping components cost.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 is the same as a sample that stands there twice.
+
+        Returns
+        -------
+        float
+        """
+        parameters = self._parameters()
+        X, sample_weight = self._samples_and_weights(X, sample_weight)
+        n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        log_likelihood = engine.log_likelihood(X, parameters, sample_weight=sample_weight, n_threads=self.n_threads)
+        entropy = _summary.assignment(X, parameters, sample_weight, self.n_threads)[0]
+        return -2.0 * log_likelihood + self._n_parameters() * math.log(n_samples) + 2.0 * entropy
+
+    def _samples_and_weights(self, X, sample_weight):
+        """Check new samples and, if there are any, their weights, of which one at least is not zero."""
+        X = check_samples(self, X, reset=False)
+        if sample_weight is not None:
+            sample_weight = unmasked(sample_weight, "sample_weight")
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            if not sample_weight.any():
+                raise ValueError("Sample weights must contain at least one non-zero number.")
+        return X, sample_weight
 
     def _total_log_likelihood(self, X):
         parameters = self._parameters()
