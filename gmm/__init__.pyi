@@ -15,6 +15,7 @@ from .estimators import GaussianMixture as GaussianMixture
 from .estimators import MixtureDivergence as MixtureDivergence
 from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection
+from .estimators import Summary as Summary
 from .estimators import mixture_kl_divergence as mixture_kl_divergence
 from .estimators import select as select
 from .formulas.criteria import aic as aic

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
-from scipy.special import entr
+from scipy.special import ndtr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
-from gmm.estimators import _conditional, _order, _persistence
+from gmm.estimators import _adaptation, _conditional, _order, _persistence, _summary
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -32,8 +32,6 @@ from gmm.estimators._validation import (
     unmasked,
 )
 from gmm.estimators._warn import warn
-
-BLOCK = 65536  # samples whose responsibilities are held at one time
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -61,6 +59,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Their inverses, in the same shape.
     precisions_cholesky_ : ndarray
         Upper triangular P with Σ⁻¹ = P Pᵀ, or 1/σ; same shape.
+    reg_covar_ : float or ndarray of shape (n_features,)
+        What was added to the diagonals; after `fit` only.
     converged_ : bool
         Whether the best initialisation reached `tol`.
     n_iter_ : int
@@ -349,6 +349,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 search = Search(self, present, scaled_weight, numbers, given, resume, ridge, prior, fixed)
                 best = search.best()
             self._adopt(best.parameters)
+            self.reg_covar_ = ridge
             self._record(best.converged, best.log_likelihoods, best.history, search.rows)
             # max_iter=0 asks for the start alone, and a callback that stops has its reasons.
             if not best.converged and not best.stopped and self.max_iter > 0:
@@ -695,8 +696,107 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             n_threads=self.n_threads,
         )
         if hasattr(self, "feature_names_in_"):
-            model.feature_names_in_ = self.feature_names_in_[features]
+            model.feature_names_in_ = self.feature_names_in_[list(features)]
         return model
+
+    def cdf(self, X, *, upper=False):
+        r"""Cumulative probability of a mixture of one feature, P(x ≤ X), or P(x > X) with ``upper=True``.
+
+        .. math:: F(x) = \sum_k \pi_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
+
+        A small probability keeps its digits in either tail. Of one feature among many: ``mixture.marginal(j).cdf(x)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 1)
+        upper : bool, default=False
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If the mixture has more than one feature, or X does not fit.
+        """
+        parameters = self._parameters()
+        if parameters.n_features != 1:
+            raise ValueError(
+                f"cdf is that of one feature, and the mixture has {parameters.n_features}; take marginal(feature)"
+            )
+        X = np.asarray(check_samples(self, X, reset=False), dtype=np.float64)
+        variances = np.broadcast_to(np.reshape(parameters.covariances, -1), parameters.weights.shape)
+        z = (X - parameters.means[:, 0]) / np.sqrt(variances)
+        return ndtr(-z if upper else z) @ parameters.weights
+
+    def adapt(self, X, *, relevance=16.0, n_iter=1, sample_weight=None):
+        r"""Return this mixture with its means adapted to new data, as far as these carry weight.
+
+        The MAP estimate of the means under the priors :math:`\mathcal N(\mu_k, \Sigma_k / \tau)`: with the
+        responsibilities of the new samples, and :math:`N_k` their sums,
+
+        .. math::
+
+            \mu_k' = \alpha_k \, \bar x_k + (1 - \alpha_k) \, \mu_k, \qquad \alpha_k = \frac{N_k}{N_k + \tau}.
+
+        A component that the new data hardly touch stays where it is. Weights and covariances stay as well.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The new data.
+        relevance : float, default=16
+            τ: as many samples as the old mean is worth, in each component.
+        n_iter : int, default=1
+            Times that responsibilities and means are computed in turn.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 is the same as a sample that stands there twice.
+
+        Returns
+        -------
+        GaussianMixture
+            A new mixture.
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit, or a sample is so far away that its log-density leaves float64's range.
+
+        References
+        ----------
+        Reynolds, D. A., Quatieri, T. F. and Dunn, R. B. (2000), Speaker verification using adapted Gaussian mixture
+        models.
+        """
+        parameters = self._parameters()
+        _adaptation.check_adaptation(relevance, n_iter)
+        X = check_samples(self, X, reset=False)
+        sample_weight = check_weights_of(sample_weight, X)
+        means = _adaptation.adapted_means(X, parameters, relevance, n_iter, sample_weight, self.n_threads)
+        return self._derived(
+            parameters.weights, means, parameters.covariances, self.covariance_type, range(parameters.n_features)
+        )
+
+    def summary(self, X=None):
+        """Return an account of the mixture to print or to show: its size, its components, what to be careful about.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            With samples it says also how many each component has, how certain their assignment is (the mean of their
+            largest responsibility), and its entropy.
+
+        Returns
+        -------
+        Summary
+            Plain text when printed, a table in a notebook. Each component has its weight, its nearest neighbour (the
+            distance of the means in standard deviations, with the mean of both covariances) and, for each feature,
+            mean ± standard deviation.
+        """
+        parameters = self._parameters()
+        if X is not None:
+            X = check_samples(self, X, reset=False)
+        return _summary.summary(self, parameters, X)
 
     def plot(self, X=None, features=None, *, ax=None, **options):
         """Draw the mixture, with data if given: `gmm.plot.fitted` of its marginal.
@@ -791,13 +891,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             "bic": bic_kernel(log_likelihood, p, n_samples),
         }
         if entropy:
-            total, counts = 0.0, np.zeros(parameters.n_components)
-            for low in range(0, X.shape[0], BLOCK):
-                resp = engine.predict_proba(X[low : low + BLOCK], density, self.n_threads)
-                weight = 1.0 if sample_weight is None else sample_weight[low : low + BLOCK, None]
-                total += float((weight * entr(resp)).sum())
-                counts += (resp if sample_weight is None else resp[sample_weight[low : low + BLOCK] > 0.0]).sum(axis=0)
-            found |= {"icl": found["bic"] + 2.0 * total, "counts": counts}
+            found_of = _summary.assignment(X, density, sample_weight, self.n_threads)
+            found |= {"icl": found["bic"] + 2.0 * found_of.entropy, "counts": found_of.counts}
         return found
 
 

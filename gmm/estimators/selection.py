@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine, learning
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
-from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components, in_numbers
+from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components
 from gmm.estimators._table import Table
 from gmm.estimators._validation import check_samples, check_weights_of, random_generator
 from gmm.estimators._warn import warn
@@ -509,7 +509,7 @@ def _fit(model, X, data, sample_weight):
     if model.covariance_prior is not None:
         return criteria, ""  # reg_covar served the start alone
     parameters = model._parameters()
-    ridge = in_numbers(model.reg_covar, data, sample_weight, model.n_threads)
+    ridge = model.reg_covar_
     flat = flat_components(parameters, ridge)
     if flat:
         return None, _why_flat(parameters, flat[0], ridge, model.reg_covar)
