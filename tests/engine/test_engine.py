@@ -225,6 +225,47 @@ def test_rows_sum_to_one_however_far(covariance_type, distance):
     np.testing.assert_array_equal(engine.predict(X, p.density()), resp.argmax(axis=1))
 
 
+def scores_of_far(X, p, units=None):
+    """Responsibilities in each of the three ways to ask for them, which agree; every density underflows."""
+    density = p.density() if units is None else p.in_units(units).density(units)
+    scores, log_resp = engine.log_responsibilities(X, density)
+    assert np.all(np.isneginf(scores))
+    resp = engine.predict_proba(X, density)
+    np.testing.assert_allclose(np.exp(log_resp), resp, atol=1e-15)
+    np.testing.assert_array_equal(engine.predict(X, density), resp.argmax(axis=1))
+    return resp
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_far_samples_go_to_the_component_of_that_direction(covariance_type):
+    """Where squares overflow, the nearest is the one that is nearest at a distance that float64 can still square."""
+    rng = np.random.default_rng(17)
+    directions = rng.normal(size=(60, 3))
+    _, p = start(rng, 20, 3, 4, covariance_type)
+    near = references.log_joint(1e11 * directions, p.weights, 1e10 * p.means, p.covariances, covariance_type)
+    expected = np.eye(4)[near.argmax(axis=1)]
+    assert np.count_nonzero(expected.any(axis=0)) > 1
+    p = p._replace(means=1e199 * p.means)
+    np.testing.assert_array_equal(scores_of_far(1e200 * directions, p), expected)
+    shift = np.array([3e200, -1e200, 2e200])
+    moved, units = p._replace(means=p.means + shift), engine.Units(shift, 2.0**-5, False)
+    np.testing.assert_array_equal(scores_of_far(1e200 * directions + shift, moved, units), expected)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_far_samples_are_shared_by_equals_that_have_weight(covariance_type):
+    """Four components of one covariance: as far from here, all are in one place; the last has no weight."""
+    covariances = learning.STRUCTURES[covariance_type].common(np.array([[2.0, 0.3], [0.3, 1.0]]), 4)
+    means = [[0.0, 1.0], [0.0, -1.0], [5.0, 0.0], [0.0, 0.0]]
+    p = learning.make_parameters([0.6, 0.3, 0.1, 0.0], means, covariances, covariance_type)
+    X = np.array([[1e200, 0.0], [-1e200, 1e200]])
+    np.testing.assert_allclose(scores_of_far(X, p), [[1 / 3, 1 / 3, 1 / 3, 0.0]] * 2, rtol=1e-15)
+    if covariance_type != "tied":  # the last is by far the nearest, and another wider by a trifle
+        covariances = covariances * np.array([1.0, 1.0 + 1e-9, 1.0, 9.0]).reshape(-1, *[1] * (covariances.ndim - 1))
+        p = learning.make_parameters(p.weights, means, covariances, covariance_type)
+        np.testing.assert_array_equal(scores_of_far(X, p), [[0.0, 1.0, 0.0, 0.0]] * 2)
+
+
 @pytest.mark.parametrize("separation", [1e2, 1e4, 1e7])
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_tied_scatter_does_not_cancel(separation, n_threads, every_pass_is_worth_a_thread):
@@ -398,6 +439,28 @@ def test_kmeans_agrees_with_scikit_learn(every_pass_is_worth_a_thread):
         np.testing.assert_allclose(ours.centres, peer.cluster_centers_, rtol=1e-9)
         assert ours.inertia == pytest.approx(peer.inertia_, rel=1e-9)
     np.testing.assert_array_equal(engine.kmeans_labels(X, ours.centres), peer.labels_)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_kmeans_stops_when_the_squared_moves_are_within_the_tolerance(offset):
+    """Squared moves of plain Lloyd iterations, in mean variances of a feature: just below one, it stops there."""
+    X, *_ = problem(np.random.default_rng(3), 900, 3, 5, "full", spread=0.5)
+    X[:, 1] *= 4.0
+    centres, moves = X[:5].copy(), []
+    while len(moves) < 12:
+        nearest = np.argmin(((X[:, None] - centres) ** 2).sum(axis=2), axis=1)
+        new = np.array([X[nearest == k].mean(axis=0) for k in range(5)])
+        moves.append(((new - centres) ** 2).sum() / X.var(axis=0).mean())
+        centres = new
+    first = [min(move for move in moves[: t + 1]) for t in range(len(moves))]
+    assert len(set(first)) > 6
+    for t, smallest in enumerate(first):
+        stop = first.index(smallest)
+        options = {"init": X[:5] + offset, "max_iter": 500}
+        found = engine.kmeans(X + offset, 5, np.random.default_rng(0), tol=smallest * (1 + 1e-6), **options)
+        assert (found.n_iter, found.converged) == (stop + 1, True), t
+        found = engine.kmeans(X + offset, 5, np.random.default_rng(0), tol=smallest * (1 - 1e-6), **options)
+        assert found.n_iter > stop + 1, t
 
 
 def test_kmeans_is_reproducible_and_leaves_global_state_alone(every_pass_is_worth_a_thread):

@@ -130,6 +130,37 @@ def test_an_error_in_one_thread_does_not_leave_the_others_waiting(monkeypatch):
     assert outcome == ["ended"]
 
 
+@pytest.mark.parametrize("late", [0, 2])
+def test_slabs_are_added_in_their_order_whenever_they_are_ready(late):
+    """One chunk is held up until another thread has gone through all that come after it."""
+    chunk = Samples(np.zeros((40_000, 8), dtype=np.float32), model=Diagonal).chunk
+    X = np.zeros((len(VALUES) * chunk, 8), dtype=np.float32)
+    samples = Samples(X, np.zeros(8), 1.0, Diagonal)
+    assert (samples.chunk, samples.native) == (chunk, False)
+    last_begun = threading.Event()
+
+    def given(low, high):
+        number = low // chunk
+        if number == len(VALUES) - 1:
+            last_begun.set()
+        if number == late and threaded:
+            assert last_begun.wait(300)
+        table = np.zeros((high - low, 2))
+        if low % chunk == 0:
+            table[0] = VALUES[number]
+        return table
+
+    found = {}
+    for threaded in (False, True):
+        model = Diagonal(np.zeros(2), np.zeros((2, 8)), np.ones((2, 8)))
+        found[threaded] = passes.raw_pass(samples, model, given=given, n_threads=1 + threaded)[1]
+    expected = 0.0
+    for value in VALUES:
+        expected += value
+    np.testing.assert_array_equal(found[False], [expected, expected])
+    np.testing.assert_array_equal(found[True], [expected, expected])
+
+
 def _waits(state):
     """A thread that wants a ticket and does not get one yet, and the list in which it will put it."""
     _draw_without_gil(team.new_team(2, 2, 1)[0])  # compiled before anyone waits

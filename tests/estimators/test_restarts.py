@@ -229,6 +229,18 @@ def test_directions_without_variance_are_left_out():
     assert whitened(np.ones((5, 3))).tolist() == np.ones((5, 3)).tolist()
 
 
+@pytest.mark.parametrize(("part", "kept"), [(4e-12, True), (0.25e-12, False)])
+def test_a_direction_is_left_out_below_a_trillionth_of_the_largest_variance(part, kept):
+    """Two standardised features of correlation 1 - c have the variances 2 - c and c."""
+    a, b = np.linalg.qr(np.random.default_rng(2).normal(size=(50, 3)) - 0.0)[0].T[:2]
+    a, b = (column - column.mean() for column in (a, b))
+    b -= a * (a @ b) / (a @ a)
+    b *= np.linalg.norm(a) / np.linalg.norm(b)
+    X = np.column_stack([a + np.sqrt(part) * b, a - np.sqrt(part) * b])
+    assert np.linalg.svd(X, compute_uv=False)[1] ** 2 == pytest.approx(part * 2 * (a @ a), rel=1e-3)
+    assert whitened(X).shape == (50, 1 + kept)
+
+
 @pytest.mark.parametrize("covariance_type", ["full", "tied"])
 def test_whitened_kmeans_starts_map_along_with_the_data(overlapping, covariance_type):
     # y = A x + b: the same groups, means mapped by A, covariances by A · Aᵀ. Plain k-means finds other groups.

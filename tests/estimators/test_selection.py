@@ -1,5 +1,6 @@
 """`select`: the grid, its criteria, its table, and models that cannot be fitted."""
 
+import contextlib
 import math
 import warnings
 
@@ -12,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import gmm
 from gmm import CollapsedComponentWarning, GaussianMixture, datasets, select
+from gmm.estimators import selection
 from gmm.estimators.selection import Table
 
 
@@ -228,6 +230,11 @@ BAD = {
     "n_components twice": ({"n_components": [2, 2]}, ValueError, "n_components must be distinct"),
     "n_components many": ({"n_components": [101]}, ValueError, "101 was asked for, X has 100"),
     "n_components fold": ({"n_components": [60], "cv": 2}, ValueError, "a fit of the cross-validation has 50"),
+    "n_components uneven": (
+        {"n_components": [67], "cv": 3},
+        ValueError,
+        "67 was asked for, .* cross-validation has 66",
+    ),
     "covariance_types": ({"covariance_types": ["full", "round"]}, ValueError, "covariance_types .* got 'round'"),
     "covariance_types 1": ({"covariance_types": 1}, TypeError, "covariance_types must be a string"),
     "criterion": ({"criterion": "BIC"}, ValueError, "criterion must be one of 'bic', 'aic', 'icl', 'cv'; got 'BIC'"),
@@ -254,6 +261,18 @@ def test_bad_input_is_named_before_any_work(name, X, monkeypatch):
     arguments, kind, message = BAD[name]
     with pytest.raises(kind, match=message):
         select(X, **arguments)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 7])
+def test_as_many_components_as_the_smallest_fit_of_a_cross_validation_has_samples(folds, X, monkeypatch):
+    smallest = min(len(X) - len(part) for part in selection._folds(len(X), folds, 0))
+    begun = []
+    monkeypatch.setattr(selection, "_run", lambda tasks, *rest: begun.append(tasks) or [])
+    with contextlib.suppress(Exception):  # nothing was fitted
+        select(X, [smallest], "diag", cv=folds)
+    assert begun
+    with pytest.raises(ValueError, match=f"a fit of the cross-validation has {smallest}"):
+        select(X, [smallest + 1], "diag", cv=folds)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -10,6 +10,7 @@ from scipy.stats import invwishart
 import gmm
 from gmm import GaussianMixture, engine, learning
 from gmm.learning import structures
+from gmm.learning.climb import _Iterations
 
 TYPES = ("full", "tied", "diag", "spherical")
 
@@ -176,6 +177,47 @@ def test_a_second_look_saves_a_fit_whose_start_is_far_away():
             assert result.n_iter <= 4
             expected = learning.STRUCTURES[covariance_type].common(np.cov(X.T, bias=True), 1)
             assert relative(result.state.covariances, expected) < 1e-9
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_an_iteration_that_is_done_twice_or_by_hand_is_compared_with_the_one_before(covariance_type, monkeypatch):
+    """A second look, or tied components so far apart that compiled iterations leave them to the others."""
+    centres = np.array([[1e7, 0.0], [-1e7, 1e7]]) if covariance_type == "tied" else np.zeros((1, 2))
+    X = np.repeat(centres, 200 // len(centres), axis=0) + np.random.default_rng(0).normal(size=(200, 2))
+    covariance = np.eye(2) if covariance_type == "tied" else 1e18 * np.eye(2)
+    means = centres + (0.1 if covariance_type == "tied" else 1e9)
+    covariances = learning.STRUCTURES[covariance_type].common(covariance, len(means))
+    p = learning.make_parameters(np.full(len(means), 1.0 / len(means)), means, covariances, covariance_type)
+    by_hand = []
+    for way in ("advance", "look_again"):
+        method = getattr(_Iterations, way)
+        monkeypatch.setattr(_Iterations, way, lambda *args, way=way, do=method: by_hand.append(way) or do(*args))
+    step = learning.MaximumLikelihood(0.0)
+    for source in (learning.ArraySource(X), Batches([X[:120], X[120:]])):
+        first = learning.climb(source, step, p, tol=0, max_iter=1).log_likelihoods[0]
+        by_hand.clear()
+        there = learning.climb(source, step, p, tol=1e-9, max_iter=50, previous=first)
+        assert ("advance" if covariance_type == "tied" else "look_again") in by_hand
+        assert (there.n_iter, there.converged) == (1, True)
+        for previous in (first + 1e-6, first - 1e-6, -math.inf):
+            on_the_way = learning.climb(source, step, p, tol=1e-9, max_iter=50, previous=previous)
+            assert 1 < on_the_way.n_iter < 5
+            assert on_the_way.converged
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**300, 2.0**-300])
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_a_fit_goes_on_from_the_likelihood_of_the_one_before_in_any_unit(covariance_type, scale):
+    X, p = start(4, 300, 2, 2, covariance_type)
+    p = learning.make_parameters(p.weights, p.means * scale, p.covariances * scale * scale, covariance_type)
+    for source in (learning.ArraySource(X * scale), Batches(np.array_split(X * scale, 2))):
+        found = learning.climb(source, learning.MaximumLikelihood(0.0), p, tol=1e-10, max_iter=2000)
+        assert found.converged
+        last = found.log_likelihoods[-1]
+        again = learning.climb(source, learning.MaximumLikelihood(0.0), found.state, tol=1e-9, previous=last)
+        assert (again.n_iter, again.converged) == (1, True)
+        moved = learning.climb(source, learning.MaximumLikelihood(0.0), found.state, tol=1e-9, previous=last - 1e-3)
+        assert moved.n_iter == 2
 
 
 # ------------------------------------------------------------------------------------- steps
