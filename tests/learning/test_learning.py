@@ -1,11 +1,13 @@
 """Statistics, structures, sources and steps: each by itself, and what an addition to each of them costs."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 from engine_references import log_joint, log_sum_exp, problem, relative
 from scipy.stats import invwishart
+from sklearn.exceptions import ConvergenceWarning
 
 import gmm
 from gmm import GaussianMixture, engine, learning
@@ -385,3 +387,20 @@ def test_fixed_parameters_are_saved(pair, tmp_path):
     loaded = GaussianMixture.load(tmp_path / "fixed.npz")
     assert loaded.fixed == {"means": [True, False]}
     np.testing.assert_array_equal(loaded.fit(pair).means_, model.means_)
+
+
+@pytest.mark.parametrize("init_params", ["random_from_data", "k-means++"])
+def test_tied_components_that_come_together_leave_the_slow_path(init_params, monkeypatch):
+    """A start whose covariance is the ridge alone lies far apart beside it; after an iteration it no longer does."""
+    slow, climb = [], sys.modules["gmm.learning.climb"]  # whose name in the package is that of its function
+    advance = climb._Iterations.advance
+    monkeypatch.setattr(
+        climb._Iterations, "advance", lambda self, *arguments: slow.append(1) or advance(self, *arguments)
+    )
+    X = problem(np.random.default_rng(1), 3000, 4, 3, "tied")[0]
+    model = GaussianMixture(3, covariance_type="tied", init_params=init_params, random_state=0, tol=0.0, max_iter=40)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X)
+    assert 1 <= len(slow) <= 3
+    assert model.n_iter_ == 40
+    assert np.all(np.diff(model.lower_bounds_) > -1e-12)
