@@ -2,8 +2,8 @@
 
 Numba's on-disk cache is checked against the one file in which a kernel stands. A kernel that calls a kernel
 of another file would therefore keep running the old callee after an edit or an upgrade of that file alone.
-`drop_stale_caches` closes that gap: when any source file of a room has changed, the cached machine code of the
-whole room is dropped and made again at the next call.
+`drop_stale_caches` closes that gap: when any source file of a folder has changed, the cached machine code of the
+whole folder is dropped and made again at the next call.
 """
 
 from __future__ import annotations

@@ -87,14 +87,14 @@ def samples_of(X, parameters, component, n_threads=None):
     return np.flatnonzero(resp > (0.5 if largest > 0.5 else 0.5 * largest))
 
 
-def describe(X, samples, numbers=None, beside=" for float64"):
+def describe(X, samples, row_numbers=None, beside=" for float64"):
     """Say what is special about these samples: how many, identical, constant or collinear features.
 
-    `numbers` are the row numbers to name them by, if X holds only some of the rows.
+    `row_numbers` are the numbers to name them by, if X holds only some of the rows.
     """
     if len(samples) == 0:
         return "no sample has any responsibility in it"
-    named = samples[:SHOWN] if numbers is None else numbers[samples[:SHOWN]]
+    named = samples[:SHOWN] if row_numbers is None else row_numbers[samples[:SHOWN]]
     listed = ", ".join(map(str, named)) + (", …" if len(samples) > SHOWN else "")
     if len(samples) == 1:
         return f"it sits on one sample, [{listed}]"
@@ -128,13 +128,13 @@ def remedy(X, reg_covar):
     return f"reg_covar is {reg_covar:g} now; {suggestion:.1g} would be a millionth of the features' variance."
 
 
-def collapse_error(X, collapse, initialisation, reg_covar, restartable, numbers=None):
+def collapse_error(X, collapse, initialisation, reg_covar, restartable, row_numbers=None):
     """Build the error that names the component, the iteration and the samples, and says what to do."""
     when = "at the start" if collapse.iteration == 0 else f"at iteration {collapse.iteration}"
     who = "The tied covariance" if collapse.component < 0 else f"Component {collapse.component}"
     message = (
         f"{ADVICE} {who} collapsed {when} of initialisation {initialisation}: "
-        f"{describe(X, collapse.samples, numbers)}. {remedy(X, reg_covar)}"
+        f"{describe(X, collapse.samples, row_numbers)}. {remedy(X, reg_covar)}"
     )
     if restartable:
         message += " on_collapse='restart' draws another start."
@@ -143,11 +143,11 @@ def collapse_error(X, collapse, initialisation, reg_covar, restartable, numbers=
         None if collapse.component < 0 else collapse.component,
         collapse.iteration,
         initialisation,
-        collapse.samples if numbers is None else numbers[collapse.samples],
+        collapse.samples if row_numbers is None else row_numbers[collapse.samples],
     )
 
 
-def regularisation_message(X, parameters, components, reg_covar, ridge, numbers=None, n_threads=None):
+def regularisation_message(X, parameters, components, reg_covar, ridge, row_numbers=None, n_threads=None):
     """Describe components that the ridge alone keeps regular, for a warning."""
     ridge_is = called(reg_covar)
     where = "a single location" if on_one_location(parameters, ridge, components) else "a plane"
@@ -157,7 +157,7 @@ def regularisation_message(X, parameters, components, reg_covar, ridge, numbers=
     component = components[0]
     samples = samples_of(X, parameters, component, n_threads)
     others = "" if len(components) == 1 else f" (so do components {components[1 : SHOWN + 1]})"
-    described = describe(X, samples, numbers, beside="")
+    described = describe(X, samples, row_numbers, beside="")
     return (
         f"Component {component} has collapsed onto {where}{others}: {described}, and its "
         f"covariance {tail}, so that the likelihood depends on reg_covar. Try fewer components, more data or "

@@ -36,7 +36,7 @@ class Run(NamedTuple):
     converged: bool
     stopped: bool
     history: list | None
-    narrow: list  # components whose covariance is reg_covar alone
+    flat: list  # components whose covariance is reg_covar alone
     row: int  # its number in Search.rows
 
     @property
@@ -46,7 +46,7 @@ class Run(NamedTuple):
     @property
     def merit(self):
         """What restarts are compared by. Collapsed components buy a likelihood that means nothing."""
-        return not self.narrow, self.lower_bound
+        return not self.flat, self.lower_bound
 
 
 class Search:
@@ -59,9 +59,9 @@ class Search:
     X : ndarray of shape (n_samples, n_features)
     sample_weight : ndarray of shape (n_samples,) or None
         Positive.
-    numbers : ndarray of shape (n_samples,) or None
+    row_numbers : ndarray of shape (n_samples,) or None
         The numbers of these samples among those that were given to `fit`, if they are not the same.
-    given : tuple
+    initial : tuple
         Checked weights_init, means_init and precisions_init; None for those not given.
     resume : tuple (gmm.learning.Parameters, float) or None
         Parameters and lower bound of the last fit, to go on from (warm start).
@@ -72,12 +72,12 @@ class Search:
         Which weights, means and covariances stay as they are (see gmm.learning.Fixed).
     """
 
-    def __init__(self, model, X, sample_weight, numbers, given, resume, ridge, prior=None, fixed=None):
+    def __init__(self, model, X, sample_weight, row_numbers, initial, resume, ridge, prior=None, fixed=None):
         self.model = model
         self.X = X
         self.sample_weight = sample_weight
-        self.numbers = numbers
-        self.given = given
+        self.row_numbers = row_numbers
+        self.initial = initial
         self.resume = resume
         self.prior = prior
         self.ridge = ridge
@@ -91,7 +91,7 @@ class Search:
         self.rows = []  # what became of each start, as a dict
         self.n_init = model.n_init if resume is None else 1
         # The same start would collapse again.
-        drawn = resume is None and any(value is None for value in given)
+        drawn = resume is None and any(value is None for value in initial)
         self.n_attempts = 1 + MAX_RESTARTS * (model.on_collapse == "restart" and drawn)
         self.restartable = drawn and model.on_collapse == "raise"
 
@@ -126,15 +126,15 @@ class Search:
         if best is None:
             raise failure
         self.rows[best.row]["best"] = True
-        if best.narrow:
+        if best.flat:
             warn(
                 regularisation_message(
                     self.X,
                     best.parameters,
-                    best.narrow,
+                    best.flat,
                     model.reg_covar,
                     self.ridge,
-                    self.numbers,
+                    self.row_numbers,
                     self.source.n_threads,
                 ),
                 CollapsedComponentWarning,
@@ -184,7 +184,7 @@ class Search:
                 run = self.run(start)
             except Collapsed as failure:
                 error = collapse_error(
-                    self.X, failure.collapse, initialisation, self.model.reg_covar, self.restartable, self.numbers
+                    self.X, failure.collapse, initialisation, self.model.reg_covar, self.restartable, self.row_numbers
                 )
                 self.note(initialisation, attempt, start, n_iter=failure.collapse.iteration, reason=str(error))
                 if last and best is None:
@@ -192,18 +192,18 @@ class Search:
                 given_up.append(str(error))
                 continue
             reason = ""
-            if run.narrow:
-                who = "The tied covariance was" if run.narrow == [-1] else f"Components {run.narrow} were"
+            if run.flat:
+                who = "The tied covariance was" if run.flat == [-1] else f"Components {run.flat} were"
                 reason = f"{who} left with reg_covar alone."
             self.note(
                 initialisation, attempt, start, run.lower_bound, len(run.log_likelihoods), run.converged, reason, run
             )
             if best is None or self.better(run, best):
                 best = run
-            if not run.narrow:
+            if not run.flat:
                 break
             given_up.append(reason)
-        if given_up and not best.narrow:
+        if given_up and not best.flat:
             warn(
                 f"Initialisation {initialisation}: {len(given_up)} start(s) given up because a component collapsed. "
                 f"The last one: {given_up[-1]}",
@@ -238,7 +238,7 @@ class Search:
             ridge = self.prior.typical_variance  # a start must not collapse where the fit could not
         return initial_parameters(
             self.X,
-            self.given,
+            self.initial,
             method=model.init_params,
             n_components=model.n_components,
             covariance_type=model.covariance_type,

@@ -16,14 +16,14 @@ WIDEST = 1e150  # standard deviations whose square float64 can hold
 
 
 def initial_parameters(
-    X, given, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads, total_scatter
+    X, initial, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads, total_scatter
 ):
-    """Draw a start with `method` and put the given weights, means and precisions (None: not given) in their places.
+    """Draw a start with `method` and put the initial weights, means and precisions (None: not given) in their places.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-    given : tuple (weights, means, precisions) of checked arrays or None
+    initial : tuple (weights, means, precisions) of checked arrays or None
     method : str
         One of `gmm.estimators._settings.INIT_PARAMS`.
     rng : numpy.random.RandomState or numpy.random.Generator
@@ -39,7 +39,7 @@ def initial_parameters(
     Collapsed
         If a covariance of the start is singular.
     """
-    weights, means, precisions = given
+    weights, means, precisions = initial
     if weights is not None and means is not None and precisions is not None:
         return learning.parameters_from_precisions(weights, means, precisions, covariance_type)
     # With precisions given only weights and means are wanted; variances of 1 + … cannot be singular.

@@ -106,28 +106,28 @@ def check_given_values(values, n_given, names):
 
 
 def check_sample_weight(sample_weight, X, n_components):
-    """Check sample weights and return (X, sample_weight, numbers) of the samples that take part.
+    """Check sample weights and return (X, sample_weight, row_numbers) of the samples that take part.
 
     Samples of weight zero are left out (a copy, made only then): a far one would otherwise set the scale of k-means.
-    `numbers` are the row numbers of the others, None where all take part. Weights are scaled by a power of two, which
+    `row_numbers` are those of the others, None where all take part. Weights are scaled by a power of two, which
     changes no digit of any result.
     """
     if sample_weight is None:
         _check_enough_samples(X.shape[0], n_components)
         return X, None, None
     sample_weight = check_weights_of(sample_weight, X)
-    numbers = np.flatnonzero(sample_weight)
-    if numbers.size < 2:
+    row_numbers = np.flatnonzero(sample_weight)
+    if row_numbers.size < 2:
         raise ValueError(
             "Found 1 sample(s) with non-zero sample_weight while a minimum of 2 is required by GaussianMixture."
         )
-    _check_enough_samples(numbers.size, n_components)
-    if numbers.size < X.shape[0]:
-        X, sample_weight = X[numbers], sample_weight[numbers]
+    _check_enough_samples(row_numbers.size, n_components)
+    if row_numbers.size < X.shape[0]:
+        X, sample_weight = X[row_numbers], sample_weight[row_numbers]
     else:
-        numbers = None
+        row_numbers = None
     # Weights near the limits of float64 would overflow or vanish in the sums.
-    return X, np.ldexp(sample_weight, -int(np.frexp(sample_weight.max())[1])), numbers
+    return X, np.ldexp(sample_weight, -int(np.frexp(sample_weight.max())[1])), row_numbers
 
 
 def _check_enough_samples(n_samples, n_components):
@@ -236,10 +236,10 @@ def check_parameters(weights, means, covariances, covariance_type):
         raise ValueError(f"covariances must be positive definite to working precision. {error}") from None
 
 
-def check_fixed(estimator, given, resume, n_features):
+def check_fixed(estimator, values, resume, n_features):
     """Check `fixed` and return the masks of weights, means and covariances that it stands for, or None.
 
-    `given` are the checked initial values, `resume` is what a warm start goes on from.
+    `values` are the checked initial values, `resume` is what a warm start goes on from.
     """
     fixed = estimator.fixed
     if fixed is None:
@@ -250,7 +250,7 @@ def check_fixed(estimator, given, resume, n_features):
     if unknown:
         raise ValueError(f"fixed may hold {', '.join(map(repr, shapes))}; got {unknown[0]!r}")
     masks = []
-    for (name, shape), value in zip(shapes.items(), given, strict=True):
+    for (name, shape), value in zip(shapes.items(), values, strict=True):
         mask = np.asarray(fixed.get(name, False))
         if mask.dtype != bool or mask.shape not in ((), (n_components,), shape):
             raise ValueError(

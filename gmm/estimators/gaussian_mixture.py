@@ -338,15 +338,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._validate_params()
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
-            present, scaled_weight, numbers = check_sample_weight(sample_weight, X, self.n_components)
-            given = check_initial_values(self, X.shape[1])
+            present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components)
+            initial = check_initial_values(self, X.shape[1])
             resume = self._resume(X.shape[1])
             # Values near the ends of float64's range: the search itself looks at what comes out.
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                prior = self._prior(present, sample_weight, scaled_weight, numbers)
+                prior = self._prior(present, sample_weight, scaled_weight, row_numbers)
                 ridge = self._ridge(present, scaled_weight)
-                fixed = check_fixed(self, given, resume, X.shape[1])
-                search = Search(self, present, scaled_weight, numbers, given, resume, ridge, prior, fixed)
+                fixed = check_fixed(self, initial, resume, X.shape[1])
+                search = Search(self, present, scaled_weight, row_numbers, initial, resume, ridge, prior, fixed)
                 best = search.best()
             self._adopt(best.parameters)
             self.reg_covar_ = ridge
@@ -360,13 +360,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 )
         return X
 
-    def _prior(self, X, sample_weight, scaled_weight, numbers):
+    def _prior(self, X, sample_weight, scaled_weight, row_numbers):
         """Return the prior on the covariances, or None. The fit sees scaled weights, and the prior is scaled alike."""
         if self.covariance_prior is None:
             return None
         unit = 1.0
         if scaled_weight is not None:
-            first = 0 if numbers is None else numbers[0]
+            first = 0 if row_numbers is None else row_numbers[0]
             unit = scaled_weight[0] / np.asarray(sample_weight, dtype=np.float64).ravel()[first]
         return make_prior(self.covariance_prior, X, scaled_weight, self.n_components, unit, self.n_threads)
 

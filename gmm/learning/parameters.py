@@ -59,15 +59,15 @@ class Parameters(NamedTuple):
         units = Units(np.zeros(n_features)) if units is None else units
         return Density(structure.model, coefficients, np.ascontiguousarray(self.means), factors, units)
 
-    def components(self, numbers):
+    def components(self, chosen):
         """Return the parameters of these components, in this order; the weights as they are."""
         structure = self.structure
         factors = self.precisions_cholesky
         return self._replace(
-            weights=self.weights[numbers],
-            means=self.means[numbers],
-            covariances=self.covariances.copy() if structure.shared else self.covariances[numbers],
-            precisions_cholesky=factors.copy() if structure.model is Tied else factors[numbers],
+            weights=self.weights[chosen],
+            means=self.means[chosen],
+            covariances=self.covariances.copy() if structure.shared else self.covariances[chosen],
+            precisions_cholesky=factors.copy() if structure.model is Tied else factors[chosen],
         )
 
     def units(self):
