@@ -17,7 +17,7 @@ from gmm.engine.simd import WIDE
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
-from gmm.engine.team import LEAD, make_pass
+from gmm.engine.team import LEAD, make_pass, stopped
 
 SCRATCH = 2  # rows for the softmax
 
@@ -91,8 +91,8 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     iteration = 0
     while True:
         make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
-        if not iterating:
-            return 0, RUNNING, -1
+        if not iterating or stopped(team):
+            return iteration, RUNNING, -1
         mean = (sum_values[0] + operations.penalty(regularisation, model)) / total_weight
         history[iteration] = mean
         if not math.isfinite(mean):

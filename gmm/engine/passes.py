@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 
+from gmm._interrupt import listening
 from gmm.engine import loop, team, threads
 from gmm.engine.blocks import workspace
 from gmm.engine.flat import flat_views, statistics_shapes
@@ -12,6 +13,10 @@ from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, SLAB_VALUES
 
 # Below this many operations a second thread costs more than it brings (about half a millisecond of work).
 WORTH_A_THREAD = 1e7
+# Samples times numbers in a slot: below this a bout takes less than half a second, and Ctrl-C can wait for its end.
+SHORT = 1e7
+# Operations of a stretch of samples whose results do not depend on each other.
+STRETCH = 2e8
 # Doubles that finished chunks may take while they wait for their turn: half a MB, or one slot a thread.
 PLACES_VALUES = 65536
 
@@ -20,13 +25,14 @@ def run_team(
     samples, kernel, work_rows, model, slot_size, arguments, *, sample_weight=NO_WEIGHTS, table=NO_TABLE, stop=None,
     n_threads=1,
 ):  # fmt: skip
-    """Lead `kernel`, the `run` of EM or of k-means, in this thread and follow in others. Returns its answer.
+    """Lead `kernel`, the `run` of EM or of k-means, and follow it in other threads. Returns its answer.
 
     `arguments` stand between the slot and the team in the kernel's signature; `table` holds the responsibilities of
     all samples where they are not to be computed. With stop = 0 there is no pass. X must be native otherwise.
     """
     stop = samples.n_samples if stop is None else stop
     n_threads = max(1, min(n_threads, -(-stop // samples.chunk)))
+    flag = threads.stop_flag()
     state, places = team.new_team(n_threads, max(n_threads, min(4 * n_threads, PLACES_VALUES // slot_size)), slot_size)
     X = samples.X if samples.native else NO_TABLE  # which is not looked at: stop is 0 then
 
@@ -34,7 +40,7 @@ def run_team(
         room = workspace(work_rows, samples.length)
         return kernel(
             X, sample_weight, table, 0, stop, samples.layout, room, model, np.empty(slot_size), *arguments,
-            (state, places, role),
+            (state, places, flag, role),
         )  # fmt: skip
 
     def lead():
@@ -43,9 +49,15 @@ def run_team(
         finally:
             state[team.LIMIT] = team.CLOSED
 
-    if n_threads == 1:
-        return take_part(team.LEAD)
-    return threads.run_with_helpers(lead, lambda: take_part(team.FOLLOW), n_threads - 1)
+    def work():
+        if n_threads == 1:
+            return take_part(team.LEAD)
+        return threads.run_with_helpers(lead, lambda: take_part(team.FOLLOW), n_threads - 1)
+
+    short = samples.n_samples * slot_size <= SHORT
+    answer = work() if short else listening(work, lambda: flag.fill(1))
+    threads.check_flag(flag)
+    return answer
 
 
 def run_slabs(
@@ -63,7 +75,7 @@ def run_slabs(
     # No thread gets farther ahead of the sums than this.
     places = threading.Semaphore(max(n_threads, PLACES_VALUES // slot_size))
     waiting, turn, adding = {}, 0, threading.Lock()
-    failed = False
+    failed, flag = False, threads.stop_flag()
 
     def add(chunk, values):
         nonlocal turn, sum_values
@@ -95,6 +107,9 @@ def run_slabs(
             for rows, row, low, high in samples.slabs(start, stop, given, n_columns):
                 table = NO_TABLE if given is None else given(low, high)
                 weights = sample_weight if rows is samples.X else sample_weight[low:high]
+                if failed:
+                    return
+                threads.check_flag(flag)
                 kernel(
                     rows, weights, table, row, row + high - low, samples.layout, room, model, slot, *arguments,
                     team.ALONE,
@@ -143,6 +158,13 @@ def loop_arguments(
 def pass_cost(model, n_samples, n_features, n_components):
     """Floating point operations of one pass, roughly: to choose between one thread and several."""
     return n_samples * model.operations(n_components, n_features)
+
+
+def stretches(samples, cost):
+    """(start, stop) of stretches of whole blocks that take a tenth of a second, or less, where all samples `cost`."""
+    blocks = max(1, int(STRETCH / cost * samples.n_samples / samples.length))
+    step = min(samples.chunk, blocks * samples.length)
+    return [(start, min(start + step, samples.n_samples)) for start in range(0, samples.n_samples, step)]
 
 
 def raw_pass(samples, model, *, sample_weight=NO_WEIGHTS, given=None, n_threads=1):

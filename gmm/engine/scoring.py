@@ -36,8 +36,7 @@ def _score(X, density, what, n_threads, scores=False):
     cost = passes.pass_cost(density.model, n, d, n_components) / 2
     if cost <= passes.WORTH_A_THREAD:
         n_threads = 1
-    starts = range(0, n, samples.chunk)
-    threads.run(work, [(start, min(start + samples.chunk, n)) for start in starts], n_threads)
+    threads.run(work, passes.stretches(samples, cost), n_threads)
     return out_scores, table, labels
 
 

@@ -7,7 +7,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from numbers import Integral
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine, learning
+from gmm._interrupt import LISTEN
+from gmm.engine import threads
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
 from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components
 from gmm.estimators._table import Table
@@ -452,14 +454,19 @@ def _run(tasks, n_jobs, progress):
                 outcomes[number] = _one(*task)
                 progress.step()
             return outcomes
-        pool = ThreadPoolExecutor(min(n_jobs, len(tasks)))
+        flag = threads.new_flag()
+        pool = ThreadPoolExecutor(min(n_jobs, len(tasks)), initializer=threads.obey, initargs=(flag,))
         try:
-            futures = {pool.submit(_one, *task): number for number, task in enumerate(tasks)}
-            for future in as_completed(futures):
-                outcomes[futures[future]] = future.result()
-                progress.step()
-        finally:
-            pool.shutdown(cancel_futures=True)
+            pending = {pool.submit(_one, *task): number for number, task in enumerate(tasks)}
+            while pending:
+                for future in wait(pending, timeout=LISTEN, return_when=FIRST_COMPLETED).done:
+                    outcomes[pending.pop(future)] = future.result()
+                    progress.step()
+        except BaseException:
+            flag.fill(1)  # the fits that run come to an end by themselves
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
         return outcomes
     finally:
         progress.close()

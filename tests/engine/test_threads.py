@@ -19,19 +19,22 @@ STRUCTURES = learning.STRUCTURES
 pytestmark = pytest.mark.usefixtures("every_pass_is_worth_a_thread")
 
 
-@njit
-def _draw(state, role):
-    return team.draw_ticket(state, role)
+GO_ON = threads.new_flag()
+
+
+@njit(nogil=True)
+def _draw(state, role, flag=GO_ON):
+    return team.draw_ticket((state, np.empty((0, 0)), flag, role))
 
 
 @njit
 def _hand_in(state, places, ticket, values, sums):
-    team.hand_in((state, places, team.FOLLOW), ticket, values, sums)
+    team.hand_in((state, places, np.zeros(1, dtype=np.int64), team.FOLLOW), ticket, values, sums)
 
 
 @njit
 def _open(state, n_chunks, sums):
-    team.open_pass((state, np.empty((0, 0)), team.LEAD), n_chunks, sums)
+    team.open_pass((state, np.empty((0, 0)), np.zeros(1, dtype=np.int64), team.LEAD), n_chunks, sums)
 
 
 # Sums of these depend on their order: a float64 near 2**53 drops a 1, but not a 2.
@@ -61,7 +64,7 @@ def test_chunks_are_added_in_their_order_whenever_they_are_ready(order):
 def _shares(state, role, start, stop, chunk, slot):
     """All the shares of a caller with nobody beside it, and the slot's first number as each finds it."""
     shares = []
-    caller = (state, np.empty((0, 0)), role)
+    caller = (state, np.empty((0, 0)), np.zeros(0, dtype=np.int64), role)
     sums = np.zeros(1)
     team.open_pass(caller, -(-(stop - start) // chunk), sums)
     ticket = team.NO_TICKET
@@ -161,11 +164,11 @@ def test_slabs_are_added_in_their_order_whenever_they_are_ready(late):
     np.testing.assert_array_equal(found[True], [expected, expected])
 
 
-def _waits(state):
+def _waits(state, flag=GO_ON):
     """A thread that wants a ticket and does not get one yet, and the list in which it will put it."""
-    _draw_without_gil(team.new_team(2, 2, 1)[0])  # compiled before anyone waits
+    _draw(team.new_team(2, 2, 1)[0], team.LEAD, flag)  # compiled before anyone waits
     drawn = []
-    thread = threading.Thread(target=lambda: drawn.append(_draw_without_gil(state)))
+    thread = threading.Thread(target=lambda: drawn.append(_draw(state, team.LEAD, flag)))
     thread.start()
     thread.join(0.1)
     assert not drawn
@@ -198,9 +201,15 @@ def test_the_leader_does_not_leave_before_the_last_chunk_is_added():
     assert left == [-1]
 
 
-@njit(nogil=True)
-def _draw_without_gil(state):
-    return team.draw_ticket(state, team.LEAD)
+def test_the_leader_waits_for_nobody_when_the_work_is_given_up():
+    state, _ = team.new_team(2, 2, 1)
+    flag = threads.new_flag()
+    _open(state, 1, np.zeros(1))
+    assert _draw(state, team.FOLLOW) == 0  # and this chunk is never handed in
+    leader, left = _waits(state, flag)
+    flag.fill(1)
+    leader.join(300)
+    assert left == [-1]
 
 
 def test_a_follower_leaves_when_there_is_nothing_to_do():
