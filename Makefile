@@ -15,7 +15,7 @@ READY := $(VENV)/.installed
 OUT := .
 INDEX := $(OUT)/_build/html/index.html
 SOURCES := $(wildcard _config.yml _toc.yml _ext/*.py book/*.* book/_static/* book/_templates/* \
-	gmm/*.py gmm/*/*.py gmm/widgets/widgets.*)
+	gmm/*.py gmm/*.pyi gmm/*/*.py gmm/widgets/widgets.*)
 BUILD = $(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) .
 # A chapter for `make refresh`; a port for `make serve`.
 CH ?=
@@ -31,7 +31,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env book serve pdf test check lint format refresh index lab bench clean distclean lock
+.PHONY: help env book serve pdf test machines lowest wheel nojit check lint format refresh index lab bench clean distclean lock
 
 help: ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -78,6 +78,18 @@ pdf: $(INDEX) ## print the whole book as one PDF (needs Chromium or Chrome)
 
 test: env ## run every test: package, notebooks, built pages
 	$(PY) -m pytest -n 2 --dist loadfile -m ""
+
+machines: env ## run notebooks and tests as if on other processors (one chapter: make machines CH=04)
+	$(PY) tools/machines.py $(if $(CH),$(CH),--tests)
+
+lowest: env ## run the package's tests with the lowest versions of its dependencies
+	$(PY) tools/elsewhere.py lowest
+
+wheel: env ## build the wheel, install it away from here and try it
+	$(PY) tools/elsewhere.py wheel
+
+nojit: env ## run the tests of the formulas as plain Python and count the lines they miss
+	$(PY) tools/elsewhere.py nojit
 
 check: lint
 lint: env ## check style and the generated files

@@ -27,7 +27,8 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from gmm import engine
+from gmm import learning
+from gmm.engine import passes
 from gmm.engine.compilation import entry
 from gmm.engine.simd import NARROW, WIDE, add, fma, total, wide
 
@@ -90,7 +91,7 @@ def problem(n, d, n_components, covariance_type):
         "spherical": np.ones(n_components),
     }[covariance_type]
     weights = np.full(n_components, 1 / n_components)
-    return X, engine.make_parameters(weights, means, covariances, covariance_type)
+    return X, learning.make_parameters(weights, means, covariances, covariance_type)
 
 
 def fit_peer(X, p, iterations):
@@ -98,12 +99,13 @@ def fit_peer(X, p, iterations):
         warnings.simplefilter("ignore")  # tol=0 does not converge
         return GaussianMixture(
             p.n_components, covariance_type=p.covariance_type, tol=0, max_iter=iterations, weights_init=p.weights,
-            means_init=p.means, precisions_init=engine.precisions(p), init_params="random_from_data", random_state=0,
+            means_init=p.means, precisions_init=learning.precisions(p), init_params="random_from_data", random_state=0,
         ).fit(X)  # fmt: skip
 
 
 def fit_ours(X, p, iterations, n_threads=1):
-    return engine.fit_em(X, p, tol=0, max_iter=iterations, n_threads=n_threads)
+    source = learning.ArraySource(X, n_threads=n_threads)
+    return learning.climb(source, learning.MaximumLikelihood(), p, tol=0, max_iter=iterations)
 
 
 def fit_twice(X, p, iterations):
@@ -163,7 +165,7 @@ def busy_seconds():
 def compare_threads(shape, covariance_type, repetitions):
     X, p = problem(*shape, covariance_type)
     fit_ours(X, p, 1, 2)
-    iterations = max(5, min(200, int(2e10 / engine.structures.pass_cost(covariance_type, *shape))))
+    iterations = max(5, min(200, int(2e10 / passes.pass_cost(p.structure.model, *shape))))
     measured, tries = [], 0
     while len(measured) < repetitions:
         tries += 1
@@ -188,7 +190,7 @@ def compare_threads(shape, covariance_type, repetitions):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", nargs="*", default=None, help="n,d,K")
-    parser.add_argument("--structures", nargs="*", default=engine.STRUCTURES)
+    parser.add_argument("--structures", nargs="*", default=learning.STRUCTURES)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--threads", action="store_true", help="two threads against one, by the clock on the wall")
     options = parser.parse_args()

@@ -2,29 +2,61 @@
 
 Numba's on-disk cache is checked against the one file in which a kernel stands. A kernel that calls a kernel
 of another file would therefore keep running the old callee after an edit or an upgrade of that file alone.
-`drop_stale_caches` closes that gap: when any source file of a room has changed, the cached machine code of the
-whole room is dropped and made again at the next call.
+`drop_stale_caches` closes that gap: when any source file of a folder has changed, the cached machine code of the
+whole folder is dropped and made again at the next call.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 from pathlib import Path
 
 import numba
+import numpy as np
+from numba.core.registry import CPUDispatcher
 
+from gmm._interrupt import listening
+
+# Numbers in an array: with fewer, a kernel takes less than a second or two, and Ctrl-C can wait for its end.
+SHORT = 2**18
 STAMP = "sources.stamp"
 
 
 def cached(function, **options):
-    """Compile with a cache on disk, or without where none can be kept: neither beside the sources nor in a home."""
+    """Compile a function with a cache on disk; without one where no folder for it can be written to.
+
+    That is so in a container whose package and whose home are read-only: every process compiles anew then, unless
+    NUMBA_CACHE_DIR names a folder.
+    """
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(function, cache=True, **options)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
-        return numba.njit(**options)(function)
+        return numba.njit(function, **options)
+
+
+_call = CPUDispatcher.__call__
+
+
+class Kernel(CPUDispatcher):
+    """A compiled function. After Ctrl-C, a call from Python ends with KeyboardInterrupt."""
+
+    def __call__(self, *arguments, **named):
+        for argument in arguments:
+            if isinstance(argument, np.ndarray) and argument.size > SHORT:
+                return listening(functools.partial(_call, self, *arguments, **named))
+        try:
+            return _call(self, *arguments, **named)
+        except SystemError as error:
+            # Numba makes arrays of the result by way of Python, which raises KeyboardInterrupt where none is expected.
+            while error is not None and not isinstance(error, KeyboardInterrupt):
+                error = error.__cause__ or error.__context__
+            if error is None:
+                raise
+        raise KeyboardInterrupt
 
 
 def kernel(function):
@@ -32,7 +64,15 @@ def kernel(function):
 
     Python and other kernels call it, C does not: the entry that Numba makes for C would only take time to compile.
     """
-    return cached(function, error_model="numpy", no_cfunc_wrapper=True)
+    dispatcher = cached(function, error_model="numpy", nogil=True, no_cfunc_wrapper=True)
+    if isinstance(dispatcher, CPUDispatcher):  # not so with NUMBA_DISABLE_JIT
+        dispatcher.__class__ = Kernel
+    return dispatcher
+
+
+def in_python(kernel):
+    """The loop of a kernel in Python, which hears Ctrl-C between its steps; these are kernels themselves."""
+    return getattr(kernel, "py_func", kernel)
 
 
 def _cache_folder(folder: Path) -> Path:

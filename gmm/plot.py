@@ -12,11 +12,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Rectangle
 
 from gmm.formulas import _checks as check
 from gmm.formulas.gaussian import principal_axes
 from gmm.formulas.mixture import joint_log_density, mixture_log_density
+from gmm.learning import STRUCTURES
 
 #: One colour, marker and line style for each component, in this order.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -24,6 +26,8 @@ MARKERS = ("o", "^", "s", "D", "v", "P")
 LINESTYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 #: Grey that reads on white and on near-black: text, axes, and points that belong to no component.
 GREY = "#777777"
+_MOST_IN_A_LEGEND = 12
+_TAKE_A_MARGINAL = ". The marginal of a fitted mixture has fewer: mixture.marginal([0, 1])"
 
 
 def use_style() -> None:
@@ -33,6 +37,13 @@ def use_style() -> None:
 
 def _axes(ax):
     return plt.gca() if ax is None else ax
+
+
+def _own_axes(ax):
+    """The Axes of a picture that is not drawn over another: where the current one is in use, that of a new figure."""
+    if ax is None and plt.gca().has_data():
+        return plt.figure().add_subplot()
+    return _axes(ax)
 
 
 def colour(k: int) -> str:
@@ -128,14 +139,57 @@ def _labels(labels, n_samples):
     return labels
 
 
-def ellipses(means, covariances, *, radii=(1.0, 2.0), ax=None, colours=None, centres=True, **style):
+def _is_estimator(value):
+    if not hasattr(value, "fit"):
+        return False
+    if not hasattr(value, "means_"):
+        raise ValueError(f"the mixture is not fitted yet, and has nothing to draw; got {value!r}")
+    return True
+
+
+def _from_estimator(mixture, *others):
+    """Weights, means, covariances and covariance_type of a fitted estimator, which must be given alone."""
+    if any(other is not None for other in others):
+        raise ValueError("a fitted mixture brings its own means and covariances: give nothing beside it")
+    return mixture.weights_, mixture.means_, mixture.covariances_, mixture.covariance_type
+
+
+def _parameters(weights, means, covariances, covariance_type):
+    """Check the parameters of a mixture of any structure; the covariances come back as matrices (K, d, d)."""
+    weights, means = check.weights_and_means(weights, means)
+    n_components, n_features = means.shape
+    if covariance_type not in STRUCTURES:
+        raise ValueError(f"covariance_type must be one of {', '.join(map(repr, STRUCTURES))}; got {covariance_type!r}")
+    structure, found = STRUCTURES[covariance_type], np.shape(covariances)
+    if found != structure.shape(n_components, n_features):
+        fitting = [f"covariance_type={kind!r}" for kind, s in STRUCTURES.items() if s.shape(*means.shape) == found]
+        hint = f", which is the shape for {' or '.join(fitting)}" if fitting else ""
+        raise ValueError(f"covariances must have shape {structure.shape(n_components, n_features)}; got {found}{hint}")
+    covariances = structure.matrices(np.asarray(covariances), n_components, n_features)
+    return check.parameters(weights, means, covariances)
+
+
+def ellipses(
+    means,
+    covariances=None,
+    *,
+    covariance_type="full",
+    radii=(1.0, 2.0),
+    ax=None,
+    colours=None,
+    centres=True,
+    **style,
+):
     """Ellipses of constant density of two-dimensional Gaussians.
 
     Parameters
     ----------
-    means : array_like, shape (n_components, 2)
-    covariances : array_like, shape (n_components, 2, 2)
-        Each symmetric positive definite.
+    means : array_like, shape (n_components, 2), or fitted mixture
+        A fitted `GaussianMixture` of two features brings the covariances and their structure along.
+    covariances : array_like
+        Symmetric positive definite; shape (n_components, 2, 2) for 'full', (2, 2) for 'tied', (n_components, 2) for
+        'diag', (n_components,) for 'spherical'.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}
     radii : sequence of float
         Mahalanobis radii: 1 and 2 hold 39 and 86 per cent of a Gaussian's mass.
     ax : matplotlib.axes.Axes, optional
@@ -155,11 +209,13 @@ def ellipses(means, covariances, *, radii=(1.0, 2.0), ax=None, colours=None, cen
     ValueError
         If the shapes do not fit or a covariance is not symmetric positive definite (the message names it).
     """
+    if _is_estimator(means):
+        _, means, covariances, covariance_type = _from_estimator(means, covariances)
     means = check.real_array(means, "means", 2, "(n_components, 2)")
     equal = np.full(means.shape[0], 1.0 / means.shape[0])
-    _, means, covariances = check.parameters(equal, means, covariances)
+    _, means, covariances = _parameters(equal, means, covariances, covariance_type)
     if means.shape[1] != 2:
-        raise ValueError(f"means must have 2 features to be drawn; got {means.shape[1]}")
+        raise ValueError(f"means must have 2 features to be drawn; got {means.shape[1]}{_TAKE_A_MARGINAL}")
     radii = [check.number(radius, "radii", minimum=0.0, strict=True) for radius in np.atleast_1d(radii)]
     ax_ = _axes(ax)
     for k, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
@@ -179,16 +235,29 @@ def _ellipse_style(k, edge):
     return {"fill": False, "edgecolor": edge, "linestyle": linestyle(k), "linewidth": 1.8}
 
 
-def density(weights, means, covariances, *, ax=None, limits=None, levels=8, resolution=200, parts=True):
+def density(
+    weights,
+    means=None,
+    covariances=None,
+    *,
+    covariance_type="full",
+    ax=None,
+    limits=None,
+    levels=8,
+    resolution=200,
+    parts=True,
+):
     """Density of a mixture: curves in one dimension, contours of the log-density in two.
 
     Parameters
     ----------
-    weights : array_like, shape (n_components,)
-        Not negative, summing to one.
+    weights : array_like, shape (n_components,), or fitted mixture
+        Not negative, summing to one. A fitted `GaussianMixture` of one or two features brings all else along.
     means : array_like, shape (n_components, 1) or (n_components, 2)
-    covariances : array_like, shape (n_components, n_features, n_features)
-        Each symmetric positive definite.
+    covariances : array_like
+        Symmetric positive definite; shape (n_components, n_features, n_features) for 'full', (n_features, n_features)
+        for 'tied', (n_components, n_features) for 'diag', (n_components,) for 'spherical'.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}
     ax : matplotlib.axes.Axes, optional
     limits : sequence, optional
         ``(low, high)`` in one dimension, ``((low, high), (low, high))`` in two. By default those of the Axes if
@@ -209,10 +278,12 @@ def density(weights, means, covariances, *, ax=None, limits=None, levels=8, reso
     ValueError
         If the shapes do not fit, there are more than two features, or the parameters are not those of a mixture.
     """
-    weights, means, covariances = check.parameters(weights, means, covariances)
+    if _is_estimator(weights):
+        weights, means, covariances, covariance_type = _from_estimator(weights, means, covariances)
+    weights, means, covariances = _parameters(weights, means, covariances, covariance_type)
     n_features = means.shape[1]
     if n_features > 2:
-        raise ValueError(f"means must have 1 or 2 features to be drawn; got {n_features}")
+        raise ValueError(f"means must have 1 or 2 features to be drawn; got {n_features}{_TAKE_A_MARGINAL}")
     resolution = check.count(resolution, "resolution", minimum=2)
     ax_ = _axes(ax)
     limits = _limits(limits, ax_, means, covariances)
@@ -249,6 +320,81 @@ def _limits(limits, ax, means, covariances):
         return np.array([ax.get_xlim(), ax.get_ylim()][:n_features])
     spread = 4.0 * np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     return np.stack([(means - spread).min(axis=0), (means + spread).max(axis=0)], axis=1)
+
+
+def fitted(mixture, X=None, *, labels=None, axis_labels=None, ax=None, radii=(1.0, 2.0), size=18.0):
+    """A fitted mixture of one or two features, with data: what `GaussianMixture.plot` draws.
+
+    In two dimensions the samples in the colour and marker of their component, and its ellipses; in one, the densities
+    over a histogram of the samples whose bars are stacked by component. A legend tells the components' weights.
+
+    Parameters
+    ----------
+    mixture : fitted mixture
+        With the attributes of `GaussianMixture`.
+    X : array_like, shape (n_samples, n_features), optional
+    labels : array_like of int, shape (n_samples,), optional
+        The component of each sample. Default: ``mixture.predict(X)``.
+    axis_labels : sequence of str, optional
+        One for each feature.
+    ax : matplotlib.axes.Axes, optional
+        Default: the current one, or that of a new figure if something is drawn there.
+    radii : sequence of float
+        Mahalanobis radii of the ellipses.
+    size : float
+        Marker area in points squared.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the mixture is not fitted or has more than two features, or shapes do not fit.
+    """
+    if not _is_estimator(mixture):
+        raise ValueError(f"mixture must be a fitted GaussianMixture; got {type(mixture).__name__}")
+    weights, means, covariances = _parameters(*_from_estimator(mixture))
+    n_components, n_features = means.shape
+    if n_features > 2:
+        raise ValueError(f"mixture must have 1 or 2 features to be drawn; got {n_features}{_TAKE_A_MARGINAL}")
+    if X is not None:
+        X = check.data(X)
+        if X.shape[1] != n_features:
+            raise ValueError(f"X must have {n_features} features, as mixture has; got {X.shape[1]}")
+        labels = _labels(mixture.predict(X) if labels is None else labels, X.shape[0])
+    ax_ = _own_axes(ax)
+    if n_features == 2:
+        if X is not None:
+            scatter(X, labels=labels, ax=ax_, size=size)
+        ellipses(mixture, ax=ax_, radii=radii)
+    else:
+        if X is not None:
+            widths = 3.49 * np.sqrt(covariances[:, 0, 0]) / np.cbrt(np.maximum(1.0, weights * X.shape[0]))
+            _histogram(X[:, 0], labels, widths.min(), ax_)
+        density(mixture, ax=ax_, resolution=400)
+    if axis_labels is not None:
+        ax_.set(**dict(zip(("xlabel", "ylabel"), axis_labels, strict=False)))
+    if 1 < n_components <= _MOST_IN_A_LEGEND:
+        handles = [
+            Line2D([], [], color=colour(k), linestyle=linestyle(k), marker=marker(k) if n_features == 2 else "")
+            for k in range(n_components)
+        ]
+        ax_.legend(handles, [f"component {k}: {weight:.0%}" for k, weight in enumerate(weights)])
+    return ax_
+
+
+def _histogram(x, labels, width, ax):
+    """Bars of total area one, those of the components upon each other; `width` is Scott's of the finest component."""
+    n_bars = np.clip(np.ptp(x) / width, 10, 100)
+    edges = np.histogram_bin_edges(x, int(n_bars))
+    below = np.zeros(edges.shape[0] - 1)
+    for k in np.unique(labels):
+        heights = np.histogram(x[labels == k], edges)[0] / (x.shape[0] * np.diff(edges))
+        ax.bar(edges[:-1], heights, np.diff(edges), below, align="edge", color=colour(k), alpha=0.3, linewidth=0)
+        below += heights
+    ax.use_sticky_edges = False  # the foot of a bar that stands on another is no edge of the figure
 
 
 def convergence(log_likelihoods, *, ax=None, label=None):
@@ -293,6 +439,7 @@ def bic_curves(n_components, curves, *, label="BIC", largest=False, ax=None):
     largest : bool
         The best value is the largest, not the smallest. A ring marks the best of each curve.
     ax : matplotlib.axes.Axes, optional
+        Default: the current one, or that of a new figure if something is drawn there.
 
     Returns
     -------
@@ -304,7 +451,7 @@ def bic_curves(n_components, curves, *, label="BIC", largest=False, ax=None):
         If a curve does not have one value for each number of components, or has none that is finite.
     """
     sizes = _sizes(n_components)
-    ax_ = _axes(ax)
+    ax_ = _own_axes(ax)
     checked = {name: _curve(values, name, sizes.shape[0]) for name, values in dict(curves).items()}
     if not checked:
         raise ValueError("curves must not be empty")
@@ -356,6 +503,7 @@ def selection_heatmap(values, n_components, covariance_types, *, label="BIC", la
     largest : bool
         The best value is the largest, not the smallest.
     ax : matplotlib.axes.Axes, optional
+        Default: the current one, or that of a new figure if something is drawn there.
 
     Returns
     -------
@@ -373,7 +521,7 @@ def selection_heatmap(values, n_components, covariance_types, *, label="BIC", la
         raise ValueError(f"values must have shape {expected}; got {values.shape}")
     if not np.isfinite(values).any():
         raise ValueError("values must have a finite entry")
-    ax_ = _axes(ax)
+    ax_ = _own_axes(ax)
     loss = -values if largest else values
     # Differences to the best span orders of magnitude; ranks keep the good models apart.
     rank = np.full(values.shape, np.nan)

@@ -5,8 +5,20 @@ from __future__ import annotations
 import inspect
 
 
+class Source(str):
+    """Source code: highlighted Python in a notebook, plain text in a terminal."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_markdown_(self):
+        return f"```python\n{self}\n```"
+
+
 def show_source(function):
-    """Return the source of the kernel behind a public formula, for display in a notebook.
+    """Return the source of the kernel behind a public formula, for display in a notebook or a terminal.
 
     Parameters
     ----------
@@ -15,19 +27,18 @@ def show_source(function):
 
     Returns
     -------
-    IPython.display.Markdown
-        The source as a highlighted Python block. It is read from the file that runs, so it cannot drift from it.
+    Source
+        The text of the source, which a notebook shows as a highlighted Python block. It is read from the file that
+        runs, so it cannot drift from it. A script has to ``print`` it.
 
     Raises
     ------
     TypeError
         If `function` has no Python source.
     """
-    from IPython.display import Markdown
-
     kernel = getattr(function, "kernel", function)
     try:
         source = inspect.getsource(getattr(kernel, "py_func", kernel))
     except (TypeError, OSError):
         raise TypeError(f"function must be a Python function or a kernel; got {function!r}") from None
-    return Markdown(f"```python\n{source.rstrip()}\n```")
+    return Source(source.rstrip())

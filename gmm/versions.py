@@ -53,9 +53,7 @@ def _python():
 
 def _processor():
     """Name the processor that Numba compiles for, and its features."""
-    from numba.core.registry import cpu_target
-
-    _, name, features = cpu_target.target_context.codegen().magic_tuple()
+    name, features = import_module("gmm.engine.simd").target()
     return " ".join([f"{name}:", *(word[1:] for word in features.split(",") if word.startswith("+"))])
 
 

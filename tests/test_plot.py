@@ -17,7 +17,18 @@ X = np.array([[0.0, 1.0], [2.0, 0.5], [-1.0, 3.0], [0.5, 0.25]])
 WEIGHTS, MEANS = np.array([0.4, 0.6]), np.array([[0.0, 0.0], [3.0, 1.0]])
 COVARIANCES = np.array([[[2.0, 0.9], [0.9, 1.0]], [[0.5, -0.2], [-0.2, 0.8]]])
 ONE = [0.3, 0.7], [[0.0], [4.0]], [[[1.0]], [[0.25]]]
+FITTED = gmm.GaussianMixture.from_parameters(WEIGHTS, MEANS, COVARIANCES)
+FITTED_ONE = gmm.GaussianMixture.from_parameters(*ONE)
+# The same two components in every structure: (covariances, as matrices).
+STRUCTURES = {
+    "full": (COVARIANCES, COVARIANCES),
+    "tied": (COVARIANCES[0], COVARIANCES[[0, 0]]),
+    "diag": ([[2.0, 1.0], [0.5, 0.8]], np.array([np.diag([2.0, 1.0]), np.diag([0.5, 0.8])])),
+    "spherical": ([2.0, 0.5], np.array([2.0 * np.eye(2), 0.5 * np.eye(2)])),
+}
 DRAW = {
+    "fitted 1": lambda **options: plot.fitted(FITTED_ONE, X[:, :1], **options),
+    "fitted 2": lambda **options: plot.fitted(FITTED, X, **options),
     "scatter": lambda **options: plot.scatter(X, **options),
     "ellipses": lambda **options: plot.ellipses(MEANS, COVARIANCES, **options),
     "density 1": lambda **options: plot.density(*ONE, resolution=20, **options),
@@ -59,6 +70,18 @@ def test_draws_into_the_current_axes_without_one(draw):
     assert DRAW[draw]() is current
 
 
+@pytest.mark.parametrize("draw", ["fitted 1", "fitted 2", "bic curves", "heat map"])
+def test_whole_pictures_are_not_drawn_over_each_other(draw):
+    import matplotlib.pyplot as plt
+
+    first = plt.figure().add_subplot()
+    first.plot([1.0, 2.0])
+    second = DRAW[draw]()
+    assert second.figure is not first.figure
+    assert second is plt.gca()
+    assert len(first.lines) == 1
+
+
 def test_scatter_by_label_shows_each_group_in_its_colour_and_marker(ax):
     plot.scatter(X, labels=[0, 2, 0, 2], names=["a", "b", "c"], axis_labels=("length (cm)", "width (cm)"), ax=ax)
     groups = ax.collections
@@ -88,6 +111,63 @@ def test_ellipses_pass_through_the_points_at_their_mahalanobis_radius(ax):
         distances = gmm.mahalanobis_squared(outline, MEANS[k], COVARIANCES[k])
         assert_allclose(distances, radius**2, rtol=1e-3)  # a Bézier curve is not quite a circle
         assert patch.get_edgecolor() == to_rgba(plot.colour(k))
+
+
+def ellipse_shapes(ax):
+    return [(*patch.center, patch.width, patch.height, patch.angle) for patch in ax.patches]
+
+
+@pytest.mark.parametrize("kind", STRUCTURES)
+def test_every_structure_is_drawn_as_the_matrices_it_stands_for(kind):
+    covariances, matrices = STRUCTURES[kind]
+    mixture = gmm.GaussianMixture.from_parameters(WEIGHTS, MEANS, covariances, kind)
+    expected, given, fitted = (Figure().add_subplot() for _ in range(3))
+    plot.ellipses(MEANS, matrices, ax=expected)
+    plot.ellipses(MEANS, covariances, covariance_type=kind, ax=given)
+    plot.ellipses(mixture, ax=fitted)
+    assert ellipse_shapes(given) == ellipse_shapes(fitted) == ellipse_shapes(expected)
+    expected, given, fitted = (Figure().add_subplot() for _ in range(3))
+    plot.density(WEIGHTS, MEANS, matrices, ax=expected, levels=[-4.0])
+    plot.density(WEIGHTS, MEANS, covariances, covariance_type=kind, ax=given, levels=[-4.0])
+    plot.density(mixture, ax=fitted, levels=[-4.0])
+    outlines = [ax.collections[0].get_paths()[0].vertices for ax in (expected, given, fitted)]
+    assert_array_equal(outlines[1], outlines[0])
+    assert_array_equal(outlines[2], outlines[0])
+
+
+def test_a_fitted_mixture_with_its_data(ax):
+    plot.fitted(FITTED, X, axis_labels=["length", "width"], ax=ax)
+    for k, group in enumerate(ax.collections):
+        assert_array_equal(group.get_offsets(), X[FITTED.predict(X) == k])
+        assert_allclose(group.get_facecolor()[0, :3], to_rgb(plot.colour(k)))
+    assert len(ax.collections) == 2
+    assert len(ax.patches) == 4
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == ["component 0: 40%", "component 1: 60%"]
+    assert [handle.get_marker() for handle in ax.get_legend().legend_handles] == [plot.marker(0), plot.marker(1)]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("length", "width")
+
+
+def test_bars_of_one_feature_have_area_one_and_are_stacked_by_component(ax):
+    x, labels = FITTED_ONE.sample(500, random_state=0)
+    labels[:100] = 1  # bars of both components in one place
+    plot.fitted(FITTED_ONE, x, labels=labels, ax=ax)
+    bars = ax.patches
+    assert sum(bar.get_width() * bar.get_height() for bar in bars) == pytest.approx(1.0)
+    for k in (0, 1):
+        area = sum(b.get_width() * b.get_height() for b in bars if b.get_facecolor()[:3] == to_rgb(plot.colour(k)))
+        assert area == pytest.approx(np.mean(labels == k))
+    feet = {bar.get_x(): 0.0 for bar in bars}
+    for bar in bars:
+        assert bar.get_y() == pytest.approx(feet[bar.get_x()])
+        feet[bar.get_x()] += bar.get_height()
+    assert ax.get_ylim()[1] > max(feet.values())
+    assert len(ax.lines) == 3
+
+
+def test_an_outlier_does_not_make_the_bars_too_many(ax):
+    plot.fitted(FITTED_ONE, np.append(X[:, 0], 1e12)[:, None], ax=ax)
+    assert len(ax.patches) <= 200
 
 
 def test_density_in_one_dimension_is_the_mixture_and_its_parts(ax):
@@ -147,6 +227,23 @@ def test_colours_markers_and_lines_tell_components_apart():
         (lambda: plot.ellipses(MEANS, COVARIANCES, radii=[1, 0]), "radii must be > 0; got 0.0"),
         (lambda: plot.density([0.5, 0.6], MEANS, COVARIANCES), r"weights must sum to 1; they sum to 1\.1"),
         (lambda: plot.density([1.0], np.ones((1, 3)), [np.eye(3)]), "means must have 1 or 2 features to be drawn"),
+        (
+            lambda: plot.ellipses(MEANS, [2.0, 0.5]),
+            r"covariances must have shape \(2, 2, 2\); got \(2,\), which is the shape for covariance_type='spherical'",
+        ),
+        (
+            lambda: plot.density(WEIGHTS, MEANS, np.eye(2)),
+            r"got \(2, 2\), which is the shape for covariance_type='tied' or covariance_type='diag'",
+        ),
+        (lambda: plot.ellipses(MEANS, COVARIANCES, covariance_type="VVV"), "covariance_type must be one of .*'VVV'"),
+        (lambda: plot.ellipses(MEANS, -np.ones(2), covariance_type="spherical"), r"covariances\[0\] must be positive"),
+        (lambda: plot.ellipses(FITTED_ONE), "means must have 2 features to be drawn; got 1.*mixture.marginal"),
+        (lambda: plot.ellipses(FITTED, COVARIANCES), "a fitted mixture brings its own means and covariances"),
+        (lambda: plot.density(FITTED, MEANS), "a fitted mixture brings its own means and covariances"),
+        (lambda: plot.density(gmm.GaussianMixture(2)), "the mixture is not fitted yet"),
+        (lambda: plot.fitted(WEIGHTS), "mixture must be a fitted GaussianMixture; got ndarray"),
+        (lambda: plot.fitted(FITTED, X[:, :1]), "X must have 2 features, as mixture has; got 1"),
+        (lambda: plot.fitted(FITTED, X, labels=[0, 1]), "labels must be 4 integers from 0"),
         (lambda: plot.density(*ONE, resolution=1), "resolution must be >= 2; got 1"),
         (lambda: plot.density(*ONE, limits=(1, 1)), r"limits must be 1 pair\(s\) \(low, high\)"),
         (lambda: plot.density(WEIGHTS, MEANS, COVARIANCES, limits=(0, 1)), r"limits must be 2 pair\(s\)"),

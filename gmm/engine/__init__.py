@@ -1,17 +1,19 @@
-"""The engine: the book's mathematics arranged for the processor.
+"""The engine: the book's mathematics arranged for the processor. Compiled code and arrays, nothing else.
 
-`one_pass` is its heart: given for each component a log coefficient, a centre and a precision factor, it returns the
-log-likelihood and the weighted moments about the centres. `fit_em` puts the M-step and the loop around it;
-`score_samples` and its neighbours are the same pass with its results written out.
+A pass over the data is its heart: given for each component a log coefficient, a centre and a factor (a `Density`), it
+returns the log-likelihood and the weighted moments about the centres. `Bouts` are many passes with the M-step after
+each; `score_samples` and its neighbours are the same pass with its results written out. What is learnt from the
+moments, and how, is for `gmm.learning` to say.
 
 ================================ =====================================================================
-``loop operations``              the pass over the data and the EM loop; what a structure has to know (start here)
-``full diag spherical tied``     the four covariance structures: E-step, moments, M-step
+``loop operations``              the pass over the data and the EM loop; what a model has to know (start here)
+``full diag spherical tied``     the four models: E-step, moments, M-step
+``regularisation``               what an M-step adds to the data
 ``softmax exp``                  log joints to responsibilities
 ``blocks simd tiles``            blocks of samples; vector registers; what keeps its sums in them
 ``small_algebra``                Cholesky factors
 ``kmeans``                       k-means and its seeding
-``em passes scoring starts``     what Python calls
+``density bouts passes scoring`` what Python calls
 ``team threads``                 threads, and the order of their sums
 ``samples flat compilation``     layouts of X, of statistics and parameters; the compiler
 ================================ =====================================================================
@@ -23,17 +25,12 @@ the results and the parameters independent of n; quadratic forms of differences,
 random state.
 """
 
-from gmm.engine.em import EMResult, Failure, fit_em
+from gmm.engine.bouts import Bouts, single_m_step
+from gmm.engine.density import Density, Units
+from gmm.engine.diag import Diagonal
+from gmm.engine.full import Full
 from gmm.engine.kmeans import KMeansResult, kmeans, kmeans_labels, kmeans_plusplus
-from gmm.engine.parameters import (
-    CovarianceError,
-    Parameters,
-    log_coefficients,
-    make_parameters,
-    parameters_from_precisions,
-    precisions,
-)
-from gmm.engine.passes import Statistics, TotalScatter, m_step, one_pass
+from gmm.engine.passes import TotalScatter
 from gmm.engine.scoring import (
     log_likelihood,
     log_responsibilities,
@@ -42,46 +39,30 @@ from gmm.engine.scoring import (
     score_samples,
     weighted_log_prob,
 )
-from gmm.engine.starts import (
-    parameters_from_centres,
-    parameters_from_kmeans,
-    parameters_from_labels,
-    parameters_from_responsibilities,
-    statistics,
-)
-from gmm.engine.structures import STRUCTURES
+from gmm.engine.spherical import Spherical
 from gmm.engine.threads import default_n_threads, resolve_n_threads
+from gmm.engine.tied import Tied
 
 __all__ = [
-    "STRUCTURES",
-    "CovarianceError",
-    "EMResult",
-    "Failure",
+    "Bouts",
+    "Density",
+    "Diagonal",
+    "Full",
     "KMeansResult",
-    "Parameters",
-    "Statistics",
+    "Spherical",
+    "Tied",
     "TotalScatter",
+    "Units",
     "default_n_threads",
-    "fit_em",
     "kmeans",
     "kmeans_labels",
     "kmeans_plusplus",
-    "log_coefficients",
     "log_likelihood",
     "log_responsibilities",
-    "m_step",
-    "make_parameters",
-    "one_pass",
-    "parameters_from_centres",
-    "parameters_from_kmeans",
-    "parameters_from_labels",
-    "parameters_from_precisions",
-    "parameters_from_responsibilities",
-    "precisions",
     "predict",
     "predict_proba",
     "resolve_n_threads",
     "score_samples",
-    "statistics",
+    "single_m_step",
     "weighted_log_prob",
 ]

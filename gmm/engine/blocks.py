@@ -23,22 +23,8 @@ MIN_CHUNK_SAMPLES = 2048
 SLAB_VALUES = 32768
 
 
-def block_length(n_samples, n_features, covariance_type=None):
-    """Samples in a block, a multiple of WIDE: long enough to amortise its overhead, short enough for the cache.
-
-    The tiles of full covariances run over a block and its differences from a mean again and again. Those 2 d + 5 rows
-    should fit a first-level cache of 48 kB while d is small enough; measured, that is worth up to a factor of two.
-    Spherical covariances keep distances beside the responsibilities, twice the rows of diagonal ones: half the length
-    saves a fifth of the time. None stands for k-means.
-    """
-    if n_features <= 4:
-        longest = 256 if covariance_type == "spherical" else 512
-    elif covariance_type != "full":
-        longest = 256
-    elif n_features <= 40:
-        longest = min(max(FIRST_LEVEL_CACHE // (8 * (2 * n_features + 5)), 96), 256) // WIDE * WIDE
-    else:
-        longest = 256
+def block_length(n_samples, longest):
+    """Samples in a block, a multiple of WIDE: long enough to amortise its overhead, short enough for the cache."""
     return min(longest, -(-max(n_samples, 1) // WIDE) * WIDE)
 
 

@@ -81,6 +81,7 @@ def entry(function):
     comes from several modules here, so the stamp is widened to all of them: editing any one recompiles.
     """
     dispatcher = cached(function, error_model="numpy", fastmath=FASTMATH, nogil=True, no_cfunc_wrapper=True)
-    with contextlib.suppress(AttributeError):  # another Numba keeps its stamp elsewhere; caching still works
+    # Without a cache there is no stamp. Another Numba may keep it elsewhere; caching still works then.
+    with contextlib.suppress(AttributeError):
         dispatcher._cache._cache_file._source_stamp = _STAMP
     return dispatcher

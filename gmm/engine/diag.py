@@ -26,7 +26,22 @@ class Diagonal(NamedTuple):
     centres: np.ndarray
     factors: np.ndarray
 
-    structure = "diag"
+    has_second_moments = True
+
+    @staticmethod
+    def shape(n_components, n_features):
+        """Of the factors and the second moments."""
+        return n_components, n_features
+
+    @staticmethod
+    def operations(n_components, n_features):
+        """Floating point operations of a pass for one sample, roughly."""
+        return n_components * (7 * n_features + 40)
+
+    @staticmethod
+    def longest_block(n_features):
+        """Samples in a block at most."""
+        return 512 if n_features <= 4 else 256
 
     @staticmethod
     def room_rows(n_features, n_components):
@@ -69,7 +84,7 @@ def add_moments(model, x, padded, room, r, first, second):
 
 
 @method(operations.update, Diagonal)
-def update(model, sum_values, reg_covar, old_values, new_values, room):
+def update(model, sum_values, regularisation, old_values, new_values, room):
     """The M-step from the moments about the old means (eq-m-step), and the new 1 / σ.
 
     BAD_COVARIANCE where a variance is nothing but rounding.
@@ -81,17 +96,19 @@ def update(model, sum_values, reg_covar, old_values, new_values, room):
     weights, means, flat, flat_factors, coefficients = parameter_views(new_values, n_components, d)
     covariances, factors = shaped(flat, 0, (n_components, d)), shaped(flat_factors, 0, (n_components, d))
     new_weights(counts, weights)
+    ridge, pseudo, pseudo_count = regularisation.ridge, regularisation.scatter, regularisation.count
     for k in range(n_components):
-        if counts[k] == 0.0:
+        if counts[k] + pseudo_count == 0.0:
             coefficients[k] = -math.inf  # its mean and covariance stay as they are in `new`: those of `old`
             continue
-        inverse = 1.0 / counts[k]
+        for_mean = 1.0 / counts[k] if counts[k] > 0.0 else 0.0
+        inverse = 1.0 / (counts[k] + pseudo_count)
         log_det = 0.0
         for j in range(d):
-            delta = first[k, j] * inverse
+            delta = first[k, j] * for_mean
             means[k, j] = old_means[k, j] + delta
-            size = second[k, j] * inverse + reg_covar
-            variance = size - delta * delta
+            size = (second[k, j] + pseudo[j]) * inverse + ridge[j]
+            variance = size - delta * (first[k, j] * inverse)
             # The test of `gmm.engine.small_algebra` for one feature by itself.
             if not (variance > NOISE * size and variance < math.inf):
                 return BAD_COVARIANCE, k

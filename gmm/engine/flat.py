@@ -38,6 +38,22 @@ def flat_views(shapes):
     return values, tuple([values[place].reshape(shape) for place, shape in places])
 
 
+@functools.cache
+def statistics_shapes(model, n_components, n_features):
+    """Shapes of a slot's log-likelihood, counts, first and (but for tied) second moments."""
+    shapes = ((1,), (n_components,), (n_components, n_features))
+    if not model.has_second_moments:
+        return shapes
+    return (*shapes, model.shape(n_components, n_features))
+
+
+@functools.cache
+def parameter_shapes(model, n_components, n_features):
+    """Shapes of weights, means, covariances, factors and log coefficients."""
+    covariances = model.shape(n_components, n_features)
+    return (n_components,), (n_components, n_features), covariances, covariances, (n_components,)
+
+
 @intrinsic
 def shaped(typing_context, values, start, shape):
     """A view of the numbers of a C-ordered array from `start` on with this shape (a tuple), unchecked.

@@ -17,7 +17,7 @@ from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
 from gmm.engine.spherical import distances_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
-from gmm.engine.team import ALONE, LEAD, make_pass
+from gmm.engine.team import ALONE, LEAD, make_pass, stopped
 
 # Values of the subsample: 1 MB, of at least LEAST and at most MOST samples.
 SUBSAMPLE_VALUES = 131072
@@ -98,7 +98,7 @@ def draw(masses, total, u):
 
 
 @inlined
-def seed(X, sample_weight, layout, work, uniforms, room, chosen, centres):
+def seed(X, sample_weight, layout, work, uniforms, room, chosen, centres, team):
     """k-means++ (eq-kmeans-plusplus): fill `chosen` (K,) with row numbers of X and `centres` with these rows.
 
     Each next centre is drawn with probability proportional to w_i D_i², D_i the distance to the nearest centre so
@@ -114,6 +114,8 @@ def seed(X, sample_weight, layout, work, uniforms, room, chosen, centres):
     for i in range(n):
         masses[i] = sample_weight[i] if sample_weight.size else 1.0  # the first is drawn by weight alone
     for k in range(chosen.size):
+        if stopped(team):
+            return
         total = 0.0
         for i in range(n):
             total += masses[i]
@@ -221,11 +223,11 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     uniforms, room, chosen, sum_values, max_iter, tolerance = loop
     leading = team[-1] == LEAD
     if uniforms.size and leading:
-        seed(X, sample_weight, layout, work, uniforms, room, chosen, model.centres)
+        seed(X, sample_weight, layout, work, uniforms, room, chosen, model.centres, team)
     iteration, status, moved = 0, RUNNING, 0.0
     while True:
         make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
-        if not leading or iteration == max_iter or status == CONVERGED:
+        if not leading or iteration == max_iter or status == CONVERGED or stopped(team):
             return iteration, status, moved
         iteration += 1
         if not math.isfinite(sum_values[0]):
@@ -520,8 +522,7 @@ def kmeans_labels(X, centres, n_threads=None):
     def work(start, stop):
         labels[start:stop] = labels_of(samples, start, stop, centres)
 
-    starts = range(0, samples.n_samples, samples.chunk)
-    tasks = [(start, min(start + samples.chunk, samples.n_samples)) for start in starts]
-    small = _cost(samples, len(centres)) < passes.WORTH_A_THREAD
-    threads.run(work, tasks, 1 if small else threads.resolve_n_threads(n_threads))
+    cost = _cost(samples, len(centres))
+    n_threads = 1 if cost < passes.WORTH_A_THREAD else threads.resolve_n_threads(n_threads)
+    threads.run(work, passes.stretches(samples, cost), n_threads)
     return labels

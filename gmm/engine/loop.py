@@ -17,7 +17,7 @@ from gmm.engine.simd import WIDE
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
-from gmm.engine.team import LEAD, make_pass
+from gmm.engine.team import LEAD, make_pass, stopped
 
 SCRATCH = 2  # rows for the softmax
 
@@ -75,7 +75,7 @@ def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
 
 @entry
 def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, team):
-    """One pass over all samples from `start` to `stop`, or EM iterations; see `gmm.engine.passes` and `gmm.engine.em`.
+    """One pass over all samples from `start` to `stop`, or EM iterations; see `gmm.engine.passes` and `bouts`.
 
     What to do depends on the caller's role in the `team` (see `gmm.engine.team`). ADD: add the samples' statistics to
     the slot, no more. LEAD: make a pass, whose statistics are then the loop's sums; or, where there is a ``history`` to
@@ -84,22 +84,22 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     parameters as they were before the iteration that it stopped.
     One function does it all, because each function that Python can call costs a second of compilation.
     """
-    history, sum_values, old_values, new_values, total_weight, reg_covar, tol, previous = loop
+    history, sum_values, old_values, new_values, regularisation, total_weight, tol, previous = loop
     iterating = team[-1] == LEAD and history.size > 0
     if iterating and operations.prepare(model, old_values) == FAR_APART:
         return 0, FAR_APART, -1
     iteration = 0
     while True:
         make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
-        if not iterating:
-            return 0, RUNNING, -1
-        mean = sum_values[0] / total_weight
+        if not iterating or stopped(team):
+            return iteration, RUNNING, -1
+        mean = (sum_values[0] + operations.penalty(regularisation, model)) / total_weight
         history[iteration] = mean
         if not math.isfinite(mean):
             return iteration + 1, BAD_LIKELIHOOD, -1
         for p in range(new_values.size):
             new_values[p] = old_values[p]
-        status, component = operations.update(model, sum_values, reg_covar, old_values, new_values, slot)
+        status, component = operations.update(model, sum_values, regularisation, old_values, new_values, slot)
         if status == RUNNING:
             status = operations.prepare(model, new_values)
         if status == FAR_APART:

@@ -25,9 +25,17 @@ def add_moments(model, x, padded, room, r, first, second):
     """Add the block's moments about the centres, weighted with the responsibilities r, to `first` and `second`."""
 
 
-def update(model, sum_values, reg_covar, old_values, new_values, room):
+def update(model, sum_values, regularisation, old_values, new_values, room):
     """The M-step (eq-m-step): new parameters from the sums; for the layouts see `gmm.engine.flat`.
 
-    The new parameters are a copy of the old ones at first, and `room` takes as many numbers as there are sums. Returns
-    a status and -1, or the component concerned.
+    `regularisation` is one of `gmm.engine.regularisation`. The new parameters are a copy of the old ones at first, and
+    `room` takes as many numbers as there are sums. Returns a status and -1, or the component concerned.
     """
+
+
+def log_prior(model, prior):
+    """The log-density of the model's covariances under a `gmm.engine.regularisation.Conjugate` prior."""
+
+
+def penalty(regularisation, model):
+    """What is added to the log-likelihood of the model to have the value that EM climbs."""

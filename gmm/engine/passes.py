@@ -1,62 +1,38 @@
-"""One pass over the data: log-likelihood and moments, whatever they are wanted for.
-
-Maximum likelihood, MAP, variational Bayes, sample weights, mini-batches and out-of-core fitting differ in what they
-do with `Statistics`; none of them touches a kernel.
-"""
+"""One pass over the data: log-likelihood and moments, whatever they are wanted for (see `gmm.learning`)."""
 
 import threading
-from typing import NamedTuple
 
 import numpy as np
 
+from gmm._interrupt import listening
 from gmm.engine import loop, team, threads
 from gmm.engine.blocks import workspace
-from gmm.engine.flat import flat_views
-from gmm.engine.full import Full
-from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, SLAB_VALUES, Samples, as_sample_weight
-from gmm.engine.structures import MODELS, check_structure, factors_from, pass_cost, statistics_shapes
-from gmm.engine.tied import TOO_FAR, Tied
+from gmm.engine.flat import flat_views, statistics_shapes
+from gmm.engine.regularisation import Ridge
+from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, SLAB_VALUES
 
 # Below this many operations a second thread costs more than it brings (about half a millisecond of work).
 WORTH_A_THREAD = 1e7
+# Samples times numbers in a slot: below this a bout takes less than half a second, and Ctrl-C can wait for its end.
+SHORT = 1e7
+# Operations of a stretch of samples whose results do not depend on each other.
+STRETCH = 2e8
 # Doubles that finished chunks may take while they wait for their turn: half a MB, or one slot a thread.
 PLACES_VALUES = 65536
-
-
-class Statistics(NamedTuple):
-    """What one pass returns; everything is weighted by `sample_weight`.
-
-    log_likelihood : float, Σ_i w_i log Σ_k exp(log joint), natural logarithm, total
-    total_weight : float, Σ_i w_i (n without weights)
-    counts : (K,), N_k = Σ_i w_i r_ik
-    first : (K, d), Σ_i w_i r_ik (x_i - c_k)
-    second : full (K, d, d) Σ_i w_i r_ik (x_i - c_k)(x_i - c_k)ᵀ; tied (d, d), the same summed over k;
-        diag (K, d) Σ_i w_i r_ik (x_ij - c_kj)²; spherical (K,) Σ_i w_i r_ik |x_i - c_k|²
-
-    Statistics of several parts of the data, taken with the same parameters, add: ``a + b``.
-    """
-
-    log_likelihood: float
-    total_weight: float
-    counts: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-
-    def __add__(self, other):
-        return Statistics(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 def run_team(
     samples, kernel, work_rows, model, slot_size, arguments, *, sample_weight=NO_WEIGHTS, table=NO_TABLE, stop=None,
     n_threads=1,
 ):  # fmt: skip
-    """Lead `kernel`, the `run` of EM or of k-means, in this thread and follow in others. Returns its answer.
+    """Lead `kernel`, the `run` of EM or of k-means, and follow it in other threads. Returns its answer.
 
     `arguments` stand between the slot and the team in the kernel's signature; `table` holds the responsibilities of
     all samples where they are not to be computed. With stop = 0 there is no pass. X must be native otherwise.
     """
     stop = samples.n_samples if stop is None else stop
     n_threads = max(1, min(n_threads, -(-stop // samples.chunk)))
+    flag = threads.stop_flag()
     state, places = team.new_team(n_threads, max(n_threads, min(4 * n_threads, PLACES_VALUES // slot_size)), slot_size)
     X = samples.X if samples.native else NO_TABLE  # which is not looked at: stop is 0 then
 
@@ -64,7 +40,7 @@ def run_team(
         room = workspace(work_rows, samples.length)
         return kernel(
             X, sample_weight, table, 0, stop, samples.layout, room, model, np.empty(slot_size), *arguments,
-            (state, places, role),
+            (state, places, flag, role),
         )  # fmt: skip
 
     def lead():
@@ -73,9 +49,15 @@ def run_team(
         finally:
             state[team.LIMIT] = team.CLOSED
 
-    if n_threads == 1:
-        return take_part(team.LEAD)
-    return threads.run_with_helpers(lead, lambda: take_part(team.FOLLOW), n_threads - 1)
+    def work():
+        if n_threads == 1:
+            return take_part(team.LEAD)
+        return threads.run_with_helpers(lead, lambda: take_part(team.FOLLOW), n_threads - 1)
+
+    short = samples.n_samples * slot_size <= SHORT
+    answer = work() if short else listening(work, lambda: flag.fill(1))
+    threads.check_flag(flag)
+    return answer
 
 
 def run_slabs(
@@ -93,7 +75,7 @@ def run_slabs(
     # No thread gets farther ahead of the sums than this.
     places = threading.Semaphore(max(n_threads, PLACES_VALUES // slot_size))
     waiting, turn, adding = {}, 0, threading.Lock()
-    failed = False
+    failed, flag = False, threads.stop_flag()
 
     def add(chunk, values):
         nonlocal turn, sum_values
@@ -125,6 +107,9 @@ def run_slabs(
             for rows, row, low, high in samples.slabs(start, stop, given, n_columns):
                 table = NO_TABLE if given is None else given(low, high)
                 weights = sample_weight if rows is samples.X else sample_weight[low:high]
+                if failed:
+                    return
+                threads.check_flag(flag)
                 kernel(
                     rows, weights, table, row, row + high - low, samples.layout, room, model, slot, *arguments,
                     team.ALONE,
@@ -156,13 +141,30 @@ def symmetric(lower):
     return result
 
 
-def loop_arguments(sum_values, history=NO_WEIGHTS, old_values=NO_WEIGHTS, numbers=(1.0, 0.0, 0.0, 0.0)):
+NO_RIDGE = Ridge(NO_WEIGHTS, NO_WEIGHTS, 0.0)
+
+
+def loop_arguments(
+    sum_values, history=NO_WEIGHTS, old_values=NO_WEIGHTS, regularisation=NO_RIDGE, total_weight=1.0, tol=0.0,
+    previous=0.0,
+):  # fmt: skip
     """The `loop` of `gmm.engine.loop.run`: what it needs beside a slot; for the layouts see `gmm.engine.flat`.
 
-    The sums and the old parameters are updated in place. `numbers` are total_weight, reg_covar, tol and previous.
-    Without a history there is no M-step, and the sums are all.
+    The sums and the old parameters are updated in place. Without a history there is no M-step, and the sums are all.
     """
-    return (history, sum_values, old_values, old_values.copy(), *numbers)
+    return (history, sum_values, old_values, old_values.copy(), regularisation, total_weight, tol, previous)
+
+
+def pass_cost(model, n_samples, n_features, n_components):
+    """Floating point operations of one pass, roughly: to choose between one thread and several."""
+    return n_samples * model.operations(n_components, n_features)
+
+
+def stretches(samples, cost):
+    """(start, stop) of stretches of whole blocks that take a tenth of a second, or less, where all samples `cost`."""
+    blocks = max(1, int(STRETCH / cost * samples.n_samples / samples.length))
+    step = min(samples.chunk, blocks * samples.length)
+    return [(start, min(start + step, samples.n_samples)) for start in range(0, samples.n_samples, step)]
 
 
 def raw_pass(samples, model, *, sample_weight=NO_WEIGHTS, given=None, n_threads=1):
@@ -171,8 +173,8 @@ def raw_pass(samples, model, *, sample_weight=NO_WEIGHTS, given=None, n_threads=
     The moments of a tied model are whitened, as its centres are.
     """
     n_components, d = model.centres.shape
-    sum_values, sums = flat_views(statistics_shapes(model.structure, n_components, d))
-    if pass_cost(model.structure, samples.n_samples, d, n_components) <= WORTH_A_THREAD:
+    sum_values, sums = flat_views(statistics_shapes(type(model), n_components, d))
+    if pass_cost(model, samples.n_samples, d, n_components) <= WORTH_A_THREAD:
         n_threads = 1
     kernel = (samples, loop.run, loop.work_rows(model), model)
     arguments = (loop_arguments(sum_values),)
@@ -211,6 +213,17 @@ def total_scatter(samples, reference, sample_weight=NO_WEIGHTS, given=None, n_co
     return scatter
 
 
+def mean_of(samples, sample_weight=NO_WEIGHTS):
+    """Σ_i w_i x_i / Σ_i w_i (d,), x in the samples' units; slab by slab, as differences from the first sample."""
+    origin = np.asarray(samples.X[0], dtype=np.float64)
+    total, step = np.zeros(samples.n_features), samples.slab_samples(samples.n_features)
+    for low in range(0, samples.n_samples, step):
+        z = samples.X[low : low + step] - origin
+        total += sample_weight[low : low + step] @ z if sample_weight.size else z.sum(axis=0)
+    weight = sample_weight.sum() if sample_weight.size else samples.n_samples
+    return (origin - samples.shift) * samples.scale + total / weight * samples.scale
+
+
 class TotalScatter:
     """T of some weighted samples, for all the M-steps of tied covariances that need it: it is taken once.
 
@@ -221,17 +234,14 @@ class TotalScatter:
     def __init__(self):
         self._known = None
 
-    def about(self, samples, reference, sample_weight=NO_WEIGHTS):
-        """(x₀, T) in the units of `samples`: x₀ is the `reference`, or that of the first call in the same units."""
+    def of(self, samples, sample_weight=NO_WEIGHTS):
+        """(x₀, T) in the units of `samples`."""
         units = samples.scale, samples.shift.tobytes()
         if self._known is None or self._known[0] != units:
-            self._known = units, reference, total_scatter(samples, reference, sample_weight)
+            with np.errstate(over="ignore", invalid="ignore"):  # the log-likelihood reports what is not finite
+                mean = mean_of(samples, sample_weight)
+                self._known = units, mean, total_scatter(samples, mean, sample_weight)
         return self._known[1:]
-
-
-def with_shared_factor(coefficients, centres, factor):
-    """A tied model as a full one, with the factor once per component."""
-    return Full(coefficients, centres, np.ascontiguousarray(np.broadcast_to(factor, (len(centres), *factor.shape))))
 
 
 def check_centres(samples, centres):
@@ -239,97 +249,3 @@ def check_centres(samples, centres):
     if centres.ndim != 2 or centres.shape[1] != samples.n_features:
         raise ValueError(f"The centres must have shape (K, {samples.n_features}), got {centres.shape}.")
     return centres
-
-
-def one_pass(
-    X,
-    log_coefficients,
-    centres,
-    precisions_cholesky,
-    covariance_type,
-    *,
-    sample_weight=None,
-    n_threads=None,
-):
-    """Log-likelihood and weighted moments of one pass over the data.
-
-    The log joint of sample i and component k is log_coefficients[k] - |(x_i - c_k) P_k|² / 2: nothing else is added, so
-    that a variational or penalised model puts what it needs into the coefficients and the factors.
-
-    Parameters
-    ----------
-    X : (n, d)
-    log_coefficients : (K,), natural logarithm; -inf switches a component off
-    centres : (K, d)
-    precisions_cholesky : P in scikit-learn's convention, shaped by `covariance_type`
-    sample_weight : (n,) or None
-
-    Returns
-    -------
-    Statistics, with moments about `centres`.
-
-    Cost: n K d² (full), n d (d + K) (tied), n K d (diag, spherical); memory independent of n.
-    Tied components that lie far apart cost as much as full ones, and so do all tied ones here when their scatter about
-    their own centres would cancel.
-    """
-    check_structure(covariance_type)
-    samples = Samples(X, covariance_type=covariance_type)
-    weights = as_sample_weight(sample_weight, samples.n_samples)
-    n_threads = threads.resolve_n_threads(n_threads)
-    centres = check_centres(samples, centres)
-    coefficients = np.array(log_coefficients, dtype=np.float64)
-    factors = factors_from(precisions_cholesky, covariance_type)
-    total_weight = float(weights.sum()) if weights.size else float(samples.n_samples)
-    options = {"sample_weight": weights, "n_threads": n_threads}
-    if covariance_type == "tied":
-        return _tied_statistics(samples, coefficients, centres, factors, total_weight, options)
-    model = MODELS[covariance_type](coefficients, centres, factors)
-    value, counts, first, second = raw_pass(samples, model, **options)
-    if covariance_type == "full":
-        second = symmetric(second)
-    return Statistics(float(value), total_weight, counts, first, second)
-
-
-def _tied_statistics(samples, coefficients, centres, factor, total_weight, options):
-    reference = centres.mean(axis=0)
-    whitened = (centres - reference) @ factor.T
-    # Between over within scatter, as `tied.far_apart`: the largest component rather than the average, the counts
-    # being unknown.
-    if np.max(np.einsum("kj,kj->k", whitened, whitened)) <= TOO_FAR:
-        model = Tied(coefficients, np.ascontiguousarray(whitened), factor, reference, NO_TABLE)
-        value, counts, first = raw_pass(samples, model, **options)
-        scatter = total_scatter(samples, reference, options["sample_weight"])
-        first = np.linalg.solve(factor, first.T).T
-        # About the centres instead of the reference: x - c = (x - x0) - (c - x0).
-        offsets = centres - reference
-        cross = first.T @ offsets
-        second = scatter - cross - cross.T - (offsets.T * counts) @ offsets
-        return Statistics(float(value), total_weight, counts, first, second)
-    value, counts, first, second = raw_pass(samples, with_shared_factor(coefficients, centres, factor), **options)
-    return Statistics(float(value), total_weight, counts, first, symmetric(second.sum(axis=0)))
-
-
-def m_step(statistics, centres, covariance_type, reg_covar=0.0):
-    """Maximum likelihood parameters from `Statistics` about `centres`: (weights, means, covariances).
-
-    δ_k = S1_k / N_k, μ_k = c_k + δ_k, Σ_k = S2_k / N_k - δ_k δ_kᵀ + reg_covar I, π_k = N_k / Σ N (eq-m-step).
-    A component without data keeps its centre and gets weight 0 and a covariance of NaN: the caller decides. Cost
-    O(K d²).
-    """
-    check_structure(covariance_type)
-    counts, first, second = statistics.counts, statistics.first, statistics.second
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deltas = np.where(counts[:, None] > 0.0, first / counts[:, None], 0.0)
-        if covariance_type == "full":
-            covariances = second / counts[:, None, None] - deltas[:, :, None] * deltas[:, None, :]
-        elif covariance_type == "tied":
-            covariances = (second - (deltas.T * counts) @ deltas) / counts.sum()
-        elif covariance_type == "diag":
-            covariances = second / counts[:, None] - deltas**2
-        else:
-            covariances = (second / counts - np.sum(deltas**2, axis=1)) / first.shape[1]
-    if covariance_type in ("full", "tied"):
-        np.einsum("...ii->...i", covariances)[...] += reg_covar
-    else:
-        covariances = covariances + reg_covar
-    return counts / counts.sum(), centres + deltas, covariances

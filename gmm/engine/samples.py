@@ -30,7 +30,8 @@ class _Borrowed:
 class Samples:
     """X (n, d) as the kernels see it, with the shift and scale they apply: (x - shift) * scale."""
 
-    def __init__(self, X, shift=None, scale=1.0, covariance_type=None):
+    def __init__(self, X, shift=None, scale=1.0, model=None):
+        """`model` is that of the mixture (see `gmm.engine.density.Density`); None stands for k-means."""
         X = np.asarray(X)
         if X.ndim != 2:
             raise ValueError(f"X must have two dimensions, got shape {X.shape}.")
@@ -48,7 +49,8 @@ class Samples:
         self.n_samples, self.n_features = X.shape
         self.shift = np.zeros(self.n_features) if shift is None else shift
         self.scale = scale
-        self.length = block_length(self.n_samples, self.n_features, covariance_type)
+        longest = (512 if self.n_features <= 4 else 256) if model is None else model.longest_block(self.n_features)
+        self.length = block_length(self.n_samples, longest)
         self.chunk = chunk_length(self.n_samples, self.length)
 
     @property

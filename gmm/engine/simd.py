@@ -23,17 +23,23 @@ LLVM lowers these types on every processor, so the code runs everywhere; the len
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils, config
-from numba.core.datamodel.models import PrimitiveModel
-from numba.extending import intrinsic, register_model
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+
+def target():
+    """(name, features) of the processor that Numba compiles for."""
+    name = config.CPU_NAME or llvm.get_host_cpu_name()
+    features = config.CPU_FEATURES
+    if features is None:
+        features = "" if name == "generic" else llvm.get_host_cpu_features().flatten()
+    return name, features
 
 
 def _lanes():
     """Float64 lanes of one register: 8 with AVX-512, else 4 (AVX2), else 2 (SSE2, NEON)."""
-    features = config.CPU_FEATURES
-    if features is None:
-        features = "" if config.CPU_NAME == "generic" else llvm.get_host_cpu_features().flatten()
+    features = target()[1]
     return 8 if "+avx512f" in features else 4 if "+avx2" in features else 2
 
 
@@ -51,7 +57,7 @@ class Vector(types.Type):
 
 
 @register_model(Vector)
-class _VectorModel(PrimitiveModel):
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, vector):
         super().__init__(manager, vector, ir.VectorType(ir.DoubleType(), vector.lanes))
 

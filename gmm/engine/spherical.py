@@ -26,7 +26,24 @@ class Spherical(NamedTuple):
     centres: np.ndarray
     factors: np.ndarray
 
-    structure = "spherical"
+    has_second_moments = True
+
+    @staticmethod
+    def shape(n_components, n_features):
+        """Of the factors and the second moments."""
+        return (n_components,)
+
+    @staticmethod
+    def operations(n_components, n_features):
+        """Floating point operations of a pass for one sample, roughly."""
+        return n_components * (4 * n_features + 40)
+
+    @staticmethod
+    def longest_block(n_features):
+        """Distances are kept beside the responsibilities, twice the rows of diagonal ones: half their length saves a
+        fifth of the time.
+        """
+        return 256
 
     @staticmethod
     def room_rows(n_features, n_components):
@@ -126,7 +143,7 @@ def add_moments(model, x, padded, room, r, first, second):
 
 
 @method(operations.update, Spherical)
-def update(model, sum_values, reg_covar, old_values, new_values, room):
+def update(model, sum_values, regularisation, old_values, new_values, room):
     """The M-step from the moments about the old means (eq-m-step), and the new 1 / σ.
 
     BAD_COVARIANCE where a variance is nothing but rounding.
@@ -136,17 +153,23 @@ def update(model, sum_values, reg_covar, old_values, new_values, room):
     _, old_means, _, _, _ = parameter_views(old_values, n_components, d)
     weights, means, covariances, factors, coefficients = parameter_views(new_values, n_components, d)
     new_weights(counts, weights)
+    pseudo, pseudo_count = regularisation.scatter, regularisation.count
+    ridge = 0.0
+    for j in range(d):
+        ridge += regularisation.ridge[j]
+    ridge /= d
     for k in range(n_components):
-        if counts[k] == 0.0:
+        if counts[k] + pseudo_count == 0.0:
             coefficients[k] = -math.inf  # its mean and covariance stay as they are in `new`: those of `old`
             continue
-        inverse = 1.0 / counts[k]
+        for_mean = 1.0 / counts[k] if counts[k] > 0.0 else 0.0
+        inverse = 1.0 / (counts[k] + pseudo_count)
         shift = 0.0
         for j in range(d):
-            delta = first[k, j] * inverse
+            delta = first[k, j] * for_mean
             means[k, j] = old_means[k, j] + delta
-            shift += delta * delta
-        size = second[k] * inverse / d + reg_covar
+            shift += delta * (first[k, j] * inverse)
+        size = (second[k] + pseudo[0]) * inverse / d + ridge
         variance = size - shift / d
         # The test of `gmm.engine.small_algebra` for all features at once.
         if not (variance > NOISE * size and variance < math.inf):

@@ -13,6 +13,9 @@ They share a few integers, the team's `state`, which are read and written atomic
 ``READY``  from here on one number a place: the ticket of the chunk that waits there, plus one; 0: nothing to add
 =========  ===========================================================================================
 
+Beside it stands one number more, ``stop``: where it is not 0 all leave at the next few blocks of samples, whatever is
+left to do (Ctrl-C; see `gmm.engine.threads`). Several teams may share it.
+
 Each thread sums a chunk up in its own slot. Chunks are added to the sums in their order, which makes the result the
 same to the last bit for any number of threads; one that is finished before its turn waits in a *place*, and whoever
 adds the chunk before it adds it too, so that no thread stands still while another is late.
@@ -40,6 +43,8 @@ CLOSED = -1
 FOLLOW, LEAD, ADD = range(3)
 # Tickets count from 0. -1: there are none left; ALL: that of a caller which adds samples alone; NO_TICKET: none yet.
 ALL, NO_TICKET = -2, -3
+# Blocks of samples between two looks at `stop`.
+PIECE = 4
 # How often a thread looks before it gives way (a tenth of a microsecond), and how often a follower without work gives
 # way before it leaves the team (some milliseconds).
 LOOKS = 64
@@ -92,13 +97,20 @@ def exchange(typing_context, state, number, expected, value):
     return types.boolean(state, types.intp, types.int64, types.int64), codegen
 
 
+@inlined
+def stopped(team):
+    """Whether the work is to be given up. Whoever adds samples alone is never asked to."""
+    stop = team[2]
+    return stop.size > 0 and load(stop, 0) != 0
+
+
 @block
 def open_pass(team, n_chunks, sum_values):
     """If the caller leads: offer the chunks of one more pass, if there are any.
 
     Everything that the leader has written before is then there for the others to see.
     """
-    state, _, role = team
+    state, _, _, role = team
     if role != LEAD or n_chunks == 0:
         return
     for p in range(sum_values.size):
@@ -107,10 +119,11 @@ def open_pass(team, n_chunks, sum_values):
 
 
 @block
-def draw_ticket(state, role):
+def draw_ticket(team):
     """The number of a chunk to sum up, or -1: for the leader when the pass is complete, for others when all is over."""
+    state, _, _, role = team
     looks = 0
-    while True:
+    while not stopped(team):
         # The ticket first: both only grow, so a ticket below the limit is one of the open pass or of a later one.
         ticket = load(state, NEXT)
         limit = load(state, LIMIT)
@@ -126,6 +139,7 @@ def draw_ticket(state, role):
         looks += 1
         if looks % LOOKS == 0:
             give_way()
+    return -1
 
 
 @block
@@ -134,7 +148,7 @@ def hand_in(team, ticket, slot, sum_values):
 
     Whoever has added ALL samples leaves them in the slot.
     """
-    state, places, _ = team
+    state, places, _, _ = team
     if ticket == ALL:
         return
     n_places = state.size - READY
@@ -167,10 +181,9 @@ def next_chunk(team, before, start, stop, chunk, slot):
     passes. The slot is cleared for it. Only whoever is to ADD gets all samples at once, for the slot as it is.
     `before` is the ticket of the last share, or NO_TICKET.
     """
-    state, _, role = team
-    if role == ADD:
+    if team[-1] == ADD:
         return ALL, start, stop if before == NO_TICKET else start
-    ticket = draw_ticket(state, role)
+    ticket = draw_ticket(team)
     if ticket < 0:
         return ticket, start, start
     for p in range(slot.size):
@@ -181,18 +194,23 @@ def next_chunk(team, before, start, stop, chunk, slot):
 
 @inlined
 def make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team):
-    """Take the caller's part in a pass over samples start … stop - 1.
+    """Take the caller's part in a pass over samples start … stop - 1; the sums are of no use if it is `stopped`.
 
     `add_samples` is a building block, which can be an argument because all of this is spliced into the caller.
     """
-    chunk = layout[1]
+    length, chunk, _, _ = layout
     open_pass(team, -(-(stop - start) // chunk), sum_values)
     ticket = NO_TICKET
     while True:
         ticket, low, high = next_chunk(team, ticket, start, stop, chunk, slot)
         if low == high:
             break
-        add_samples(model, X, sample_weight, given, low, high, layout, work, slot)
+        while low < high and not stopped(team):
+            end = min(low + PIECE * length, high)
+            add_samples(model, X, sample_weight, given, low, end, layout, work, slot)
+            low = end
+        if low < high:
+            break
         hand_in(team, ticket, slot, sum_values)
 
 
@@ -202,4 +220,4 @@ def new_team(n_threads, n_places, slot_size):
     return np.zeros(READY + n_places, dtype=np.int64), np.empty((n_places if n_threads > 1 else 0, slot_size))
 
 
-ALONE = (np.zeros(0, dtype=np.int64), np.empty((0, 0)), ADD)
+ALONE = (np.zeros(0, dtype=np.int64), np.empty((0, 0)), np.zeros(0, dtype=np.int64), ADD)

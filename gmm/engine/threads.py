@@ -8,6 +8,8 @@ import os
 import queue
 import threading
 
+import numpy as np
+
 _jobs = queue.SimpleQueue()
 _helpers = []
 
@@ -21,6 +23,33 @@ def _forget_helpers():
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_helpers)
+
+
+# What a thread works for may be given up: Ctrl-C in the main thread sets a flag that its work looks at.
+_local = threading.local()
+
+
+def new_flag():
+    """A flag that no work looks at so far."""
+    return np.zeros(1, dtype=np.int64)
+
+
+def obey(flag):
+    """Let all that this thread begins from now on look at `flag`, and end with KeyboardInterrupt where it is set."""
+    _local.flag = flag
+
+
+def stop_flag():
+    """The flag that this thread obeys, else a new one."""
+    try:
+        return _local.flag
+    except AttributeError:
+        return new_flag()
+
+
+def check_flag(flag):
+    if flag[0]:
+        raise KeyboardInterrupt
 
 
 def default_n_threads():
@@ -100,12 +129,24 @@ def run_with_helpers(function, help_with, n_helpers):
 
 
 def run(function, tasks, n_threads):
-    """Call function(*task) for each task, on up to n_threads threads, this one included."""
+    """Call function(*task) for each task, on up to n_threads threads, this one included.
+
+    A task should take less than half a second: Ctrl-C is heard after it. After an error no further one is begun.
+    """
     waiting = iter(tasks)  # next() on a list iterator is atomic: the threads draw from one queue
+    flag, failed = stop_flag(), False
 
     def work():
-        for task in waiting:
-            function(*task)
+        nonlocal failed
+        try:
+            for task in waiting:
+                if failed:
+                    return
+                check_flag(flag)
+                function(*task)
+        except BaseException:
+            failed = True
+            raise
 
     n_helpers = min(n_threads, len(tasks)) - 1
     if n_helpers > 0:

@@ -43,7 +43,22 @@ class Tied(NamedTuple):
     reference: np.ndarray
     scatter: np.ndarray
 
-    structure = "tied"
+    has_second_moments = False
+
+    @staticmethod
+    def shape(n_components, n_features):
+        """Of the factor, and of the second moments that `scatter` and the first ones stand for."""
+        return n_features, n_features
+
+    @staticmethod
+    def operations(n_components, n_features):
+        """Floating point operations of a pass for one sample, roughly."""
+        return n_features * (n_features + 1) + n_components * (4 * n_features + 40)
+
+    @staticmethod
+    def longest_block(n_features):
+        """Samples in a block at most."""
+        return 512 if n_features <= 4 else 256
 
     @staticmethod
     def room_rows(n_features, n_components):
@@ -131,7 +146,7 @@ def prepare_model(model, values):
 
 
 @method(operations.update, Tied)
-def update(model, sum_values, reg_covar, old_values, new_values, room):
+def update(model, sum_values, regularisation, old_values, new_values, room):
     """The M-step from the whitened moments and the total scatter T about x₀ (eq-m-step).
 
     The model's centres are lost: `prepare` whitens the new ones. FAR_APART also where the new covariance is singular,
@@ -146,7 +161,8 @@ def update(model, sum_values, reg_covar, old_values, new_values, room):
     new_weights(counts, weights)
     lower, offsets, sizes = factor, model.centres, shaped(room, 0, (d,))  # before they get what they are for
     cholesky(shaped(old_covariance, 0, (d, d)), lower)
-    n_effective = 0.0
+    ridge, pseudo = regularisation.ridge, regularisation.scatter
+    n_effective = regularisation.count
     for k in range(n_components):
         n_effective += counts[k]
         for i in range(d):
@@ -162,51 +178,14 @@ def update(model, sum_values, reg_covar, old_values, new_values, room):
             between = 0.0
             for k in range(n_components):
                 between += counts[k] * offsets[k, i] * offsets[k, j]
-            value = (scatter[i, j] - between) / n_effective
+            value = (scatter[i, j] - between + pseudo[i * d + j]) / n_effective
             covariance[i, j] = value
             covariance[j, i] = value
-        covariance[i, i] += reg_covar
-        sizes[i] = math.sqrt(scatter[i, i] / n_effective + reg_covar)
+        covariance[i, i] += ridge[i]
+        sizes[i] = math.sqrt((scatter[i, i] + pseudo[i * d + i]) / n_effective + ridge[i])
     log_det = factorise(covariance, sizes, factor)
     if math.isnan(log_det):
         return FAR_APART, -1
     for k in range(n_components):
         coefficients[k] = log_coefficient(weights[k], d, log_det)
     return RUNNING, -1
-
-
-@entry
-def step_pooled(counts, first, second, reg_covar, old, new):
-    """The M-step from each component's own moments (of `full`): Σ = Σ_k (S2_k - N_k δ_k δ_kᵀ) / N + ε I.
-
-    Returns -1, or 0 where Σ is singular.
-    """
-    old_means = old[1]
-    weights, means, covariance, factor, coefficients = new
-    n_components, d = means.shape
-    new_weights(counts, weights)
-    sizes = np.zeros(d)
-    for i in range(covariance.size):
-        covariance.flat[i] = 0.0
-    n_effective = 0.0
-    for k in range(n_components):
-        n_effective += counts[k]
-        inverse = 1.0 / counts[k] if counts[k] > 0.0 else 0.0
-        for i in range(d):
-            delta = first[k, i] * inverse
-            means[k, i] = old_means[k, i] + delta
-            for j in range(i + 1):
-                covariance[i, j] += second[k, i, j] - delta * first[k, j]
-            sizes[i] += second[k, i, i]
-    for i in range(d):
-        for j in range(i + 1):
-            covariance[i, j] /= n_effective
-            covariance[j, i] = covariance[i, j]
-        covariance[i, i] += reg_covar
-        sizes[i] = math.sqrt(sizes[i] / n_effective + reg_covar)
-    log_det = factorise(covariance, sizes, factor)
-    if math.isnan(log_det):
-        return 0
-    for k in range(n_components):
-        coefficients[k] = log_coefficient(weights[k], d, log_det)
-    return -1

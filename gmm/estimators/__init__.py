@@ -3,9 +3,24 @@
 Importing this package imports scikit-learn; `import gmm` alone does not.
 """
 
-from gmm.estimators._collapse import CollapsedComponentError, CollapsedComponentWarning
+from gmm.estimators._collapse import CollapsedComponentError, CollapsedComponentWarning, RegularisationWarning
+from gmm.estimators._conditional import ConditionalMoments
 from gmm.estimators._history import History
+from gmm.estimators._summary import Summary
+from gmm.estimators.divergence import MixtureDivergence, mixture_kl_divergence
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.selection import Selection, select
 
-__all__ = ["CollapsedComponentError", "CollapsedComponentWarning", "GaussianMixture", "History", "Selection", "select"]
+__all__ = [
+    "CollapsedComponentError",
+    "CollapsedComponentWarning",
+    "ConditionalMoments",
+    "GaussianMixture",
+    "History",
+    "MixtureDivergence",
+    "RegularisationWarning",
+    "Selection",
+    "Summary",
+    "mixture_kl_divergence",
+    "select",
+]

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine
+from gmm.estimators._ridge import called, on_one_location
 
 ADVICE = (
     "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
@@ -22,8 +23,6 @@ ADVICE = (
 SHOWN = 10  # indices named in a message; the exception holds all of them
 BLOCK = 4096  # samples whose responsibilities are held at one time
 EXAMINED = 10_000  # samples whose rank is determined
-UNUSED = 1e-12  # a component of less weight describes no sample
-REGULARISATION_ALONE = 1.001  # a covariance within this factor of reg_covar in all directions holds nothing else
 
 
 class CollapsedComponentError(ValueError):
@@ -56,6 +55,10 @@ class CollapsedComponentWarning(ConvergenceWarning):
     """A component describes a single location only, or a start was given up because a component collapsed."""
 
 
+class RegularisationWarning(UserWarning):
+    """`reg_covar` is not small beside the variances of the data, so that it and the units decide what is found."""
+
+
 class Collapse(NamedTuple):
     """Where a run failed: component (-1: the tied covariance), iteration (0: the start), its samples."""
 
@@ -74,24 +77,24 @@ class Collapsed(Exception):
 
 def samples_of(X, parameters, component, n_threads=None):
     """Indices of the samples that belong to `component` by more than half (if there are none: its closest ones)."""
-    resp = np.empty(X.shape[0])
+    resp, density = np.empty(X.shape[0]), parameters.density()
     for low in range(0, X.shape[0], BLOCK):
         rows = X[low : low + BLOCK]
-        resp[low : low + BLOCK] = engine.predict_proba(rows, parameters, n_threads=n_threads)[:, component]
+        resp[low : low + BLOCK] = engine.predict_proba(rows, density, n_threads=n_threads)[:, component]
     largest = resp.max()
     if not largest > 0.0:
         return np.empty(0, dtype=np.intp)
     return np.flatnonzero(resp > (0.5 if largest > 0.5 else 0.5 * largest))
 
 
-def describe(X, samples, numbers=None):
+def describe(X, samples, row_numbers=None, beside=" for float64"):
     """Say what is special about these samples: how many, identical, constant or collinear features.
 
-    `numbers` are the row numbers to name them by, if X holds only some of the rows.
+    `row_numbers` are the numbers to name them by, if X holds only some of the rows.
     """
     if len(samples) == 0:
         return "no sample has any responsibility in it"
-    named = samples[:SHOWN] if numbers is None else numbers[samples[:SHOWN]]
+    named = samples[:SHOWN] if row_numbers is None else row_numbers[samples[:SHOWN]]
     listed = ", ".join(map(str, named)) + (", …" if len(samples) > SHOWN else "")
     if len(samples) == 1:
         return f"it sits on one sample, [{listed}]"
@@ -110,7 +113,7 @@ def describe(X, samples, numbers=None):
     rank = np.linalg.matrix_rank(scaled - scaled.mean(axis=0))
     if rank < X.shape[1]:
         return f"{where} span {rank} of {X.shape[1]} dimensions (too few of them, or features that depend on others)"
-    return f"{where} are too close to each other or to a plane for float64"
+    return f"{where} are too close to each other or to a plane{beside}"
 
 
 def remedy(X, reg_covar):
@@ -118,18 +121,20 @@ def remedy(X, reg_covar):
     rows = np.asarray(X[:EXAMINED], dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         suggestion = 1e-6 * float(np.mean(np.var(rows - rows[0], axis=0)))
+    if isinstance(reg_covar, str):
+        return "reg_covar='auto' gives a constant feature nothing, and a number would."
     if not np.isfinite(suggestion) or suggestion <= reg_covar:
         return f"reg_covar is {reg_covar:g} now."
     return f"reg_covar is {reg_covar:g} now; {suggestion:.1g} would be a millionth of the features' variance."
 
 
-def collapse_error(X, collapse, initialisation, reg_covar, restartable, numbers=None):
+def collapse_error(X, collapse, initialisation, reg_covar, restartable, row_numbers=None):
     """Build the error that names the component, the iteration and the samples, and says what to do."""
     when = "at the start" if collapse.iteration == 0 else f"at iteration {collapse.iteration}"
     who = "The tied covariance" if collapse.component < 0 else f"Component {collapse.component}"
     message = (
         f"{ADVICE} {who} collapsed {when} of initialisation {initialisation}: "
-        f"{describe(X, collapse.samples, numbers)}. {remedy(X, reg_covar)}"
+        f"{describe(X, collapse.samples, row_numbers)}. {remedy(X, reg_covar)}"
     )
     if restartable:
         message += " on_collapse='restart' draws another start."
@@ -138,52 +143,23 @@ def collapse_error(X, collapse, initialisation, reg_covar, restartable, numbers=
         None if collapse.component < 0 else collapse.component,
         collapse.iteration,
         initialisation,
-        collapse.samples if numbers is None else numbers[collapse.samples],
+        collapse.samples if row_numbers is None else row_numbers[collapse.samples],
     )
 
 
-def on_regularisation_alone(parameters, reg_covar):
-    """Indices of components whose covariance is reg_covar and nothing else, while the mixture as a whole is wider.
-
-    For 'tied' all components share that fate: [-1].
-    """
-    covariances, covariance_type = parameters.covariances, parameters.covariance_type
-    n_features = parameters.n_features
-    if covariance_type == "full":
-        variances = np.einsum("kjj->k", covariances) / n_features
-    elif covariance_type == "diag":
-        variances = covariances.mean(axis=1)
-    elif covariance_type == "tied":
-        variances = np.full(1, np.trace(covariances) / n_features)
-    else:
-        variances = covariances
-    narrow = variances <= REGULARISATION_ALONE * reg_covar
-    if reg_covar == 0.0 or not narrow.any():
-        return []
-    # Where the whole mixture is as narrow, the data are: no component is to blame.
-    weights = parameters.weights
-    offsets = parameters.means - weights @ parameters.means
-    between = float(weights @ np.mean(offsets**2, axis=1))
-    shared = weights.sum() * variances[0] if covariance_type == "tied" else weights @ variances
-    if between + shared <= 10.0 * reg_covar:
-        return []
-    if covariance_type == "tied":
-        return [-1]
-    return [int(k) for k in np.flatnonzero(narrow & (weights > UNUSED))]
-
-
-def regularisation_message(X, parameters, components, reg_covar, numbers=None, n_threads=None):
-    """Describe components that sit on single locations, for a warning."""
+def regularisation_message(X, parameters, components, reg_covar, ridge, row_numbers=None, n_threads=None):
+    """Describe components that the ridge alone keeps regular, for a warning."""
+    ridge_is = called(reg_covar)
+    where = "a single location" if on_one_location(parameters, ridge, components) else "a plane"
+    tail = f"is {ridge_is} alone" + ("" if where == "a single location" else " in one direction")
     if components == [-1]:
-        return (
-            f"Every component sits on a single location: the tied covariance is reg_covar={reg_covar:g} alone. "
-            "Try fewer components."
-        )
+        return f"Every component sits on {where}: the tied covariance {tail}. Try fewer components."
     component = components[0]
     samples = samples_of(X, parameters, component, n_threads)
     others = "" if len(components) == 1 else f" (so do components {components[1 : SHOWN + 1]})"
+    described = describe(X, samples, row_numbers, beside="")
     return (
-        f"Component {component} has collapsed onto a single location{others}: {describe(X, samples, numbers)}, and its "
-        f"covariance is reg_covar={reg_covar:g} alone, so that the likelihood depends on reg_covar. Try fewer "
-        "components, more data or on_collapse='restart'."
+        f"Component {component} has collapsed onto {where}{others}: {described}, and its "
+        f"covariance {tail}, so that the likelihood depends on reg_covar. Try fewer components, more data or "
+        "on_collapse='restart'."
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from gmm.engine.structures import covariance_shape
+from gmm.engine import Full, Tied
+from gmm.learning import structure_of
+
+BLOCK = 2**18  # numbers held at one time for many rows
 
 
 def feature_indices(features, n_features, feature_names, name="features"):
@@ -34,24 +39,17 @@ def feature_indices(features, n_features, feature_names, name="features"):
 
 
 def marginal(parameters, features):
-    """Weights, means and covariances of the distribution of some features.
+    """Weights, means, covariances and covariance_type of the distribution of some features.
 
     A marginal of a Gaussian takes the entries of μ and Σ that belong to the features, and integrating a mixture
     integrates each component: p(x_a) = Σ_k π_k N(x_a | μ_ka, Σ_kaa). Cost O(K |a|²).
     """
-    means = parameters.means[:, features]
-    covariances = parameters.covariances
-    if parameters.covariance_type == "full":
-        covariances = covariances[:, features][:, :, features]
-    elif parameters.covariance_type == "tied":
-        covariances = covariances[features][:, features]
-    elif parameters.covariance_type == "diag":
-        covariances = covariances[:, features]
-    return parameters.weights, means, covariances
+    kind, covariances = parameters.structure.marginal(parameters.covariances, parameters.n_components, features)
+    return parameters.weights, parameters.means[:, features], covariances, kind
 
 
-def conditional(parameters, given, free, values):
-    """Weights, means and covariances of x_a (features `free`) given x_b = `values` (features `given`).
+class Conditional:
+    """p(x_a | x_b) of a mixture as a function of x_b (features `given`); what does not depend on x_b is done once.
 
     The joint density of component k factorises as N(x_b | μ_b, Σ_bb) N(x_a | μ_a + Σ_ab Σ_bb⁻¹ (x_b - μ_b), Σ_aa - Σ_ab
     Σ_bb⁻¹ Σ_ba). Divided by p(x_b), the first factor goes into the weights: π_k N(x_b | μ_kb, Σ_kbb) / Σ_l ….
@@ -65,42 +63,114 @@ def conditional(parameters, given, free, values):
         Σ_ab Σ_bb⁻¹ (x_b - μ_b) = L_ab z,   Σ_aa - Σ_ab Σ_bb⁻¹ Σ_ba = L_aa L_aaᵀ,
         log N(x_b | μ_b, Σ_bb) = -|z|²/2 - Σ_j log (L_bb)_jj + constant.
 
-    Cost O(K d³); O(K d) for 'diag' and 'spherical', whose features are independent within a component: there only the
-    weights change.
-    """
-    covariance_type = parameters.covariance_type
-    n_components, n_given = parameters.n_components, len(given)
-    differences = values - parameters.means[:, given]
-    means = parameters.means[:, free].copy()
-    if covariance_type in ("diag", "spherical"):
-        covariances = parameters.covariances
-        if covariance_type == "diag":
-            scales = np.sqrt(covariances[:, given])
-            covariances = covariances[:, free]
-        else:
-            scales = np.repeat(np.sqrt(covariances)[:, None], n_given, axis=1)
-        z = differences / scales
-        log_scales = np.log(scales).sum(axis=1)
-    else:
-        from scipy.linalg import solve_triangular
+    Cost O(K d³) once and O(K d²) for each x_b; O(K d) for 'diag' and 'spherical', whose features are independent
+    within a component: there only the weights change.
 
-        order = [*given, *free]
-        joint = parameters.covariances if covariance_type == "full" else parameters.covariances[None]
-        factors = np.linalg.cholesky(joint[:, order][:, :, order])
-        covariances = factors[:, n_given:, n_given:] @ np.swapaxes(factors[:, n_given:, n_given:], 1, 2)
-        covariances = covariances.reshape(covariance_shape(covariance_type, n_components, len(free)))
-        z = np.empty_like(differences)
-        log_scales = np.empty(n_components)
-        for k, factor in enumerate(np.broadcast_to(factors, (n_components, *factors.shape[1:]))):
-            z[k] = solve_triangular(factor[:n_given, :n_given], differences[k], lower=True)
-            means[k] += factor[n_given:, :n_given] @ z[k]
-            log_scales[k] = np.log(np.diag(factor)[:n_given]).sum()
-    with np.errstate(divide="ignore", over="ignore"):
-        log_weights = np.log(parameters.weights) - 0.5 * np.sum(z**2, axis=1) - log_scales
-    largest = log_weights.max()
-    if not np.isfinite(largest):
-        raise ValueError(
-            f"values are so far from every component that their log-density leaves the range of float64; got {values}"
-        )
-    weights = np.exp(log_weights - largest)
-    return weights / weights.sum(), means, covariances
+    Attributes
+    ----------
+    covariances : ndarray
+        Those of the components of p(x_a | x_b), whatever x_b, in the structure's shape.
+    """
+
+    def __init__(self, parameters, given, free):
+        structure, n_components = parameters.structure, parameters.n_components
+        self.given_means, self.free_means = parameters.means[:, given], parameters.means[:, free]
+        self.coupled = structure.model in (Full, Tied)
+        if self.coupled:
+            n_given, order = len(given), [*given, *free]
+            shared = structure.model is Tied
+            joint = parameters.matrices[:1] if shared else parameters.matrices
+            factors = np.linalg.cholesky(joint[:, order][:, :, order])
+            last = factors[:, n_given:, n_given:]
+            self.covariance_type = "tied" if shared else "full"
+            self.covariances = last @ np.swapaxes(last, 1, 2)
+            if shared:
+                self.covariances = self.covariances[0]
+            factors = np.broadcast_to(factors, (n_components, *factors.shape[1:]))
+            self.scales, self.gains = factors[:, :n_given, :n_given], factors[:, n_given:, :n_given]
+            log_scales = np.log(np.einsum("kjj->kj", self.scales)).sum(axis=1)
+        else:
+            self.covariance_type, self.covariances = structure.marginal(parameters.covariances, n_components, free)
+            variances = structure.variances(parameters.covariances, n_components)
+            self.scales = np.sqrt(np.broadcast_to(variances, parameters.means.shape)[:, given])
+            log_scales = np.log(self.scales).sum(axis=1)
+        with np.errstate(divide="ignore"):
+            self.coefficients = np.log(parameters.weights) - log_scales
+
+    def at(self, values):
+        """Weights (n, K) and means (n, K, d_a) of the components of p(x_a | x_b) for each row x_b of `values` (n, d_b).
+
+        The weights of a row are nan where x_b is so far from every component that no log-density is finite.
+        """
+        (n_rows, _), n_components = values.shape, self.free_means.shape[0]
+        columns = np.ascontiguousarray(values.T)
+        log_weights = np.empty((n_rows, n_components))
+        means = np.empty((n_rows, n_components, self.free_means.shape[1]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for k in range(n_components):
+                z = columns - self.given_means[k][:, None]
+                means[:, k] = self.free_means[k]
+                if self.coupled:
+                    lower = self.scales[k]
+                    for j in range(len(lower)):  # forward substitution, for all rows at once
+                        z[j] = (z[j] - lower[j, :j] @ z[:j]) / lower[j, j]
+                    means[:, k] += (self.gains[k] @ z).T
+                else:
+                    z /= self.scales[k][:, None]
+                log_weights[:, k] = self.coefficients[k] - 0.5 * np.einsum("ji,ji->i", z, z)
+            weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+            return weights / weights.sum(axis=1, keepdims=True), means
+
+
+class ConditionalMoments(NamedTuple):
+    """Moments of p(x_a | x_b), row by row of the given values.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_samples, n_free)
+        E[x_a | x_b].
+    covariance : ndarray of shape (n_samples, n_free, n_free), or None
+        Cov[x_a | x_b]: the components' own and the spread of their means. None if it was not asked for.
+    weights : ndarray of shape (n_samples, n_components)
+        Of the components, p(component k | x_b).
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray | None
+    weights: np.ndarray
+
+
+def conditional_moments(conditional, values, return_cov):
+    """Mean, covariance and weights of a `Conditional` for each row of `values`, in blocks of rows.
+
+    E[x_a | x_b] = Σ_k w_k m_k and Cov[x_a | x_b] = Σ_k w_k (C_k + (m_k - E)(m_k - E)ᵀ), both sums of terms that cannot
+    cancel in the covariance.
+    """
+    n_rows, (n_components, n_free) = len(values), conditional.free_means.shape
+    result = ConditionalMoments(
+        np.empty((n_rows, n_free)),
+        np.empty((n_rows, n_free, n_free)) if return_cov else None,
+        np.empty((n_rows, n_components)),
+    )
+    within = structure_of(conditional.covariance_type).matrices(conditional.covariances, n_components, n_free)
+    block = max(64, BLOCK // (n_free * max(n_free, n_components)))
+    for low in range(0, n_rows, block):
+        rows = slice(low, low + block)
+        weights, means = conditional.at(values[rows])
+        lost = ~np.isfinite(weights).all(axis=1)
+        if lost.any():
+            i = int(np.argmax(lost))
+            raise ValueError(
+                f"values[{low + i}] is so far from every component that its log-density leaves the range of float64; "
+                f"got {values[low + i]}"
+            )
+        result.weights[rows] = weights
+        result.mean[rows] = mean = np.einsum("ik,ikj->ij", weights, means)
+        if return_cov:
+            covariance = result.covariance[rows]
+            covariance[:] = np.tensordot(weights, within, axes=1)
+            # The root goes in before the product: where a weight is 0 the square of a difference may be infinite.
+            offsets = np.sqrt(weights)[:, :, None] * (means - mean[:, None])
+            for k in range(n_components):
+                covariance += offsets[:, k, :, None] * offsets[:, k, None, :]
+    return result

@@ -7,20 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm import engine
+from gmm import learning
 from gmm.estimators._collapse import (
+    SHOWN,
     Collapse,
     Collapsed,
     CollapsedComponentError,
     CollapsedComponentWarning,
+    RegularisationWarning,
     collapse_error,
-    on_regularisation_alone,
     regularisation_message,
     samples_of,
 )
 from gmm.estimators._initialise import initial_parameters
-from gmm.estimators._prior import fit_map
 from gmm.estimators._progress import progress
+from gmm.estimators._ridge import called, data_are_flat, flat_components, large_beside
 from gmm.estimators._validation import give_back, random_generator
 from gmm.estimators._warn import warn
 
@@ -30,12 +31,12 @@ MAX_RESTARTS = 10  # further starts for one initialisation with on_collapse='res
 class Run(NamedTuple):
     """EM from one start to its end."""
 
-    parameters: engine.Parameters
+    parameters: learning.Parameters
     log_likelihoods: np.ndarray
     converged: bool
     stopped: bool
     history: list | None
-    narrow: list  # components whose covariance is reg_covar alone
+    flat: list  # components whose covariance is reg_covar alone
     row: int  # its number in Search.rows
 
     @property
@@ -45,7 +46,7 @@ class Run(NamedTuple):
     @property
     def merit(self):
         """What restarts are compared by. Collapsed components buy a likelihood that means nothing."""
-        return not self.narrow, self.lower_bound
+        return not self.flat, self.lower_bound
 
 
 class Search:
@@ -58,31 +59,39 @@ class Search:
     X : ndarray of shape (n_samples, n_features)
     sample_weight : ndarray of shape (n_samples,) or None
         Positive.
-    numbers : ndarray of shape (n_samples,) or None
+    row_numbers : ndarray of shape (n_samples,) or None
         The numbers of these samples among those that were given to `fit`, if they are not the same.
-    given : tuple
+    initial : tuple
         Checked weights_init, means_init and precisions_init; None for those not given.
-    resume : tuple (gmm.engine.Parameters, float) or None
+    resume : tuple (gmm.learning.Parameters, float) or None
         Parameters and lower bound of the last fit, to go on from (warm start).
-    prior : gmm.estimators._prior.Prior or None
+    ridge : float or ndarray of shape (n_features,)
+        `reg_covar` in numbers.
+    prior : gmm.learning.Prior or None
+    fixed : tuple of ndarray of bool, or None
+        Which weights, means and covariances stay as they are (see gmm.learning.Fixed).
     """
 
-    def __init__(self, model, X, sample_weight, numbers, given, resume, prior=None):
+    def __init__(self, model, X, sample_weight, row_numbers, initial, resume, ridge, prior=None, fixed=None):
         self.model = model
         self.X = X
         self.sample_weight = sample_weight
-        self.numbers = numbers
-        self.given = given
+        self.row_numbers = row_numbers
+        self.initial = initial
         self.resume = resume
         self.prior = prior
-        self.n_threads = engine.resolve_n_threads(model.n_threads)
+        self.ridge = ridge
+        self.source = learning.ArraySource(X, sample_weight, model.n_threads)
+        self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
+        if fixed is not None:
+            self.step = learning.Fixed(self.step, *fixed)
         self.rng = random_generator(model.random_state)
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
-        self.total_scatter = engine.TotalScatter()
+        self.flat_data = False
         self.rows = []  # what became of each start, as a dict
         self.n_init = model.n_init if resume is None else 1
         # The same start would collapse again.
-        drawn = resume is None and any(value is None for value in given)
+        drawn = resume is None and any(value is None for value in initial)
         self.n_attempts = 1 + MAX_RESTARTS * (model.on_collapse == "restart" and drawn)
         self.restartable = drawn and model.on_collapse == "raise"
 
@@ -117,14 +126,47 @@ class Search:
         if best is None:
             raise failure
         self.rows[best.row]["best"] = True
-        if best.narrow:
+        if best.flat:
             warn(
                 regularisation_message(
-                    self.X, best.parameters, best.narrow, model.reg_covar, self.numbers, self.n_threads
+                    self.X,
+                    best.parameters,
+                    best.flat,
+                    model.reg_covar,
+                    self.ridge,
+                    self.row_numbers,
+                    self.source.n_threads,
                 ),
                 CollapsedComponentWarning,
             )
+        elif self.prior is None and best.log_likelihoods.size:
+            self.judge_ridge(best.parameters)
         return best
+
+    def judge_ridge(self, parameters):
+        """Say so where the ridge is not small beside the data: then it decides what is found, and the units with it."""
+        features, variances = large_beside(parameters, self.ridge)
+        if not (features or self.flat_data):
+            return
+        reg_covar = called(self.model.reg_covar)
+        if not features:
+            said = (
+                f"In some direction X varies by no more than {reg_covar} (features that depend on others, or fewer "
+                "samples than features): the likelihood depends on reg_covar there. Leave such features out, or take "
+                "covariance_type='diag'."
+            )
+            warn(said, RegularisationWarning)
+            return
+        named = "the features together" if features == [-1] else f"features {features[:SHOWN]}"
+        if not any(variances):
+            said = f"In {named} X is constant: the likelihood there is that of {reg_covar} alone. Leave them out."
+        else:
+            said = (
+                f"{reg_covar} is not small beside the variances of {named}, of which the smallest is "
+                f"{variances[0]:.2g}: it decides what is found, and with it the units. reg_covar='auto' follows the "
+                "units of each feature; or scale the data."
+            )
+        warn(said, RegularisationWarning)
 
     def better(self, run, other):
         if self.model.on_collapse == "raise":  # scikit-learn's choice
@@ -142,7 +184,7 @@ class Search:
                 run = self.run(start)
             except Collapsed as failure:
                 error = collapse_error(
-                    self.X, failure.collapse, initialisation, self.model.reg_covar, self.restartable, self.numbers
+                    self.X, failure.collapse, initialisation, self.model.reg_covar, self.restartable, self.row_numbers
                 )
                 self.note(initialisation, attempt, start, n_iter=failure.collapse.iteration, reason=str(error))
                 if last and best is None:
@@ -150,18 +192,18 @@ class Search:
                 given_up.append(str(error))
                 continue
             reason = ""
-            if run.narrow:
-                who = "The tied covariance was" if run.narrow == [-1] else f"Components {run.narrow} were"
+            if run.flat:
+                who = "The tied covariance was" if run.flat == [-1] else f"Components {run.flat} were"
                 reason = f"{who} left with reg_covar alone."
             self.note(
                 initialisation, attempt, start, run.lower_bound, len(run.log_likelihoods), run.converged, reason, run
             )
             if best is None or self.better(run, best):
                 best = run
-            if not run.narrow:
+            if not run.flat:
                 break
             given_up.append(reason)
-        if given_up and not best.narrow:
+        if given_up and not best.flat:
             warn(
                 f"Initialisation {initialisation}: {len(given_up)} start(s) given up because a component collapsed. "
                 f"The last one: {given_up[-1]}",
@@ -191,20 +233,20 @@ class Search:
         model = self.model
         if self.resume is not None:
             return self.resume[0]
-        reg_covar = model.reg_covar
-        if self.prior is not None and reg_covar == 0.0:
-            reg_covar = self.prior.typical_variance  # a start must not collapse where the fit could not
+        ridge = self.ridge
+        if self.prior is not None and not np.any(ridge):
+            ridge = self.prior.typical_variance  # a start must not collapse where the fit could not
         return initial_parameters(
             self.X,
-            self.given,
+            self.initial,
             method=model.init_params,
             n_components=model.n_components,
             covariance_type=model.covariance_type,
-            reg_covar=reg_covar,
+            reg_covar=ridge,
             rng=self.rng,
             sample_weight=self.sample_weight,
-            n_threads=self.n_threads,
-            total_scatter=self.total_scatter,
+            n_threads=self.source.n_threads,
+            total_scatter=self.source.total,
         )
 
     def run(self, start):
@@ -214,31 +256,34 @@ class Search:
             history = [start] if self.every_iteration else None
             return Run(start, np.empty(0), False, False, history, [], len(self.rows))
         previous = -np.inf if self.resume is None else self.resume[1]
-        settings = {
-            "tol": model.tol,
-            "max_iter": model.max_iter,
-            "sample_weight": self.sample_weight,
-            "n_threads": self.n_threads,
-            "callback": self.callback(previous),
-            "record_parameters": self.every_iteration,
-            "previous_log_likelihood": previous,
-        }
-        if self.prior is None:
-            result = engine.fit_em(
-                self.X, start, reg_covar=model.reg_covar, total_scatter=self.total_scatter, **settings
-            )
-        else:
-            result = fit_map(self.X, start, self.prior, **settings)
+        result = learning.climb(
+            self.source,
+            self.step,
+            start,
+            tol=model.tol,
+            max_iter=model.max_iter,
+            callback=self.callback(previous),
+            record_states=self.every_iteration,
+            previous=previous,
+        )
         self.check(result)
         return Run(
-            result.parameters,
+            result.state,
             result.log_likelihoods,
             result.converged,
             result.stopped,
             [start, *result.history] if self.every_iteration else None,
-            on_regularisation_alone(result.parameters, model.reg_covar) if self.prior is None else [],
+            self.on_ridge(result.state),
             len(self.rows),
         )
+
+    def on_ridge(self, parameters):
+        """Components that the ridge alone keeps regular; none where the data themselves have such a direction."""
+        flat = [] if self.prior is not None else flat_components(parameters, self.ridge)
+        if flat and data_are_flat(parameters, self.ridge):
+            self.flat_data = True
+            return []
+        return flat
 
     def callback(self, previous):
         """Join the display and the user's callback. None if neither wants to hear of iterations: EM stays compiled."""
@@ -258,7 +303,7 @@ class Search:
         """Turn the engine's account of a failure into an exception."""
         failure = result.failure
         if failure is None:
-            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.parameters[1:]):
+            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.state[1:]):
                 raise self.range_error("The parameters are no longer finite", result.n_iter)
             return
         if failure.kind == "log_likelihood":
@@ -267,7 +312,7 @@ class Search:
         if failure.component < 0:
             samples = np.arange(self.X.shape[0])
         else:
-            samples = samples_of(self.X, result.parameters, failure.component, self.n_threads)
+            samples = samples_of(self.X, result.state, failure.component, self.source.n_threads)
         raise Collapsed(Collapse(failure.component, failure.iteration, samples))
 
     def range_error(self, what, iteration):

@@ -7,9 +7,8 @@ import math
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from gmm import engine
+from gmm import engine, learning
 from gmm.estimators._collapse import Collapse, Collapsed
-from gmm.estimators._prior import data_covariance
 from gmm.estimators._warn import warn
 
 FLAT = 1e-12  # a direction with less than this part of the largest variance is one of rounding errors
@@ -17,37 +16,40 @@ WIDEST = 1e150  # standard deviations whose square float64 can hold
 
 
 def initial_parameters(
-    X, given, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads, total_scatter
+    X, initial, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads, total_scatter
 ):
-    """Draw a start with `method` and put the given weights, means and precisions (None: not given) in their places.
+    """Draw a start with `method` and put the initial weights, means and precisions (None: not given) in their places.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-    given : tuple (weights, means, precisions) of checked arrays or None
-    method : {'kmeans', 'kmeans_whitened', 'k-means++', 'random', 'random_from_data', 'random_points'}
+    initial : tuple (weights, means, precisions) of checked arrays or None
+    method : str
+        One of `gmm.estimators._settings.INIT_PARAMS`.
     rng : numpy.random.RandomState or numpy.random.Generator
     total_scatter : gmm.engine.TotalScatter
         That of these samples, for all starts and fits.
 
     Returns
     -------
-    gmm.engine.Parameters
+    gmm.learning.Parameters
 
     Raises
     ------
     Collapsed
         If a covariance of the start is singular.
     """
-    weights, means, precisions = given
+    weights, means, precisions = initial
     if weights is not None and means is not None and precisions is not None:
-        return engine.parameters_from_precisions(weights, means, precisions, covariance_type)
+        return learning.parameters_from_precisions(weights, means, precisions, covariance_type)
     # With precisions given only weights and means are wanted; variances of 1 + … cannot be singular.
     structure, ridge = (covariance_type, reg_covar) if precisions is None else ("spherical", 1.0)
     options = {"reg_covar": ridge, "sample_weight": sample_weight, "n_threads": n_threads}
     shared = {**options, "total_scatter": total_scatter}
     if method == "kmeans":
         drawn = _from_kmeans(X, X, n_components, structure, rng, shared)
+    elif method == "kmeans_standardised":
+        drawn = _from_kmeans(X, standardised(X, sample_weight), n_components, structure, rng, shared)
     elif method == "kmeans_whitened":
         drawn = _from_kmeans(X, whitened(X, sample_weight, n_threads), n_components, structure, rng, shared)
     elif method == "random":
@@ -55,14 +57,14 @@ def initial_parameters(
     else:
         points = _points(X, n_components, method, rng, sample_weight, n_threads)
         if method == "random_points":
-            drawn = engine.make_parameters(*_with_identity(points, structure), structure)
+            drawn = learning.make_parameters(*_with_identity(points, structure), structure)
         else:
             drawn = _from_points(X, points, structure, shared)
     weights = drawn.weights if weights is None else weights
     means = drawn.means if means is None else means
     if precisions is None:
         return drawn._replace(weights=weights, means=means)
-    return engine.parameters_from_precisions(weights, means, precisions, covariance_type)
+    return learning.parameters_from_precisions(weights, means, precisions, covariance_type)
 
 
 def _from_kmeans(X, view, n_components, structure, rng, options):
@@ -78,15 +80,41 @@ def _from_kmeans(X, view, n_components, structure, rng, options):
         )
     try:
         if view is X:
-            return engine.parameters_from_kmeans(X, found, structure, **options)
+            return learning.parameters_from_kmeans(X, found, structure, **options)
         labels = engine.kmeans_labels(view, found.centres, n_threads=n_threads)
-        return engine.parameters_from_labels(X, labels, n_components, structure, **options)
-    except engine.CovarianceError as error:
+        return learning.parameters_from_labels(X, labels, n_components, structure, **options)
+    except learning.CovarianceError as error:
         members = np.arange(X.shape[0])
         if error.component >= 0:
             labels = engine.kmeans_labels(view, found.centres, n_threads=n_threads)
             members = np.flatnonzero(labels == error.component)
         raise Collapsed(Collapse(error.component, 0, members)) from None
+
+
+def standardised(X, sample_weight=None):
+    """Divide each feature by its standard deviation, so that k-means sees the same distances in any units.
+
+    Constant features are left out. Takes n × d numbers of memory.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    sample_weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_varying)
+        float64; X itself if nothing varies or its squares leave the range of float64.
+    """
+    rows = X.astype(np.float64)
+    rows -= rows[0].copy()
+    width = np.abs(rows).max(axis=0)
+    varies = width > 0.0
+    if not varies.any() or not np.isfinite(width).all():
+        return X
+    rows = rows[:, varies] / width[varies]
+    rows -= np.average(rows, axis=0, weights=sample_weight)
+    return np.ascontiguousarray(rows / np.sqrt(np.average(rows**2, axis=0, weights=sample_weight)))
 
 
 def whitened(X, sample_weight=None, n_threads=None):
@@ -113,7 +141,7 @@ def whitened(X, sample_weight=None, n_threads=None):
         return X
     # As correlations of features of width 1, so that the units decide neither range nor rank.
     rows = np.ascontiguousarray(rows[:, varies] / width[varies])
-    covariance = data_covariance(rows, sample_weight, n_threads)
+    covariance = learning.ArraySource(rows, sample_weight, n_threads).covariance()
     scale = np.sqrt(np.diag(covariance))
     values, vectors = np.linalg.eigh(covariance / scale[:, None] / scale)
     kept = values > FLAT * values[-1]
@@ -126,8 +154,8 @@ def _from_random_responsibilities(X, n_components, structure, rng, options):
     resp = rng.uniform(size=(X.shape[0], n_components))
     resp /= resp.sum(axis=1)[:, None]
     try:
-        return engine.parameters_from_responsibilities(X, resp, structure, **options)
-    except engine.CovarianceError as error:
+        return learning.parameters_from_responsibilities(X, resp, structure, **options)
+    except learning.CovarianceError as error:
         # Every component is spread over all samples.
         raise Collapsed(Collapse(error.component, 0, np.arange(X.shape[0]))) from None
 
@@ -144,12 +172,7 @@ def _points(X, n_components, method, rng, sample_weight, n_threads):
 def _with_identity(points, structure):
     """Equal weights, the points as means, identity covariances: the start eq-random-start of the book."""
     n_components, d = points.shape
-    covariances = {
-        "full": np.repeat(np.eye(d)[None], n_components, axis=0),
-        "tied": np.eye(d),
-        "diag": np.ones((n_components, d)),
-        "spherical": np.ones(n_components),
-    }[structure]
+    covariances = learning.structure_of(structure).common(np.eye(d), n_components)
     return np.full(n_components, 1.0 / n_components), points, covariances
 
 
@@ -163,19 +186,12 @@ def _from_points(X, points, structure, options):
     n_components, n_features = points.shape
     weights = np.full(n_components, 1.0 / n_components)
     width = float(np.max(np.asarray(X.max(axis=0), dtype=np.float64) - X.min(axis=0)))
-    if width < WIDEST * math.sqrt(options["reg_covar"]):
+    if width < WIDEST * math.sqrt(np.min(options["reg_covar"])):
         pooled = options["reg_covar"] * np.eye(n_features)
     else:
         try:
-            pooled = engine.parameters_from_centres(X, points, "tied", **options).covariances
-        except engine.CovarianceError:
+            pooled = learning.parameters_from_centres(X, points, "tied", **options).covariances
+        except learning.CovarianceError:
             raise Collapsed(Collapse(-1, 0, np.arange(X.shape[0]))) from None
-    if structure == "full":
-        covariances = np.repeat(pooled[None], n_components, axis=0)
-    elif structure == "tied":
-        covariances = pooled
-    elif structure == "diag":
-        covariances = np.repeat(np.diag(pooled)[None], n_components, axis=0)
-    else:
-        covariances = np.full(n_components, np.trace(pooled) / n_features)
-    return engine.make_parameters(weights, points, covariances, structure)
+    covariances = learning.structure_of(structure).common(pooled, n_components)
+    return learning.make_parameters(weights, points, covariances, structure)

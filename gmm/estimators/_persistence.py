@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import math
 import os
-import tempfile
+import secrets
+import stat
 import zipfile
 
 import numpy as np
+from numpy.lib import format as npy
+
+from gmm.engine import Diagonal, Spherical
+from gmm.estimators._settings import kept
 
 FORMAT = "gmm.GaussianMixture"
 VERSION = 1
-# Settings kept as text, and those kept as arrays. A callback or a generator in random_state is not kept.
-SETTINGS = (
-    "n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params", "random_state",
-    "warm_start", "verbose", "verbose_interval", "on_collapse", "covariance_prior", "record_parameters", "n_threads",
-)  # fmt: skip
-ARRAY_SETTINGS = ("weights_init", "means_init", "precisions_init")
+TEXT_SETTINGS = kept("text") + kept("prior")  # a prior by name; one of numbers is kept as arrays
+ARRAY_SETTINGS = kept("array")
 PRIOR = ("covariance_prior_scale", "covariance_prior_dof")
 # Columns of restarts_ and their types; recorded parameters are not kept.
 RESTART = {
     "initialisation": int, "attempt": int, "lower_bound": float, "n_iter": int, "converged": bool, "status": str,
     "best": bool, "reason": str,
 }  # fmt: skip
+STATUSES = ("ok", "collapsed")
 FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
+COURSE = {"lower_bounds_": 1, "lower_bound_": 0}  # name -> number of axes
+ARRAYS = {*FITTED, *COURSE, *ARRAY_SETTINGS, *PRIOR}
+MOST_THREADS = 4096  # in a file; who needs more can set it afterwards
 
 
 def _plain(value):
-    """Return a setting as JSON knows it: NumPy's numbers as Python's, anything else than a number or text as None."""
+    """Return a setting as JSON knows it: NumPy's numbers as Python's, masks as lists, all else as None."""
+    if isinstance(value, dict):
+        return {str(name): np.asarray(mask).tolist() for name, mask in value.items()}
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, (bool, int, float, str)) else None
@@ -38,7 +48,7 @@ def write(model, path):
     about = {
         "format": FORMAT,
         "version": VERSION,
-        "settings": {name: _plain(getattr(model, name)) for name in SETTINGS},
+        "settings": {name: _plain(getattr(model, name)) for name in TEXT_SETTINGS},
         "converged_": bool(model.converged_),
         "n_iter_": int(model.n_iter_),
         "restarts_": [{name: row[name] for name in RESTART} for row in model.restarts_],
@@ -53,20 +63,68 @@ def write(model, path):
     if isinstance(model.covariance_prior, (tuple, list)):  # (scale, dof)
         for name, part in zip(PRIOR, model.covariance_prior, strict=True):
             arrays[name] = np.asarray(part, dtype=np.float64)
+    check_factors(model._parameters(), arrays["precisions_cholesky_"])
+    _write_whole(path, lambda file: np.savez(file, about=np.array(json.dumps(about)), **arrays))
+
+
+def _write_whole(path, fill):
+    """Write a file whole or not at all: where symbolic links lead, with the mode of the file that it replaces."""
     path = os.fspath(path)
-    # Beside the target, so that the last step is a rename within one file system.
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", suffix=".tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        target = os.path.realpath(path)
+        try:
+            there = os.stat(target).st_mode
+        except FileNotFoundError:
+            there = None
+        if there is not None and not stat.S_ISREG(there):
+            number = errno.EISDIR if stat.S_ISDIR(there) else errno.EINVAL
+            raise OSError(number, os.strerror(number), path)
+        mode = 0o666 if there is None else stat.S_IMODE(there)
+        # Beside the target, so that the last step is a rename within one file system.
+        temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.tmp")
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            try:
+                fill(file)
+                file.close()
+                if there is not None:  # the umask has no say in it
+                    os.chmod(temporary, mode)
+                os.replace(temporary, target)
+            except BaseException:
+                file.close()
+                os.unlink(temporary)
+                raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise type(error)(error.errno, error.strerror, path) from None
+
+
+def check_factors(parameters, factors):
+    """Refuse factors that are not those of the covariances, whose Cholesky factors they are to invert: Pᵀ Σ P = I.
+
+    The rounding of L and of the product is some eps |P|ᵀ s sᵀ |P|, with s the standard deviations.
+    """
+    wrong = ValueError("precisions_cholesky_ contradicts covariances_; from_parameters computes the one from the other")
+    structure = parameters.structure
+    covariances = structure.expand(parameters.covariances, parameters.n_components)
+    if factors.shape != covariances.shape:
+        raise ValueError(f"precisions_cholesky_ has shape {factors.shape}, covariances_ needs {covariances.shape}")
+    with np.errstate(all="ignore"):
+        if structure.model in (Diagonal, Spherical):
+            if not (np.abs(factors * np.sqrt(covariances) - 1.0) < 1e-9).all():
+                raise wrong
+            return
+        diagonals = np.einsum("...jj->...j", covariances)
+        sizes = np.einsum("...ij,...i->...j", np.abs(factors), np.sqrt(diagonals))
+        tolerance = 1e-9 + 1e-14 * covariances.shape[-1] * sizes[..., :, None] * sizes[..., None, :]
+        product = np.swapaxes(factors, -1, -2) @ covariances @ factors
+        close = np.abs(product - np.eye(covariances.shape[-1])) < tolerance
+        if not close.all() or np.tril(factors, -1).any() or (np.einsum("...jj->...j", factors) <= 0.0).any():
+            raise wrong
 
 
 def read(path):
-    """Read what `write` wrote: (about, arrays).
+    """Read what `write` wrote: (about, arrays). No more memory is taken than the file is long, some times over.
 
     Raises
     ------
@@ -78,13 +136,14 @@ def read(path):
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError(f"{refusal}: it is not an .npz archive.")
-        file.seek(0)
         try:
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = _members(file)
             about = json.loads(str(arrays.pop("about")))
             kind, version = about["format"], about["version"]
-        except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except RecursionError:
+            raise ValueError(f"{refusal}: its description is nested too deeply.") from None
+        # What zipfile raises of damaged archives: RuntimeError for encrypted ones, the next for features it lacks.
+        except (LookupError, TypeError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise ValueError(f"{refusal}: {error}") from None
     if kind != FORMAT:
         raise ValueError(f"{refusal}: it holds {kind!r}.")
@@ -97,20 +156,85 @@ def read(path):
     return about, arrays
 
 
+def _members(file):
+    """The arrays of an archive by name, after a look at what it claims to hold: no member is unpacked before."""
+    size = os.fstat(file.fileno()).st_size
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        names = [member.filename.removesuffix(".npy") for member in members]
+        unknown = set(names) - ARRAYS - {"about"}
+        if unknown:
+            raise ValueError(f"unknown arrays {sorted(unknown)}")
+        if len(set(names)) < len(names):
+            raise ValueError("an array occurs twice")
+        if any(m.compress_type != zipfile.ZIP_STORED or m.file_size != m.compress_size for m in members):
+            raise ValueError("it is compressed, as no saved mixture is")
+        if sum(member.file_size for member in members) > size:
+            raise ValueError(f"it claims to hold more than its own {size} bytes")
+        return {name: _array(name, archive.read(member)) for name, member in zip(names, members, strict=True)}
+
+
+def _array(name, content):
+    """An array from the content of an .npy file, whose header is to agree with its length."""
+    stream = io.BytesIO(content)
+    headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    version = npy.read_magic(stream)
+    if version not in headers:
+        raise ValueError(f"{name} has .npy version {version}")
+    try:
+        shape, fortran_order, dtype = headers[version](stream)
+    except Exception as error:  # NumPy parses it as Python, which fails in many ways
+        raise ValueError(f"{name} has a damaged header ({type(error).__name__})") from None
+    start = stream.tell()
+    fits = min(shape, default=0) >= 0 and math.prod(shape) * dtype.itemsize == len(content) - start
+    if dtype.kind != ("U" if name == "about" else "f") or not fits:
+        raise ValueError(f"{name} claims shape {shape} and dtype {dtype}, and has {len(content) - start} bytes")
+    return np.frombuffer(content, dtype, offset=start).reshape(shape, order="F" if fortran_order else "C").copy()
+
+
 def _check(about, arrays):
     """Refuse contents that a fitted mixture cannot have."""
-    missing = [name for name in (*FITTED, "lower_bounds_", "lower_bound_") if name not in arrays]
+    missing = [name for name in (*FITTED, *COURSE) if name not in arrays]
     missing += [name for name in ("settings", "converged_", "n_iter_", "feature_names_in_") if name not in about]
     if missing:
         raise ValueError(f"{', '.join(missing)} missing")
-    unknown = set(about["settings"]) - set(SETTINGS)
-    if unknown:
-        raise ValueError(f"unknown settings {sorted(unknown)}")
+    for name, kind in (("settings", dict), ("converged_", bool), ("n_iter_", int), ("feature_names_in_", list)):
+        if type(about[name]) is not kind:
+            raise ValueError(f"{name} is {about[name]!r}")
+    _check_settings(about["settings"])
+    if not all(type(name) is str for name in about["feature_names_in_"]):
+        raise ValueError(f"feature_names_in_ is {about['feature_names_in_']!r}")
     for row in about.setdefault("restarts_", []):  # older files have none
         if not isinstance(row, dict) or {name: type(value) for name, value in row.items()} != RESTART:
             raise ValueError(f"restarts_ has a row {row}")
+        if row["status"] not in STATUSES:
+            raise ValueError(f"restarts_ has a row with the status {row['status']!r}")
     for name, array in arrays.items():
         if array.dtype != np.float64:
             raise ValueError(f"{name} has dtype {array.dtype}")
-        if name not in ("lower_bounds_", "lower_bound_") and not np.isfinite(array).all():
+        if name not in COURSE and not np.isfinite(array).all():
             raise ValueError(f"{name} is not finite")
+    for name, n_axes in COURSE.items():
+        if arrays[name].ndim != n_axes:
+            raise ValueError(f"{name} has shape {arrays[name].shape}")
+    if about["n_iter_"] != len(arrays["lower_bounds_"]):
+        raise ValueError(f"n_iter_ is {about['n_iter_']}, and lower_bounds_ has {len(arrays['lower_bounds_'])} entries")
+    given = [name for name in PRIOR if name in arrays]
+    if len(given) == 1 or (given and arrays["covariance_prior_dof"].ndim):
+        raise ValueError("covariance_prior must be a matrix and a number")
+
+
+def _check_settings(settings):
+    unknown = set(settings) - set(TEXT_SETTINGS)
+    if unknown:
+        raise ValueError(f"unknown settings {sorted(unknown)}")
+    for name, value in settings.items():
+        if name == "fixed" and type(value) is dict:
+            for part, mask in value.items():
+                if part not in ("weights", "means", "covariances") or np.asarray(mask).dtype != bool:
+                    raise ValueError(f"fixed[{part!r}] is {mask!r}")
+        elif type(value) not in (bool, int, float, str, type(None)):
+            raise ValueError(f"{name} is {value!r}")
+    n_threads = settings.get("n_threads")
+    if type(n_threads) is int and n_threads > MOST_THREADS:
+        raise ValueError(f"n_threads is {n_threads}, more than {MOST_THREADS}")

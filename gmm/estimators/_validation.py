@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
-from gmm import engine
-from gmm.engine.structures import covariance_shape
+from gmm import learning
+from gmm.engine import Full, Tied
+from gmm.estimators._sklearn_compat import _check_sample_weight
 
 # How far a given matrix may be from its transpose, as a correlation.
 SYMMETRY_TOLERANCE = 1e-8
@@ -43,6 +44,19 @@ def random_generator(random_state):
     raise ValueError(f"{random_state!r} cannot be used to seed a numpy.random.RandomState instance")
 
 
+def unmasked(value, name):
+    """Return `value`, a masked array without masked entries as its data; refuse one that has some."""
+    if not isinstance(value, np.ma.MaskedArray):
+        return value
+    n_masked = int(np.count_nonzero(np.ma.getmaskarray(value)))
+    if n_masked:
+        raise ValueError(
+            f"{name} is a masked array with {n_masked} of {value.size} entries masked; missing values are not "
+            "supported. Leave those samples out (numpy.ma.compress_rows), or fill them (.filled)"
+        )
+    return np.ma.getdata(value)
+
+
 def _is_plain(estimator, X, reset, min_samples):
     """Whether X needs nothing of scikit-learn's check: a numeric array of a fitting shape, without NaN or infinity."""
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype.kind not in "fiu" or not X.dtype.isnative:
@@ -57,6 +71,7 @@ def _is_plain(estimator, X, reset, min_samples):
 
 def check_samples(estimator, X, *, reset, min_samples=1):
     """Check X for `estimator` without a conversion: the engine reads float32 and integers as they are."""
+    X = unmasked(X, "X")
     # scikit-learn's check, with all that it says, takes longer than a small fit.
     if _is_plain(estimator, X, reset, min_samples):
         if reset:
@@ -68,62 +83,51 @@ def check_samples(estimator, X, *, reset, min_samples=1):
     return X
 
 
-def has_plain_settings(estimator):
-    """Whether every constructor parameter is of an ordinary type and value; scikit-learn's check judges the others."""
-    e = estimator
+def check_weights_of(sample_weight, X):
+    """Check the weights of samples that are not fitted; None stays None."""
+    if sample_weight is None:
+        return None
+    sample_weight = unmasked(sample_weight, "sample_weight")
+    sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not sample_weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return sample_weight
 
-    def whole(value, least):
-        return type(value) is int and value >= least
 
-    def amount(value):
-        return type(value) is float and 0.0 <= value < math.inf
-
-    def choice(name):
-        (allowed,) = e._parameter_constraints[name]
-        return type(getattr(e, name)) is str and getattr(e, name) in allowed.options
-
-    return (
-        whole(e.n_components, 1)
-        and whole(e.max_iter, 0)
-        and whole(e.n_init, 1)
-        and whole(e.verbose_interval, 1)
-        and amount(e.tol)
-        and amount(e.reg_covar)
-        and all(map(choice, ("covariance_type", "init_params", "on_collapse")))
-        and e.weights_init is e.means_init is e.precisions_init is e.covariance_prior is None
-        and (e.random_state is None or (whole(e.random_state, 0) and e.random_state < 2**32))
-        and type(e.warm_start) is type(e.record_parameters) is bool
-        and whole(e.verbose, 0)
-        and (e.callback is None or callable(e.callback))
-        and (e.n_threads is None or whole(e.n_threads, 1))
-    )
+def check_given_values(values, n_given, names):
+    """Check rows of values of some features, whose names are `names` if they have any: (n_samples, n_given), finite."""
+    columns = getattr(values, "columns", None)
+    if names is not None and columns is not None and list(columns) != list(names):
+        raise ValueError(f"values must have the columns {list(map(str, names))}, as features; got {list(columns)}")
+    values = check_array(unmasked(values, "values"), dtype=np.float64, input_name="values", estimator="values")
+    if values.shape[1] != n_given:
+        raise ValueError(f"values must have shape (n_samples, {n_given}), one column a feature; got {values.shape}")
+    return values
 
 
 def check_sample_weight(sample_weight, X, n_components):
-    """Check sample weights and return (X, sample_weight, numbers) of the samples that take part.
+    """Check sample weights and return (X, sample_weight, row_numbers) of the samples that take part.
 
     Samples of weight zero are left out (a copy, made only then): a far one would otherwise set the scale of k-means.
-    `numbers` are the row numbers of the others, None where all take part. Weights are scaled by a power of two, which
+    `row_numbers` are those of the others, None where all take part. Weights are scaled by a power of two, which
     changes no digit of any result.
     """
     if sample_weight is None:
         _check_enough_samples(X.shape[0], n_components)
         return X, None, None
-    sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    numbers = np.flatnonzero(sample_weight)
-    if numbers.size == 0:
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    if numbers.size < 2:
+    sample_weight = check_weights_of(sample_weight, X)
+    row_numbers = np.flatnonzero(sample_weight)
+    if row_numbers.size < 2:
         raise ValueError(
             "Found 1 sample(s) with non-zero sample_weight while a minimum of 2 is required by GaussianMixture."
         )
-    _check_enough_samples(numbers.size, n_components)
-    if numbers.size < X.shape[0]:
-        X, sample_weight = X[numbers], sample_weight[numbers]
+    _check_enough_samples(row_numbers.size, n_components)
+    if row_numbers.size < X.shape[0]:
+        X, sample_weight = X[row_numbers], sample_weight[row_numbers]
     else:
-        numbers = None
+        row_numbers = None
     # Weights near the limits of float64 would overflow or vanish in the sums.
-    return X, np.ldexp(sample_weight, -int(np.frexp(sample_weight.max())[1])), numbers
+    return X, np.ldexp(sample_weight, -int(np.frexp(sample_weight.max())[1])), row_numbers
 
 
 def _check_enough_samples(n_samples, n_components):
@@ -135,6 +139,7 @@ def _check_enough_samples(n_samples, n_components):
 
 def _array(value, name):
     """Return `value` as a finite array; how many axes it must have is for the check of its shape to say."""
+    value = unmasked(value, name)
     return check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=True, input_name=name)
 
 
@@ -174,15 +179,17 @@ def check_matrices(matrices, covariance_type, n_components, n_features, name, no
     """Check covariances or precisions (`noun` says which): shape of the structure, symmetric, positive definite."""
     matrices = _array(matrices, name).astype(np.float64)
     label = f"{covariance_type} {noun}"
-    _check_shape(matrices, covariance_shape(covariance_type, n_components, n_features), label)
-    if covariance_type in ("diag", "spherical"):
+    structure = learning.structure_of(covariance_type)
+    shape_of = structure.model.shape if noun == "precision" else structure.shape
+    _check_shape(matrices, shape_of(n_components, n_features), label)
+    if matrices.shape[-2:] != (n_features, n_features) or structure.model not in (Full, Tied):
         if (matrices <= 0.0).any():
             where = [int(axis) for axis in np.argwhere(matrices <= 0.0)[0]]
             at = ", ".join(map(str, where))
             raise ValueError(f"'{label}' should be positive, but {name}[{at}] is {matrices[tuple(where)]:g}")
         return matrices
-    for k, matrix in enumerate(matrices if covariance_type == "full" else matrices[None]):
-        place = f"{name}[{k}]" if covariance_type == "full" else name
+    for k, matrix in enumerate(matrices if matrices.ndim == 3 else matrices[None]):
+        place = f"{name}[{k}]" if matrices.ndim == 3 else name
         # As correlations, so that features of very different scales are judged alike.
         scale = np.sqrt(np.abs(np.diag(matrix)))
         if (np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * scale[:, None] * scale).any():
@@ -213,9 +220,9 @@ def check_initial_values(estimator, n_features):
 
 
 def check_parameters(weights, means, covariances, covariance_type):
-    """Check the parameters of a whole mixture and return them factorised, as `engine.Parameters`."""
-    if covariance_type not in engine.STRUCTURES:
-        kinds = ", ".join(map(repr, engine.STRUCTURES))
+    """Check the parameters of a whole mixture and return them factorised, as `learning.Parameters`."""
+    if covariance_type not in learning.STRUCTURES:
+        kinds = ", ".join(map(repr, learning.STRUCTURES))
         raise ValueError(f"covariance_type must be one of {kinds}; got {covariance_type!r}")
     means = _array(means, "means")
     if means.ndim != 2:
@@ -224,6 +231,38 @@ def check_parameters(weights, means, covariances, covariance_type):
     weights = check_weights(weights, n_components, "weights")
     covariances = check_matrices(covariances, covariance_type, n_components, n_features, "covariances", "covariance")
     try:
-        return engine.make_parameters(weights, means.astype(np.float64), covariances, covariance_type)
-    except engine.CovarianceError as error:
+        return learning.make_parameters(weights, means.astype(np.float64), covariances, covariance_type)
+    except learning.CovarianceError as error:
         raise ValueError(f"covariances must be positive definite to working precision. {error}") from None
+
+
+def check_fixed(estimator, values, resume, n_features):
+    """Check `fixed` and return the masks of weights, means and covariances that it stands for, or None.
+
+    `values` are the checked initial values, `resume` is what a warm start goes on from.
+    """
+    fixed = estimator.fixed
+    if fixed is None:
+        return None
+    n_components = estimator.n_components
+    shapes = {"weights": (n_components,), "means": (n_components, n_features), "covariances": (n_components,)}
+    unknown = [name for name in fixed if name not in shapes]
+    if unknown:
+        raise ValueError(f"fixed may hold {', '.join(map(repr, shapes))}; got {unknown[0]!r}")
+    masks = []
+    for (name, shape), value in zip(shapes.items(), values, strict=True):
+        mask = np.asarray(fixed.get(name, False))
+        if mask.dtype != bool or mask.shape not in ((), (n_components,), shape):
+            raise ValueError(
+                f"fixed[{name!r}] must be True, False or a boolean array of shape {shape}; got {fixed[name]!r}"
+            )
+        if mask.ndim == 1 and len(shape) == 2:
+            mask = mask[:, None]
+        mask = np.broadcast_to(mask, shape)
+        initial = {"weights": "weights_init", "means": "means_init", "covariances": "precisions_init"}[name]
+        if mask.any() and value is None and resume is None:
+            raise ValueError(f"fixed[{name!r}] keeps the values of {initial}, which is not given")
+        masks.append(mask)
+    if learning.structure_of(estimator.covariance_type).shared and masks[2].any() and not masks[2].all():
+        raise ValueError("fixed['covariances'] must be all or none where the components share their covariance")
+    return tuple(masks)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
+from scipy.special import ndtr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from gmm import engine
-from gmm.engine.structures import covariance_shape
-from gmm.estimators import _conditional, _persistence
+from gmm import engine, learning
+from gmm.estimators import _adaptation, _conditional, _order, _persistence, _summary
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
+from gmm.estimators._hooks import refuse_hooks
 from gmm.estimators._prior import make_prior
+from gmm.estimators._ridge import in_numbers
+from gmm.estimators._settings import CONSTRAINTS, DOCUMENTATION, are_plain
 from gmm.estimators._table import Table
 from gmm.estimators._validation import (
+    check_fixed,
+    check_given_values,
     check_initial_values,
     check_parameters,
     check_sample_weight,
     check_samples,
-    has_plain_settings,
+    check_weights_of,
     random_generator,
+    unmasked,
 )
 from gmm.estimators._warn import warn
-
-INIT_PARAMS = {"kmeans", "kmeans_whitened", "k-means++", "random_from_data", "random_points", "random"}
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -42,59 +44,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_components : int, default=1
-        The number of components, K.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        One covariance matrix per component; one for all; one diagonal per component; one variance per component.
-    tol : float, default=1e-3
-        EM stops when the mean log-likelihood per sample changes by less than this.
-    reg_covar : float, default=1e-6
-        Added to the diagonal of every covariance; in the squared units of the data.
-    max_iter : int, default=100
-        The largest number of EM iterations. 0 returns the start.
-    n_init : int, default=1
-        The number of starts; the fit with the largest log-likelihood is kept.
-    init_params : str, default='kmeans'
-        How a start is drawn. Weights, means and covariances of groups: 'kmeans', the clusters of k-means;
-        'kmeans_whitened', those of k-means on whitened data, which are the same in any units (takes a float64 copy of
-        X); 'random', random responsibilities (n_samples × n_components numbers). Samples as means: 'k-means++',
-        well-spread ones; 'random_from_data', random ones (one integer of memory per sample); 'random_points', random
-        ones with identity covariances, for standardised data. 'kmeans_whitened' and 'random_points' are not in
-        scikit-learn.
-    weights_init : array-like of shape (n_components,), default=None
-    means_init : array-like of shape (n_components, n_features), default=None
-    precisions_init : array-like, default=None
-        Values of the start; those not given are drawn by `init_params`. Precisions are inverse covariances, in the
-        shape of `covariances_`.
-    random_state : int, RandomState, Generator or None, default=None
-        Seeds the starts and `sample`. With an integer, 'random' and 'random_from_data' draw scikit-learn's starts. None
-        takes fresh entropy from the operating system: unlike scikit-learn, NumPy's global generator is never used.
-    warm_start : bool, default=False
-        Go on from the parameters of the last fit; `n_init` is then ignored after the first.
-    verbose : int, default=0
-        1 shows a progress bar over the initialisations if tqdm is installed, else a line every `verbose_interval`
-        iterations; 2 prints lines with times and changes.
-    verbose_interval : int, default=10
-        Iterations between two lines.
-    on_collapse : {'raise', 'restart'}, default='raise'
-        What happens when a component collapses, that is when its covariance becomes singular: an error that names
-        component, iteration and samples; or up to ten other starts for that initialisation, with a warning. 'restart'
-        also discards starts in which `reg_covar` alone keeps a covariance regular (otherwise a warning tells of them).
-    covariance_prior : None, 'default' or tuple (scale, dof), default=None
-        An inverse-Wishart prior on every covariance (on the shared one, if tied): maximum a posteriori estimation,
-        which cannot collapse. `scale` is Ψ, of shape (n_features, n_features) and in the squared units of the data;
-        `dof` is ν > n_features - 1. Each covariance gets ν + d + 1 pseudo-observations of scatter Ψ, of which 'diag'
-        and 'spherical' take their part. 'default' is Fraley & Raftery's choice, the covariance of X (its diagonal where
-        it is singular) divided by K^(2/d), and d + 2, which follows every change of units. With a prior `reg_covar`
-        serves the start alone, and the lower bounds are of the penalised log-likelihood.
-    callback : callable, default=None
-        Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and
-        the mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.
-    record_parameters : bool or 'restarts', default=False
-        'restarts' keeps the parameters of each start and of its end in ``restarts_``; True those, and the parameters of
-        each iteration in ``history_``.
-    n_threads : int, default=None
-        The most threads to use; None: the variable GMM_NUM_THREADS, or the CPUs this process may run on.
+    {settings}
 
     Attributes
     ----------
@@ -109,6 +59,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Their inverses, in the same shape.
     precisions_cholesky_ : ndarray
         Upper triangular P with Σ⁻¹ = P Pᵀ, or 1/σ; same shape.
+    reg_covar_ : float or ndarray of shape (n_features,)
+        What was added to the diagonals; after `fit` only.
     converged_ : bool
         Whether the best initialisation reached `tol`.
     n_iter_ : int
@@ -140,6 +92,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     One EM iteration costs O(n K d²) for 'full', O(n d (d + K)) for 'tied' and O(n K d) for 'diag' and 'spherical';
     beside X and the start, the memory needed does not grow with n.
 
+    A subclass may override public methods. The private ones that scikit-learn's estimator calls, such as ``_m_step``,
+    have no place here; a class that defines one is refused with a TypeError that says what to do instead.
+
     The starts 'k-means++' and 'random_from_data' have covariances of `reg_covar` alone, so that the first E-step
     assigns each sample to the nearest mean. They have the weights 1/K, where scikit-learn's sum to K/n; the
     responsibilities are the same. With ``reg_covar=0`` they take a covariance from the data, where scikit-learn stops.
@@ -158,27 +113,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     False
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's convention)
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(engine.STRUCTURES))],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions(INIT_PARAMS)],
-        "weights_init": ["array-like", None],
-        "means_init": ["array-like", None],
-        "precisions_init": ["array-like", None],
-        "random_state": ["random_state", np.random.Generator],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "on_collapse": [StrOptions({"raise", "restart"})],
-        "covariance_prior": [StrOptions({"default"}), tuple, list, None],
-        "callback": [callable, None],
-        "record_parameters": ["boolean", StrOptions({"restarts"})],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
 
     def __init__(
         self,
@@ -199,6 +134,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         verbose_interval=10,
         on_collapse="raise",
         covariance_prior=None,
+        fixed=None,
         callback=None,
         record_parameters=False,
         n_threads=None,
@@ -219,14 +155,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.verbose_interval = verbose_interval
         self.on_collapse = on_collapse
         self.covariance_prior = covariance_prior
+        self.fixed = fixed
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        refuse_hooks(cls, GaussianMixture)
+
     def _validate_params(self):
         """Check the constructor's parameters."""
-        ours = type(self)._parameter_constraints is GaussianMixture._parameter_constraints
-        if not (ours and has_plain_settings(self)):
+        ours = type(self)._parameter_constraints is CONSTRAINTS
+        if not (ours and are_plain(self)):
             super()._validate_params()
 
     # ---- other ways to come by a mixture
@@ -273,7 +214,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Write the fitted mixture and its settings to `path`, a .npz archive of plain arrays.
 
         No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`, a
-        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all.
+        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all; one
+        that is there already is replaced and keeps its mode, and symbolic links are followed.
 
         Parameters
         ----------
@@ -284,6 +226,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ------
         sklearn.exceptions.NotFittedError
             If there is nothing to save yet.
+        ValueError
+            If `precisions_cholesky_` and `covariances_` were set to contradict each other.
+        OSError
+            If the file cannot be written.
         """
         check_is_fitted(self)
         _persistence.write(self, path)
@@ -291,6 +237,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     @classmethod
     def load(cls, path):
         """Read a mixture that `save` wrote.
+
+        Nothing in the file is run, and what it holds is checked before it is used, so that a file from elsewhere can
+        do no worse than be wrong.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+
+        Returns
+        -------
+        GaussianMixture
 
         Raises
         ------
@@ -309,13 +266,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 arrays["weights_"], arrays["means_"], arrays["covariances_"], model.covariance_type
             )
             factors = arrays["precisions_cholesky_"]
-            if factors.shape != parameters.precisions_cholesky.shape:
-                raise ValueError(f"precisions_cholesky_ has shape {factors.shape}")
+            _persistence.check_factors(parameters, factors)
             if parameters.n_components != model.n_components:
                 raise ValueError(f"n_components is {model.n_components}, weights_ has shape {parameters.weights.shape}")
             names = about["feature_names_in_"]
             if names and len(names) != parameters.n_features:
                 raise ValueError(f"{len(names)} feature names for {parameters.n_features} features")
+            check_initial_values(model, parameters.n_features)
         except ValueError as error:
             raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
         model.n_features_in_ = parameters.n_features
@@ -374,22 +331,25 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             Index of the most probable component of each sample.
         """
         X = self._fit(X, sample_weight)
-        return engine.predict(X, self._parameters(), n_threads=self.n_threads)
+        return engine.predict(X, self._density(), n_threads=self.n_threads)
 
     def _fit(self, X, sample_weight):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
-            present, scaled_weight, numbers = check_sample_weight(sample_weight, X, self.n_components)
-            given = check_initial_values(self, X.shape[1])
+            present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components)
+            initial = check_initial_values(self, X.shape[1])
             resume = self._resume(X.shape[1])
             # Values near the ends of float64's range: the search itself looks at what comes out.
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                prior = self._prior(present, sample_weight, scaled_weight, numbers)
-                search = Search(self, present, scaled_weight, numbers, given, resume, prior)
+                prior = self._prior(present, sample_weight, scaled_weight, row_numbers)
+                ridge = self._ridge(present, scaled_weight)
+                fixed = check_fixed(self, initial, resume, X.shape[1])
+                search = Search(self, present, scaled_weight, row_numbers, initial, resume, ridge, prior, fixed)
                 best = search.best()
             self._adopt(best.parameters)
+            self.reg_covar_ = ridge
             self._record(best.converged, best.log_likelihoods, best.history, search.rows)
             # max_iter=0 asks for the start alone, and a callback that stops has its reasons.
             if not best.converged and not best.stopped and self.max_iter > 0:
@@ -400,15 +360,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 )
         return X
 
-    def _prior(self, X, sample_weight, scaled_weight, numbers):
+    def _prior(self, X, sample_weight, scaled_weight, row_numbers):
         """Return the prior on the covariances, or None. The fit sees scaled weights, and the prior is scaled alike."""
         if self.covariance_prior is None:
             return None
         unit = 1.0
         if scaled_weight is not None:
-            first = 0 if numbers is None else numbers[0]
+            first = 0 if row_numbers is None else row_numbers[0]
             unit = scaled_weight[0] / np.asarray(sample_weight, dtype=np.float64).ravel()[first]
         return make_prior(self.covariance_prior, X, scaled_weight, self.n_components, unit, self.n_threads)
+
+    def _ridge(self, X, sample_weight):
+        """Return `reg_covar` in numbers."""
+        return in_numbers(self.reg_covar, X, sample_weight, self.n_threads)
 
     @contextmanager
     def _unchanged_on_failure(self):
@@ -426,7 +390,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if not (self.warm_start and hasattr(self, "converged_")):
             return None
         parameters = self._parameters()
-        expected = covariance_shape(self.covariance_type, self.n_components, n_features)
+        expected = parameters.structure.model.shape(self.n_components, n_features)
         shapes = (parameters.means.shape, parameters.precisions_cholesky.shape)
         if shapes != ((self.n_components, n_features), expected):
             raise ValueError(
@@ -442,7 +406,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.means_ = parameters.means
         self.covariances_ = parameters.covariances
         self.precisions_cholesky_ = parameters.precisions_cholesky
-        self.precisions_ = engine.precisions(parameters)
+        self.precisions_ = learning.precisions(parameters)
 
     def _record(self, converged, log_likelihoods, history, restarts=()):
         self.converged_ = bool(converged)
@@ -453,14 +417,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.restarts_ = Table(restarts)
 
     def _parameters(self):
-        """The fitted parameters as the engine takes them; read from the attributes, which users may have set."""
+        """The fitted parameters; read from the attributes, which users may have set."""
         check_is_fitted(self)
         weights, means, factors = (
             np.ascontiguousarray(getattr(self, name), dtype=np.float64)
             for name in ("weights_", "means_", "precisions_cholesky_")
         )
         covariances = getattr(self, "covariances_", None)
-        return engine.Parameters(self.covariance_type, weights, means, covariances, factors)
+        return learning.Parameters(self.covariance_type, weights, means, covariances, factors)
+
+    def _density(self):
+        """The fitted mixture as the engine takes it."""
+        return self._parameters().density()
 
     # ---- the density
 
@@ -475,8 +443,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,)
         """
-        parameters = self._parameters()
-        return engine.score_samples(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+        density = self._density()
+        return engine.score_samples(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
 
     def score(self, X, y=None, sample_weight=None):
         """Mean log-density per sample of X; weighted if `sample_weight` is given.
@@ -492,25 +460,21 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         -------
         float
         """
-        parameters = self._parameters()
+        density = self._density()
         X = check_samples(self, X, reset=False)
-        total = X.shape[0]
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            total = float(sample_weight.sum())
-            if total == 0.0:
-                raise ValueError("Sample weights must contain at least one non-zero number.")
-        return engine.log_likelihood(X, parameters, sample_weight=sample_weight, n_threads=self.n_threads) / total
+        sample_weight = check_weights_of(sample_weight, X)
+        total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        return engine.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
 
     def predict(self, X):
         """Index of the most probable component of each sample, shape (n_samples,)."""
-        parameters = self._parameters()
-        return engine.predict(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+        density = self._density()
+        return engine.predict(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
 
     def predict_proba(self, X):
         """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1."""
-        parameters = self._parameters()
-        return engine.predict_proba(check_samples(self, X, reset=False), parameters, n_threads=self.n_threads)
+        density = self._density()
+        return engine.predict_proba(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw samples from the mixture: how many of each component, then those of each component.
@@ -536,19 +500,55 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         counts = rng.multinomial(int(n_samples), self.weights_ / self.weights_.sum())
         y = np.repeat(np.arange(n_components), counts)
         X = rng.standard_normal(size=(int(n_samples), n_features))
+        structure = learning.structure_of(self.covariance_type)
+        covariances = structure.expand(self.covariances_, n_components)
         # x = μ + L z with L Lᵀ = Σ
-        if self.covariance_type in ("full", "tied"):
-            factors = np.linalg.cholesky(self.covariances_)
-            if self.covariance_type == "tied":
-                X = X @ factors.T
-            else:
-                for k, rows in enumerate(np.split(X, np.cumsum(counts)[:-1])):
-                    rows[...] = rows @ factors[k].T
+        if structure.model is engine.Tied:
+            X = X @ np.linalg.cholesky(covariances).T
+        elif structure.model is engine.Full:
+            for factor, rows in zip(np.linalg.cholesky(covariances), np.split(X, np.cumsum(counts)[:-1])):
+                rows[...] = rows @ factor.T
         else:
-            scales = np.sqrt(self.covariances_)
-            X *= scales[y] if self.covariance_type == "diag" else scales[y, None]
+            X *= np.sqrt(covariances).reshape(n_components, -1)[y]
         X += self.means_[y]
         return X, y
+
+    # ---- the order of the components
+
+    def sorted(self, by="weight"):
+        """Return this mixture with its components in another order.
+
+        The order in which EM finds components is that of its start. This one is the same from fit to fit as long as
+        the components are, so that labels can be compared.
+
+        Parameters
+        ----------
+        by : 'weight', int, str or sequence of int, default='weight'
+            'weight': the largest weight first. The index or the name of a feature: the smallest mean of that feature
+            first. The numbers of the components: ``by[i]`` becomes component i. Equals keep their order.
+
+        Returns
+        -------
+        GaussianMixture
+            A new mixture. Parameters, labels, the columns of `predict_proba`, recorded parameters in ``history_`` and
+            those of the best start in ``restarts_`` follow; the settings are the same, so that another `fit` finds an
+            order of its own (with ``warm_start=True`` it keeps this one).
+
+        Raises
+        ------
+        ValueError
+            If `by` is none of these.
+
+        Examples
+        --------
+        >>> mixture = GaussianMixture.from_parameters([0.2, 0.8], [[5.0], [3.0]], [[[1.0]], [[2.0]]])
+        >>> mixture.sorted().weights_
+        array([0.8, 0.2])
+        >>> mixture.sorted(by=0).means_[:, 0]
+        array([3., 5.])
+        """
+        check_is_fitted(self)
+        return _order.reordered(self, _order.component_order(self, by))
 
     # ---- distributions of some of the features
 
@@ -571,7 +571,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         parameters = self._parameters()
         chosen = self._features(features)
-        return self._derived(*_conditional.marginal(parameters, chosen), chosen)
+        return self._derived(*_conditional.marginal(parameters, chosen), features=chosen)
 
     def conditional(self, features, values):
         r"""Return the distribution of the other features, given the values of these.
@@ -603,57 +603,297 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         GaussianMixture
             A mixture over the other features, in their original order.
         """
-        parameters = self._parameters()
-        given = self._features(features)
-        values = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        given, free = self._given_and_free(features)
+        values = np.atleast_1d(np.asarray(unmasked(values, "values"), dtype=np.float64))
         if values.shape != (len(given),):
-            raise ValueError(f"values must have shape ({len(given)},), one for each feature; got {values.shape}")
+            hint = ". conditional_moments takes many rows at once" if values.ndim == 2 else ""
+            raise ValueError(f"values must have shape ({len(given)},), one for each feature; got {values.shape}{hint}")
         if not np.isfinite(values).all():
             raise ValueError(f"values must be finite; got {values}")
-        free = [feature for feature in range(parameters.n_features) if feature not in given]
+        conditional = _conditional.Conditional(self._parameters(), given, free)
+        weights, means = conditional.at(values[None])
+        if not np.isfinite(weights).all():
+            raise ValueError(
+                "values are so far from every component that their log-density leaves the range of float64; "
+                f"got {values}"
+            )
+        return self._derived(weights[0], means[0], conditional.covariances, conditional.covariance_type, free)
+
+    def conditional_moments(self, features, values, *, return_cov=True):
+        r"""Mean and covariance of the other features, given the values of these, for many rows at once.
+
+        This is regression with a mixture: with the weights :math:`w_k`, means :math:`m_k` and covariances :math:`C_k`
+        of :math:`p(x_a \mid x_b)`, which `conditional` gives for one row,
+
+        .. math::
+
+            \operatorname E[x_a \mid x_b] = \sum_k w_k m_k, \qquad
+            \operatorname{Cov}[x_a \mid x_b] = \sum_k w_k \bigl(C_k + (m_k - \operatorname E)(m_k - \operatorname
+            E)^\mathsf{T}\bigr).
+
+        Parameters
+        ----------
+        features : int, str or sequence of these
+            Indices or names of the given features.
+        values : array-like of shape (n_samples, len(features))
+            Their values, one row for each sample; the columns of a data frame are to have the order of `features`.
+        return_cov : bool, default=True
+            False leaves the covariances out, and ``covariance`` is None.
+
+        Returns
+        -------
+        ConditionalMoments
+            A named tuple: ``mean`` of shape (n_samples, n_free), ``covariance`` of shape (n_samples, n_free, n_free) in
+            the products of the features' units, and ``weights`` of shape (n_samples, n_components), the probability of
+            each component given x_b. The other features stand in their original order.
+
+        Raises
+        ------
+        ValueError
+            If `values` has another shape, is not finite, or has a row so far away that its log-density leaves the range
+            of float64 under every component.
+
+        Notes
+        -----
+        Costs O(n K d²) for 'full' and 'tied', O(n K d) for 'diag' and 'spherical', and O(n K a²) for the covariances of
+        a free features; everything is done as in `conditional`, without an inverse and in the log domain.
+
+        Examples
+        --------
+        >>> from gmm import GaussianMixture
+        >>> covariances = [[[1.0, 0.8], [0.8, 1.0]], [[1.0, -0.8], [-0.8, 1.0]]]
+        >>> mixture = GaussianMixture.from_parameters([0.5, 0.5], [[-3.0, 0.0], [3.0, 0.0]], covariances)
+        >>> moments = mixture.conditional_moments(0, [[-4.0], [0.0], [4.0]])
+        >>> moments.mean[:, 0].round(3)
+        array([-0.8,  2.4, -0.8])
+        >>> moments.covariance[:, 0, 0].round(3)
+        array([0.36, 0.36, 0.36])
+        """
+        given, free = self._given_and_free(features)
+        names = getattr(self, "feature_names_in_", None)
+        values = check_given_values(values, len(given), None if names is None else names[given])
+        conditional = _conditional.Conditional(self._parameters(), given, free)
+        return _conditional.conditional_moments(conditional, values, return_cov)
+
+    def _given_and_free(self, features):
+        check_is_fitted(self)
+        given = self._features(features)
+        free = [feature for feature in range(self.n_features_in_) if feature not in given]
         if not free:
             raise ValueError("features must leave at least one feature free; all were given")
-        return self._derived(*_conditional.conditional(parameters, given, free, values), free)
+        return given, free
 
     def _features(self, features):
         return _conditional.feature_indices(features, self.n_features_in_, getattr(self, "feature_names_in_", None))
 
-    def _derived(self, weights, means, covariances, features):
+    def _derived(self, weights, means, covariances, covariance_type, features):
         model = type(self).from_parameters(
             weights,
             means,
             covariances,
-            self.covariance_type,
+            covariance_type,
             random_state=self.random_state,
             n_threads=self.n_threads,
         )
         if hasattr(self, "feature_names_in_"):
-            model.feature_names_in_ = self.feature_names_in_[features]
+            model.feature_names_in_ = self.feature_names_in_[list(features)]
         return model
+
+    def cdf(self, X, *, upper=False):
+        r"""Cumulative probability of a mixture of one feature, P(x ≤ X), or P(x > X) with ``upper=True``.
+
+        .. math:: F(x) = \sum_k \pi_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
+
+        A small probability keeps its digits in either tail. Of one feature among many: ``mixture.marginal(j).cdf(x)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 1)
+        upper : bool, default=False
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If the mixture has more than one feature, or X does not fit.
+        """
+        parameters = self._parameters()
+        if parameters.n_features != 1:
+            raise ValueError(
+                f"cdf is that of one feature, and the mixture has {parameters.n_features}; take marginal(feature)"
+            )
+        X = np.asarray(check_samples(self, X, reset=False), dtype=np.float64)
+        variances = np.broadcast_to(np.reshape(parameters.covariances, -1), parameters.weights.shape)
+        z = (X - parameters.means[:, 0]) / np.sqrt(variances)
+        return ndtr(-z if upper else z) @ parameters.weights
+
+    def adapt(self, X, *, relevance=16.0, n_iter=1, sample_weight=None):
+        r"""Return this mixture with its means adapted to new data, as far as these carry weight.
+
+        The MAP estimate of the means under the priors :math:`\mathcal N(\mu_k, \Sigma_k / \tau)`: with the
+        responsibilities of the new samples, and :math:`N_k` their sums,
+
+        .. math::
+
+            \mu_k' = \alpha_k \, \bar x_k + (1 - \alpha_k) \, \mu_k, \qquad \alpha_k = \frac{N_k}{N_k + \tau}.
+
+        A component that the new data hardly touch stays where it is. Weights and covariances stay as well.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The new data.
+        relevance : float, default=16
+            τ: as many samples as the old mean is worth, in each component.
+        n_iter : int, default=1
+            Times that responsibilities and means are computed in turn.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 is the same as a sample that stands there twice.
+
+        Returns
+        -------
+        GaussianMixture
+            A new mixture.
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit, or a sample is so far away that its log-density leaves float64's range.
+
+        References
+        ----------
+        Reynolds, D. A., Quatieri, T. F. and Dunn, R. B. (2000), Speaker verification using adapted Gaussian mixture
+        models.
+        """
+        parameters = self._parameters()
+        _adaptation.check_adaptation(relevance, n_iter)
+        X = check_samples(self, X, reset=False)
+        sample_weight = check_weights_of(sample_weight, X)
+        means = _adaptation.adapted_means(X, parameters, relevance, n_iter, sample_weight, self.n_threads)
+        return self._derived(
+            parameters.weights, means, parameters.covariances, self.covariance_type, range(parameters.n_features)
+        )
+
+    def summary(self, X=None):
+        """Return an account of the mixture to print or to show: its size, its components, what to be careful about.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            With samples it says also how many each component has, how certain their assignment is (the mean of their
+            largest responsibility), and its entropy.
+
+        Returns
+        -------
+        Summary
+            Plain text when printed, a table in a notebook. Each component has its weight, its nearest neighbour (the
+            distance of the means in standard deviations, with the mean of both covariances) and, for each feature,
+            mean ± standard deviation.
+        """
+        parameters = self._parameters()
+        if X is not None:
+            X = check_samples(self, X, reset=False)
+        return _summary.summary(self, parameters, X)
+
+    def plot(self, X=None, features=None, *, ax=None, **options):
+        """Draw the mixture, with data if given: `gmm.plot.fitted` of its marginal.
+
+        In two features the samples in the colour and marker of their component, with its ellipses; in one, the
+        densities over a histogram. Samples are assigned by all features, whichever are drawn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            All features of the samples.
+        features : int, str or sequence of these, default=None
+            Indices or names of one feature or two. None: the first two, or the only one.
+        ax : matplotlib.axes.Axes, default=None
+            None: the current one, or that of a new figure if something is drawn there.
+        **options
+            Of `gmm.plot.fitted`: ``radii``, ``size``, ``axis_labels``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If more than two features are asked for, or X does not fit.
+        """
+        parameters = self._parameters()
+        chosen = list(range(min(2, parameters.n_features))) if features is None else self._features(features)
+        if len(chosen) > 2:
+            raise ValueError(f"features must be one feature or two; got {len(chosen)}")
+        if X is not None:
+            X = check_samples(self, X, reset=False)
+            options = {"labels": engine.predict(X, parameters.density(), n_threads=self.n_threads), **options}
+            X = X[:, chosen]
+        names = getattr(self, "feature_names_in_", [f"feature {feature}" for feature in range(parameters.n_features)])
+        from gmm import plot  # here, because it loads matplotlib
+
+        options = {"axis_labels": [names[feature] for feature in chosen], **options}
+        return plot.fitted(self.marginal(chosen), X, ax=ax, **options)
 
     # ---- criteria
 
     def _n_parameters(self):
         """Return the number of free parameters."""
-        n_components, n_features = self.means_.shape
-        of_covariances = {
-            "full": n_components * n_features * (n_features + 1) // 2,
-            "tied": n_features * (n_features + 1) // 2,
-            "diag": n_components * n_features,
-            "spherical": n_components,
-        }[self.covariance_type]
-        return of_covariances + n_components * n_features + n_components - 1
+        return self._parameters().n_parameters
 
-    def bic(self, X):
-        """Bayesian information criterion on X, -2 ℓ + p log n with p free parameters; the lower the better."""
-        log_likelihood, n_samples = self._total_log_likelihood(X)
-        return -2.0 * log_likelihood + self._n_parameters() * math.log(n_samples)
+    def bic(self, X, sample_weight=None):
+        """Bayesian information criterion on X, -2 ℓ + p log n with p free parameters; the lower the better.
 
-    def aic(self, X):
-        """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better."""
-        return -2.0 * self._total_log_likelihood(X)[0] + 2.0 * self._n_parameters()
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample stands there: ℓ = Σ_i w_i log p(x_i) and n = Σ_i w_i, so that a weight of 2 is
+            the same as a repeated row. Weights that are no counts have to be scaled to the sum that their information
+            is worth.
 
-    def _total_log_likelihood(self, X):
+        Returns
+        -------
+        float
+        """
+        return self._criteria(X, sample_weight)["bic"]
+
+    def aic(self, X, sample_weight=None):
+        """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better.
+
+        Parameters and result are those of `bic`.
+        """
+        return self._criteria(X, sample_weight)["aic"]
+
+    def icl(self, X, sample_weight=None):
+        """Integrated completed likelihood on X, BIC - 2 Σ_ik w_i r_ik log r_ik; the lower the better.
+
+        Parameters and result are those of `bic`.
+        """
+        return self._criteria(X, sample_weight, entropy=True)["icl"]
+
+    def _criteria(self, X, sample_weight=None, entropy=False):
+        """Log-likelihood, aic, bic and, if asked for its entropy, icl and the samples of each component, as a dict."""
+        from gmm.formulas.criteria import aic_kernel, bic_kernel  # here: a fit needs none of the book's kernels
+
         parameters = self._parameters()
+        density, p = parameters.density(), parameters.n_parameters
         X = check_samples(self, X, reset=False)
-        return engine.log_likelihood(X, parameters, n_threads=self.n_threads), X.shape[0]
+        sample_weight = check_weights_of(sample_weight, X)
+        n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        log_likelihood = engine.log_likelihood(X, density, sample_weight, self.n_threads)
+        found = {
+            "log_likelihood": log_likelihood,
+            "aic": aic_kernel(log_likelihood, p),
+            "bic": bic_kernel(log_likelihood, p, n_samples),
+        }
+        if entropy:
+            found_of = _summary.assignment(X, density, sample_weight, self.n_threads)
+            found |= {"icl": found["bic"] + 2.0 * found_of.entropy, "counts": found_of.counts}
+        return found
+
+
+GaussianMixture.__doc__ = GaussianMixture.__doc__.replace("{settings}", DOCUMENTATION)

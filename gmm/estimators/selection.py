@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import sys
 import warnings
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import entr
 from sklearn.exceptions import ConvergenceWarning
 
-from gmm import engine
-from gmm.estimators._collapse import (
-    CollapsedComponentError,
-    on_regularisation_alone,
-    regularisation_message,
-)
+from gmm import engine, learning
+from gmm._interrupt import LISTEN
+from gmm.engine import threads
+from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
+from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components
 from gmm.estimators._table import Table
-from gmm.estimators._validation import check_samples, random_generator
+from gmm.estimators._validation import check_samples, check_weights_of, random_generator
 from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
 
@@ -32,9 +32,8 @@ LABELS = {
     "icl": "ICL (smaller is better)",
     "cv": "held-out log-likelihood\nper sample (larger is better)",
 }
+STRUCTURES = ("full", "tied", "diag", "spherical")
 FOLDS = 5
-FLAT = 2.0  # a variance below this many reg_covar is made of reg_covar
-BLOCK = 65536  # samples whose responsibilities are held at one time
 # Set by the grid, or of a shape that depends on the number of components.
 NOT_SETTINGS = ("weights_init", "means_init", "precisions_init", "warm_start")
 
@@ -95,6 +94,27 @@ class Selection:
         """The best model's row of the table."""
         return self.table[self.best_index_]
 
+    def predict(self, X):
+        """The best model's label of each sample: ``best_.predict(X)``, shape (n_samples,)."""
+        return self.best_.predict(X)
+
+    def predict_proba(self, X):
+        """The best model's responsibilities: ``best_.predict_proba(X)``, shape (n_samples, n_components)."""
+        return self.best_.predict_proba(X)
+
+    def score_samples(self, X):
+        """The best model's log-density of each sample: ``best_.score_samples(X)``, shape (n_samples,)."""
+        return self.best_.score_samples(X)
+
+    def _edge(self, criterion=None):
+        """Which end of the sizes the best model stands on, 'largest' or 'smallest', if more might be found beyond."""
+        best = self.table[self.index(criterion)]["n_components"]
+        if len(self.n_components) > 1 and best == max(self.n_components):
+            return "largest"
+        if len(self.n_components) > 1 and best == min(self.n_components) > 1:
+            return "smallest"
+        return ""
+
     def model(self, n_components, covariance_type="full"):
         """Return the fitted model of one cell of the grid.
 
@@ -126,7 +146,10 @@ class Selection:
         return values.reshape(len(self.covariance_types), len(self.n_components))
 
     def plot(self, kind="curves", *, criterion=None, ax=None):
-        """Draw the criterion over the grid.
+        """Draw the criterion over the grid; ``best_.plot(X)`` draws the model.
+
+        Where the best model has the largest number of components that was tried (or the smallest, if that is not 1),
+        the figure says so, and so does ``print(found)``.
 
         Parameters
         ----------
@@ -134,6 +157,7 @@ class Selection:
         criterion : str, optional
             'bic', 'aic', 'icl' or 'cv'. Default: the criterion of the call.
         ax : matplotlib.axes.Axes, optional
+            Default: the current one, or that of a new figure if something is drawn there.
 
         Returns
         -------
@@ -150,12 +174,18 @@ class Selection:
         from gmm import plot  # here, because it loads matplotlib
 
         values, largest = self.grid(criterion), CRITERIA[criterion] < 0
+        edge = self._edge(criterion)
         if kind == "heatmap":
-            return plot.selection_heatmap(
+            ax = plot.selection_heatmap(
                 values, self.n_components, self.covariance_types, label=LABELS[criterion], largest=largest, ax=ax
             )
-        curves = dict(zip(self.covariance_types, values, strict=True))
-        return plot.bic_curves(self.n_components, curves, label=LABELS[criterion], largest=largest, ax=ax)
+        else:
+            curves = dict(zip(self.covariance_types, values, strict=True))
+            ax = plot.bic_curves(self.n_components, curves, label=LABELS[criterion], largest=largest, ax=ax)
+        if edge:
+            advice = "more" if edge == "largest" else "fewer"
+            ax.set_xlabel(f"{ax.get_xlabel()}\n(the best has the {edge} number tried: try {advice})")
+        return ax
 
     def __repr__(self):
         n_collapsed = sum(model is None for model in self.models_)
@@ -166,6 +196,8 @@ class Selection:
             else f"best by {self.criterion}: n_components={row['n_components']}, covariance_type="
             f"{row['covariance_type']!r}, {self.criterion}={row[self.criterion]:.6g}"
         )
+        if row is not None and self._edge():
+            best += f"; its n_components is the {self._edge()} that was tried"
         return f"Selection({len(self.models_)} models, {n_collapsed} collapsed; {best})"
 
 
@@ -179,10 +211,11 @@ def _known(criterion, table):
 
 def select(
     X,
-    n_components=range(1, 7),
-    covariance_types=engine.STRUCTURES,
+    n_components: int | Iterable[int] = range(1, 7),
+    covariance_types: str | Iterable[str] = STRUCTURES,
     criterion="bic",
     *,
+    sample_weight=None,
     cv=None,
     n_init=5,
     random_state=None,
@@ -191,6 +224,8 @@ def select(
     tol=1e-6,
     max_iter=1000,
     on_collapse="restart",
+    reg_covar="auto",
+    init_params="kmeans_standardised",
     **settings,
 ):
     r"""Fit mixtures over a grid of sizes and covariance structures and choose one by a criterion.
@@ -214,6 +249,8 @@ def select(
     covariance_types : str or iterable of str, default=('full', 'tied', 'diag', 'spherical')
         With one feature, 'full', 'diag' and 'spherical' are the same model.
     criterion : {'bic', 'aic', 'icl', 'cv'}, default='bic'
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each sample stands there, as in `GaussianMixture.bic`: n is the sum of the weights.
     cv : int, default=None
         Number of folds of the cross-validation, 5 for ``criterion='cv'``. With another criterion it is left out unless
         a number is given here, since it costs `cv` further fits for each model.
@@ -227,10 +264,11 @@ def select(
         engine has threads.
     verbose : int, default=0
         1 shows the progress: a tqdm bar if tqdm is installed, else a counter.
-    tol, max_iter, on_collapse
-        As in `GaussianMixture`; the defaults suit a comparison, which must not depend on where EM was stopped.
+    tol, max_iter, on_collapse, reg_covar, init_params
+        As in `GaussianMixture`; the defaults suit a comparison, which must not depend on where EM was stopped nor on
+        the units of the features.
     **settings
-        Further parameters of `GaussianMixture`, such as `reg_covar` or `init_params`.
+        Further parameters of `GaussianMixture`.
 
     Returns
     -------
@@ -243,7 +281,7 @@ def select(
         For input that cannot be fitted or settings that are not known, before any work. A model that collapses is no
         error: its row says why it has no values.
     TypeError
-        For a setting that `GaussianMixture` does not have.
+        For a setting that neither `select` nor `GaussianMixture` has.
 
     Warns
     -----
@@ -252,6 +290,13 @@ def select(
 
     Notes
     -----
+    A model whose likelihood is made of `reg_covar` (a component has a direction in which it varies by little else), or
+    of too few samples for a covariance, has no values and is not compared: its row says why.
+
+    The answer does not depend on the units of X. Nor does it on those of a single feature, as far as the structures go:
+    full, tied and diagonal covariances follow a change of them, spherical ones say that all features vary alike, and
+    are another model in other units.
+
     The cost is that of ``len(n_components) * len(covariance_types) * n_init * (1 + cv)`` fits. All models see the same
     seed, so that structures of one size start from the same partitions, as in mclust.
 
@@ -271,11 +316,14 @@ def select(
     for name in NOT_SETTINGS:
         if name in settings:
             raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
+    _check_known(settings)
     data = check_samples(GaussianMixture(), X, reset=True, min_samples=2)
+    sample_weight = check_weights_of(sample_weight, data)
     folds = _n_folds(cv, criterion, data.shape[0])
     seed = _seed(random_state)
     settings = {"n_threads": max(1, engine.default_n_threads() // n_jobs)} | settings
     settings |= {"tol": tol, "max_iter": max_iter, "n_init": n_init, "on_collapse": on_collapse, "random_state": seed}
+    settings |= {"reg_covar": reg_covar, "init_params": init_params}
     models = [GaussianMixture(size, covariance_type=kind, **settings) for kind in types for size in sizes]
     for model in models:
         model._validate_params()
@@ -288,7 +336,9 @@ def select(
     with warnings.catch_warnings():
         # Every fit's convergence and collapse is in the table; of the best one we warn below.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        outcomes = _run([(model, X, data, parts) for model in models], n_jobs, _Progress(verbose, len(models)))
+        warnings.simplefilter("ignore", RegularisationWarning)
+        tasks = [(model, X, data, sample_weight, parts) for model in models]
+        outcomes = _run(tasks, n_jobs, _Progress(verbose, len(models)))
     rows = [outcome.row for outcome in outcomes]
     if not folds:
         for row in rows:
@@ -326,10 +376,22 @@ def _types(covariance_types):
         raise TypeError(f"covariance_types must be a string or a sequence of strings; got {covariance_types!r}")
     types = tuple(types)
     for kind in types:
-        if kind not in engine.STRUCTURES:
-            raise ValueError(f"covariance_types must be among {', '.join(map(repr, engine.STRUCTURES))}; got {kind!r}")
+        if kind not in learning.STRUCTURES:
+            raise ValueError(
+                f"covariance_types must be among {', '.join(map(repr, learning.STRUCTURES))}; got {kind!r}"
+            )
     _check_distinct(types, "covariance_types")
     return types
+
+
+def _check_known(settings):
+    known = {*GaussianMixture._get_param_names(), *inspect.signature(select).parameters}
+    known -= {"covariance_type", "settings", *NOT_SETTINGS}
+    for name in settings:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"select() got an unexpected setting {name!r}{hint}")
 
 
 def _check_distinct(values, name):
@@ -392,20 +454,25 @@ def _run(tasks, n_jobs, progress):
                 outcomes[number] = _one(*task)
                 progress.step()
             return outcomes
-        pool = ThreadPoolExecutor(min(n_jobs, len(tasks)))
+        flag = threads.new_flag()
+        pool = ThreadPoolExecutor(min(n_jobs, len(tasks)), initializer=threads.obey, initargs=(flag,))
         try:
-            futures = {pool.submit(_one, *task): number for number, task in enumerate(tasks)}
-            for future in as_completed(futures):
-                outcomes[futures[future]] = future.result()
-                progress.step()
-        finally:
-            pool.shutdown(cancel_futures=True)
+            pending = {pool.submit(_one, *task): number for number, task in enumerate(tasks)}
+            while pending:
+                for future in wait(pending, timeout=LISTEN, return_when=FIRST_COMPLETED).done:
+                    outcomes[pending.pop(future)] = future.result()
+                    progress.step()
+        except BaseException:
+            flag.fill(1)  # the fits that run come to an end by themselves
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
         return outcomes
     finally:
         progress.close()
 
 
-def _one(model, X, data, folds):
+def _one(model, X, data, sample_weight, folds):
     """Fit one model of the grid, to all samples and without each fold."""
     row = {
         "n_components": model.n_components,
@@ -417,18 +484,12 @@ def _one(model, X, data, folds):
         "status": "collapsed",
         "reason": "",
     }
-    reason = _fit(model, X, data)
+    criteria, reason = _fit(model, X, data, sample_weight)
     if reason:
         return _Outcome(row | {"reason": reason}, None)
-    log_likelihood, entropy = _likelihood_and_entropy(data, model._parameters(), model.n_threads)
-    p = model._n_parameters()
-    bic = -2.0 * log_likelihood + p * np.log(data.shape[0])
-    held_out, reason = _cross_validate(model, data, folds)
+    held_out, reason = _cross_validate(model, data, sample_weight, folds)
+    row |= criteria
     row |= {
-        "log_likelihood": log_likelihood,
-        "aic": -2.0 * log_likelihood + 2.0 * p,
-        "bic": float(bic),
-        "icl": float(bic + 2.0 * entropy),
         "cv": held_out,
         "converged": model.converged_,
         "n_iter": model.n_iter_,
@@ -440,72 +501,64 @@ def _one(model, X, data, folds):
 
 def _n_parameters(model, n_features):
     """Free parameters of a model that need not be fitted."""
-    shape = GaussianMixture(covariance_type=model.covariance_type)
-    shape.means_ = np.empty((model.n_components, n_features))
-    return shape._n_parameters()
+    structure, K = learning.structure_of(model.covariance_type), model.n_components
+    return structure.n_parameters(K, n_features) + K * n_features + K - 1
 
 
-def _fit(model, X, data):
-    """Fit `model` and return why it cannot be used, or ''."""
+def _fit(model, X, data, sample_weight):
+    """Fit `model` and return (its criteria, '') or, where it has none to be compared, (None, the reason)."""
     try:
-        model.fit(X)
+        model.fit(X, sample_weight=sample_weight)
     except CollapsedComponentError as error:
-        return str(error)
+        return None, str(error)
+    criteria = model._criteria(data, sample_weight, entropy=True)
+    counts = criteria.pop("counts")
     if model.covariance_prior is not None:
-        return ""  # reg_covar served the start alone
+        return criteria, ""  # reg_covar served the start alone
     parameters = model._parameters()
-    narrow = on_regularisation_alone(parameters, model.reg_covar)
-    if narrow:
-        return regularisation_message(data, parameters, narrow, model.reg_covar, n_threads=model.n_threads)
-    flat = _flat(parameters, model.reg_covar, data)
-    if flat is not None:
-        who = "The tied covariance" if model.covariance_type == "tied" else f"Component {flat}"
-        return (
-            f"{who} is flat: in one direction its variance is reg_covar={model.reg_covar:g} and little else, so that "
-            "the likelihood depends on reg_covar. Try fewer components, other starts or a larger reg_covar."
+    ridge = model.reg_covar_
+    flat = flat_components(parameters, ridge)
+    if flat:
+        return None, _why_flat(parameters, flat[0], ridge, model.reg_covar)
+    needed = parameters.structure.samples_needed(data.shape[1])
+    few = np.flatnonzero((counts < needed) & (parameters.weights > UNUSED))
+    if few.size:
+        return None, (
+            f"Component {few[0]} has {counts[few[0]]:.1f} samples, a covariance of this structure needs {needed}: its "
+            "likelihood tells of too few of them. Try fewer components."
         )
-    return ""
+    return criteria, ""
 
 
-def _flat(parameters, reg_covar, data):
-    """Index of a component with a variance of mostly reg_covar where the data are wide, or None."""
-    covariances, kind = parameters.covariances, parameters.covariance_type
-    if reg_covar == 0.0:
-        return None
-    if kind in ("full", "tied"):
-        smallest = np.linalg.eigvalsh(np.atleast_3d(covariances.T).T)[:, 0]
+def _why_flat(parameters, component, ridge, reg_covar):
+    if data_are_flat(parameters, ridge):
+        who, what = "X", "leave out features that are constant or depend on others, or take fewer features"
     else:
-        smallest = covariances.reshape(len(covariances), -1).min(axis=1)
-    flat = np.flatnonzero(smallest <= FLAT * reg_covar)
-    if flat.size == 0:
-        return None
-    # Where the data are as flat (a constant feature, or one that depends on others), no component is to blame.
-    of_data = np.linalg.eigvalsh(np.atleast_2d(np.cov(data, rowvar=False, dtype=np.float64)))[0]
-    return int(flat[0]) if of_data > 10.0 * reg_covar else None
+        who = "The tied covariance" if component < 0 else f"Component {component}"
+        what = "try fewer components or more data"
+    return (
+        f"{who} is flat: in one direction its variance is {called(reg_covar)} and little else, so that the likelihood "
+        f"depends on reg_covar; {what}."
+    )
 
 
-def _likelihood_and_entropy(data, parameters, n_threads):
-    log_likelihood = engine.log_likelihood(data, parameters, n_threads=n_threads)
-    entropy = 0.0
-    for low in range(0, data.shape[0], BLOCK):
-        resp = engine.predict_proba(data[low : low + BLOCK], parameters, n_threads=n_threads)
-        entropy += float(entr(resp).sum())
-    return log_likelihood, entropy
-
-
-def _cross_validate(model, data, folds):
+def _cross_validate(model, data, sample_weight, folds):
     """Mean held-out log-likelihood per sample, and why there is none."""
     if not folds:
         return np.nan, ""
     total = 0.0
     for number, held_out in enumerate(folds):
         kept = np.delete(data, held_out, axis=0)
+        weights = (None, None)
+        if sample_weight is not None:
+            weights = np.delete(sample_weight, held_out), sample_weight[held_out]
         partial = GaussianMixture(**model.get_params())
-        reason = _fit(partial, kept, kept)
+        _, reason = _fit(partial, kept, kept, weights[0])
         if reason:
             return np.nan, f"without fold {number}: {reason}"
-        total += partial.score_samples(data[held_out]).sum()
-    return float(total / data.shape[0]), ""
+        scores = partial.score_samples(data[held_out])
+        total += scores.sum() if weights[1] is None else weights[1] @ scores
+    return float(total / (data.shape[0] if sample_weight is None else sample_weight.sum())), ""
 
 
 class _Progress:

@@ -6,6 +6,8 @@ from numbers import Real
 
 import numpy as np
 
+from gmm.formulas._primitives import cholesky_kernel
+
 # How far a sum of weights or responsibilities may be from one, and a covariance from its transpose (relative).
 SUM_TOLERANCE = 1e-8
 SYMMETRY_TOLERANCE = 1e-8
@@ -32,6 +34,8 @@ def real_array(value, name, ndim, shape_text):
 
 
 def _as_array(value, name, shape_text):
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} is a masked array with masked entries; missing values are not supported")
     try:
         return np.asarray(value)
     except ValueError:  # nested lists of different lengths
@@ -121,8 +125,6 @@ def _check_symmetric(covariance, name):
 def _check_positive_definite(covariance, name):
     _check_symmetric(covariance, name)
     # The kernel that will be used decides, not another routine that may round differently.
-    from gmm.formulas.gaussian import cholesky_kernel
-
     if not (np.diag(cholesky_kernel(covariance)) > 0).all():
         smallest = np.linalg.eigvalsh(covariance)[0]
         raise ValueError(f"{name} must be positive definite; its smallest eigenvalue is {smallest:.3g}")

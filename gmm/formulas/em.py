@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gmm._compile import kernel
+from gmm._compile import in_python, kernel
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import cholesky_kernel
@@ -266,7 +266,14 @@ def kl_divergence(q, log_p):
     ------
     ValueError
         If the shapes differ, or `q` or the exponential of `log_p` is not a matrix of responsibilities.
+    TypeError
+        If `q` or `log_p` is a mixture: see :func:`mixture_kl_divergence`.
     """
+    if hasattr(q, "score_samples") or hasattr(log_p, "score_samples"):
+        raise TypeError(
+            "q and log_p must be tables of responsibilities; for the divergence between two mixtures call "
+            "gmm.mixture_kl_divergence(p, q)"
+        )
     q = check.responsibilities(q, name="q")
     log_p = check.logarithms(log_p, "log_p")
     with np.errstate(over="ignore"):
@@ -512,7 +519,7 @@ def em(X, weights, means, covariances, *, tol=1e-6, max_iter=1000, reg_covar=0.0
     reg_covar = check.number(reg_covar, "reg_covar", minimum=0.0)
     check.reachable(joint_log_density_kernel(X, weights, means, covariances))
     start = (weights.copy(), means.copy(), covariances.copy())  # without iterations the start itself is returned
-    *found, n_iter, converged, singular = em_kernel(X, *start, tol, max_iter, reg_covar)
+    *found, n_iter, converged, singular = in_python(em_kernel)(X, *start, tol, max_iter, reg_covar)
     if singular >= 0:
         raise SingularCovarianceError(singular, n_iter)
     return EMResult(*found, n_iter=n_iter, converged=converged)

@@ -8,6 +8,7 @@ import numpy as np
 
 from gmm._compile import kernel
 from gmm.formulas import _checks as check
+from gmm.formulas._primitives import cholesky_kernel
 from gmm.formulas._registry import equation
 
 LOG_2PI = math.log(2.0 * math.pi)
@@ -24,22 +25,6 @@ def univariate_log_density_kernel(x, mean, variance):
         difference = x[i] - mean
         log_density[i] = -0.5 * (LOG_2PI + math.log(variance) + difference * difference / variance)
     return log_density
-
-
-@kernel
-def cholesky_kernel(covariance):
-    d = covariance.shape[0]
-    L = np.zeros((d, d))
-    for j in range(d):
-        for i in range(j, d):
-            rest = covariance[i, j]
-            for l in range(j):
-                rest -= L[i, l] * L[j, l]
-            if i == j:
-                L[j, j] = math.sqrt(rest)  # NaN when the matrix is not positive definite
-            else:
-                L[i, j] = rest / L[j, j]
-    return L
 
 
 @kernel

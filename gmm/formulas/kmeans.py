@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gmm._compile import kernel
+from gmm._compile import in_python, kernel
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.responsibilities import softmax_kernel
@@ -233,7 +233,7 @@ def lloyd(X, centres, *, max_iter=300):
     """
     X = check.data(X)
     centres = check.centres(centres, X.shape[1])
-    return LloydResult(*lloyd_kernel(X, centres, check.count(max_iter, "max_iter", minimum=0)))
+    return LloydResult(*in_python(lloyd_kernel)(X, centres, check.count(max_iter, "max_iter", minimum=0)))
 
 
 @equation("eq-spherical-responsibility", kernel=spherical_responsibilities_kernel)

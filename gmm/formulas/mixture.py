@@ -8,9 +8,9 @@ import numpy as np
 
 from gmm._compile import kernel
 from gmm.formulas import _checks as check
+from gmm.formulas._primitives import log_sum_exp_kernel
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import cholesky_kernel, gaussian_log_density_kernel
-from gmm.formulas.responsibilities import log_sum_exp_kernel
 
 # ------------------------------------------------------------------------------------- kernels
 

@@ -8,27 +8,11 @@ import numpy as np
 
 from gmm._compile import kernel
 from gmm.formulas import _checks as check
+from gmm.formulas._primitives import log_sum_exp_kernel
 from gmm.formulas._registry import equation
+from gmm.formulas.mixture import joint_log_density
 
 # ------------------------------------------------------------------------------------- kernels
-
-
-@kernel
-def log_sum_exp_kernel(a):
-    n, K = a.shape
-    result = np.empty(n)
-    for i in range(n):
-        top = a[i, 0]
-        for k in range(1, K):
-            top = max(top, a[i, k])
-        if math.isinf(top):  # all terms are zero, or one is infinite: nothing to rescale
-            result[i] = top
-            continue
-        total = 0.0
-        for k in range(K):
-            total += math.exp(a[i, k] - top)
-        result[i] = top + math.log(total)
-    return result
 
 
 @kernel
@@ -248,8 +232,6 @@ def responsibility_entropy(resp):
 
 def _log_joint(X, weights, means, covariances):
     """Checked joint log-densities, with every sample inside the range of float64 for some component."""
-    from gmm.formulas.mixture import joint_log_density
-
     log_joint = joint_log_density(X, weights, means, covariances)
     check.reachable(log_joint)
     return log_joint

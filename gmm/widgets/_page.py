@@ -10,7 +10,6 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-from IPython.display import HTML
 from matplotlib.colors import to_hex, to_rgb
 
 from gmm.formulas._checks import real_array
@@ -30,8 +29,9 @@ name : str
 
 Returns
 -------
-IPython.display.HTML
-    The same for the same arguments, at most 40 000 bytes.
+Widget
+    What a notebook shows as the figure; its attribute ``data`` is the HTML. The same for the same arguments, at most
+    40 000 bytes.
 
 Raises
 ------
@@ -39,6 +39,28 @@ TypeError, ValueError
     If an argument has the wrong type, shape or range, or the figure were too large."""
 BEGIN, END = "/*gmm-widgets*/", "/*end*/"
 _HERE = Path(__file__).parent
+
+
+class Widget:
+    """A block of HTML that a notebook shows as a figure.
+
+    Attributes
+    ----------
+    name : str
+        Its HTML id.
+    data : str
+        The HTML.
+    """
+
+    def __init__(self, name, data):
+        self.name = name
+        self.data = data
+
+    def __repr__(self):
+        return f"<interactive figure {self.name}: a notebook shows it>"
+
+    def _repr_html_(self):
+        return self.data
 
 
 def widget(function):
@@ -116,7 +138,12 @@ def number(value, digits=None) -> str:
     """Write a number as a reader expects it: a true minus, and about six digits unless told otherwise."""
     if digits is None:
         digits = 3 if abs(value) < 100 else 2
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−")
+
+
+def whole(values) -> np.ndarray:
+    """Round to whole numbers; what its last bits put on either side of a half, up: the same on every machine."""
+    return np.floor(np.asarray(values) + (0.5 + 1e-6)).astype(int)
 
 
 def digits_for(X) -> list[int]:
@@ -127,7 +154,7 @@ def digits_for(X) -> list[int]:
 
 def levels(resp) -> np.ndarray:
     """Responsibilities in whole steps of 1/63; the steps of a row sum to 63 exactly."""
-    return np.diff(np.rint(63 * np.cumsum(resp, axis=1)).astype(int), axis=1, prepend=0)
+    return np.diff(whole(63 * np.cumsum(resp, axis=1)), axis=1, prepend=0)
 
 
 def encode_resp(resp) -> str:
@@ -144,7 +171,7 @@ def mixed(resp) -> list[str]:
 
 def encode_pixels(values, size) -> str:
     """Encode pixel coordinates from 0 to `size`, two characters each, in steps of size/4095."""
-    steps = np.rint(np.clip(np.asarray(values, dtype=float) / size, 0.0, 1.0) * 4095).astype(int)
+    steps = whole(np.clip(np.asarray(values, dtype=float) / size, 0.0, 1.0) * 4095)
     return "".join(CODE[step >> 6] + CODE[step & 63] for step in steps.ravel())
 
 
@@ -187,7 +214,7 @@ def slider(name, n_stops, now, value_text, *, label="") -> str:
     return f"<label><span>{label}</span>{inner}</label>" if label else inner
 
 
-def page(*, kind, name, summary, body, controls, data, hint) -> HTML:
+def page(*, kind, name, summary, body, controls, data, hint) -> Widget:
     """Put a widget together and refuse it if it is too large.
 
     Parameters
@@ -228,4 +255,4 @@ def page(*, kind, name, summary, body, controls, data, hint) -> HTML:
             f"the widget has {size} bytes, more than {MAX_SIZE}, {own} of them for its states: "
             "give fewer samples (a random subset shows the same) or fewer steps"
         )
-    return HTML(html)
+    return Widget(name, html)

@@ -11,9 +11,8 @@ from gmm.formulas.gaussian import principal_axes
 
 
 def px(value) -> str:
-    """Write a pixel coordinate with one digit, and none where it is zero."""
-    text = f"{value:.1f}".removesuffix(".0")
-    return "0" if text == "-0" else text
+    """Write a pixel coordinate with one digit, and none where it is zero; a half up, whatever its last bits are."""
+    return f"{value + 1e-6:z.1f}".removesuffix(".0")
 
 
 def _tick(value) -> str:

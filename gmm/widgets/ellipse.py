@@ -57,7 +57,7 @@ def ellipse_explorer(
         raise ValueError(f"correlation must lie between -0.95 and 0.95; got {correlation:g}")
     axis_labels = _page.check_labels(axis_labels, 2)
     _page.check_name(name)
-    mean, ends, sample = np.zeros(2), 4 * variances, None
+    mean, ends, shared = np.zeros(2), 4 * variances, {}
     if X is not None:
         X = check.data(X)
         if X.shape[1] != 2:
@@ -65,6 +65,9 @@ def ellipse_explorer(
         mean, sample = sample_mean(X), sample_covariance(X)
         cholesky(sample)  # refuses data on a line
         ends = 4 * np.maximum(variances, np.diag(sample))
+        # Ten digits of the covariance: the last ones are rounding, which differs from machine to machine.
+        digits = [float(f"{value:.10g}") for value in sample.ravel()]
+        shared = {"n": len(X), "S": digits, "X": ((X - mean).round(6) + 0.0).ravel().tolist()}
 
     stops = [[float(f"{value:.3g}") for value in np.linspace(end / _N_STOPS, end, _N_STOPS)] for end in ends]
     places = [int(np.argmin(np.abs(np.array(row) - value))) for row, value in zip(stops, variances, strict=True)]
@@ -99,7 +102,7 @@ def ellipse_explorer(
             "mean": [round(float(value), 2) for value in frame.place([mean])[0]],
             "scale": round(float(frame.scale[0]), 6),
         }
-        | ({} if X is None else {"n": len(X), "S": sample.ravel().tolist(), "X": (X - mean).round(6).ravel().tolist()}),
+        | shared,
         hint="With JavaScript, sliders change the covariance.",
     )
 

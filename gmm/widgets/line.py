@@ -54,8 +54,8 @@ def responsibility_line(
     resp = responsibilities(x[:, None], weights, means, covariances)
     digits = _page.digits_for(x[:, None])[0]
     # Numbers are stored as whole hundredths and thousandths.
-    hundredths = np.rint(100 * np.column_stack([joint, total])).astype(int)
-    thousandths = np.rint(1000 * resp).astype(int)
+    hundredths = _page.whole(100 * np.column_stack([joint, total]))
+    thousandths = _page.whole(1000 * resp)
     place = n_stops // 2
     texts = [f"x = {number(value, digits)}" for value in x]
 
@@ -112,7 +112,7 @@ def _areas(frame, x, resp):
 
 def _bars(resp):
     """Responsibilities at the point as one stacked bar."""
-    edges = np.concatenate([[0.0], np.cumsum(np.rint(1000 * resp) / 1000)]) * _BAR
+    edges = np.concatenate([[0.0], np.cumsum(_page.whole(1000 * resp) / 1000)]) * _BAR
     bars = "".join(
         f'<rect class="f{k}" x="{px(edges[k])}" y="0" width="{px(edges[k + 1] - edges[k])}" height="26"/>'
         for k in range(len(resp))

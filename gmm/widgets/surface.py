@@ -192,7 +192,7 @@ def _picture(frame, X, weights, covariances, places, reached, optima):
 
 def _small_path(pixels):
     """Path in whole pixels, each step relative to the one before."""
-    points = np.rint(pixels).astype(int)
+    points = _page.whole(pixels)
     steps = np.diff(points, axis=0)
     steps = steps[np.abs(steps).max(axis=1) > 0]
     return f"M{points[0, 0]} {points[0, 1]}l" + " ".join(f"{x} {y}".replace(" -", "-") for x, y in steps)

@@ -1,6 +1,10 @@
 """Slow, plain, extended-precision EM to hold the engine against."""
 
+import math
+
 import numpy as np
+
+from gmm import learning
 
 LD = np.longdouble
 
@@ -102,3 +106,17 @@ def problem(rng, n, d, n_components, covariance_type, spread=3.0):
 
 def relative(a, b):
     return float(np.max(np.abs(np.asarray(a) - b)) / np.max(np.abs(b)))
+
+
+def fit_em(
+    X, parameters, means=None, covariances=None, covariance_type=None, *, reg_covar=1e-6, tol=1e-3, max_iter=100,
+    sample_weight=None, n_threads=None, callback=None, record_states=False, previous=-math.inf, total=None,
+):  # fmt: skip
+    """Maximum likelihood of an array by the engine."""
+    if means is not None:
+        parameters = learning.make_parameters(parameters, means, covariances, covariance_type)
+    source = learning.ArraySource(X, sample_weight, n_threads, total)
+    return learning.climb(
+        source, learning.MaximumLikelihood(reg_covar), parameters, tol=tol, max_iter=max_iter, callback=callback,
+        record_states=record_states, previous=previous,
+    )  # fmt: skip

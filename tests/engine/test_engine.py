@@ -15,10 +15,10 @@ import pytest
 from engine_references import problem, relative
 from sklearn import cluster, mixture
 
-from gmm import engine
+from gmm import engine, learning
 from gmm.engine import passes, simd
 
-STRUCTURES = engine.STRUCTURES
+STRUCTURES = learning.STRUCTURES
 # Around every boundary of the kernels: d below, at and above tiles and registers; n below a block, a block, several
 # chunks.
 SHAPES = [(1, 1, 1), (3, 2, 1), (7, 1, 3), (40, 3, 2), (300, 2, 3), (513, 4, 5), (1000, 5, 1), (257, 6, 3), (600, 7, 4)]
@@ -27,7 +27,7 @@ SHAPES += [(2100, 8, 2), (700, 9, 20), (4500, 10, 3), (900, 17, 5), (1200, 33, 4
 
 def start(rng, n, d, n_components, covariance_type):
     X, *parameters = problem(rng, n, d, n_components, covariance_type)
-    return X, engine.make_parameters(*parameters, covariance_type)
+    return X, learning.make_parameters(*parameters, covariance_type)
 
 
 def regularisation(n, d):
@@ -40,7 +40,7 @@ def test_em_agrees_with_extended_precision(covariance_type, n, d, n_components):
     rng = np.random.default_rng([n, d, n_components])
     X, p = start(rng, n, d, n_components, covariance_type)
     reg_covar = regularisation(n, d)
-    result = engine.fit_em(X, p, tol=0, max_iter=3, reg_covar=reg_covar)
+    result = references.fit_em(X, p, tol=0, max_iter=3, reg_covar=reg_covar)
     weights, means, covariances, values = references.em(X, *p[1:4], covariance_type, reg_covar, 3)
     assert result.failure is None
     assert result.n_iter == 3
@@ -55,24 +55,24 @@ def test_em_agrees_with_scikit_learn(covariance_type):
     X, p = start(np.random.default_rng(3), 3000, 6, 4, covariance_type)
     peer = mixture.GaussianMixture(
         4, covariance_type=covariance_type, tol=1e-4, max_iter=200, weights_init=p.weights, means_init=p.means,
-        precisions_init=engine.precisions(p), init_params="random_from_data", random_state=0,
+        precisions_init=learning.precisions(p), init_params="random_from_data", random_state=0,
     ).fit(X)  # fmt: skip
-    result = engine.fit_em(X, p, tol=1e-4, max_iter=200)
+    result = references.fit_em(X, p, tol=1e-4, max_iter=200)
     assert result.converged
     assert result.n_iter == peer.n_iter_
     np.testing.assert_allclose(result.log_likelihoods, peer.lower_bounds_, rtol=1e-12)
     q = result.parameters
     assert relative(q.covariances, peer.covariances_) < 1e-10
     assert relative(q.precisions_cholesky, peer.precisions_cholesky_) < 1e-10
-    np.testing.assert_allclose(engine.score_samples(X, q), peer.score_samples(X), rtol=1e-10)
-    np.testing.assert_allclose(engine.predict_proba(X, q), peer.predict_proba(X), atol=1e-10)
-    np.testing.assert_array_equal(engine.predict(X, q), peer.predict(X))
+    np.testing.assert_allclose(engine.score_samples(X, q.density()), peer.score_samples(X), rtol=1e-10)
+    np.testing.assert_allclose(engine.predict_proba(X, q.density()), peer.predict_proba(X), atol=1e-10)
+    np.testing.assert_array_equal(engine.predict(X, q.density()), peer.predict(X))
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
 def test_log_likelihood_never_falls(covariance_type):
     X, p = start(np.random.default_rng(11), 400, 3, 3, covariance_type)
-    values = engine.fit_em(X, p, tol=0, max_iter=60, reg_covar=0).log_likelihoods
+    values = references.fit_em(X, p, tol=0, max_iter=60, reg_covar=0).log_likelihoods
     assert np.all(np.diff(values) > -1e-12)
 
 
@@ -81,9 +81,9 @@ def test_sample_weights_are_repetitions(covariance_type):
     rng = np.random.default_rng(5)
     X, p = start(rng, 700, 3, 3, covariance_type)
     counts = rng.integers(0, 4, size=len(X))
-    repeated = engine.fit_em(np.repeat(X, counts, axis=0), p, tol=0, max_iter=4)
-    weighted = engine.fit_em(X, p, tol=0, max_iter=4, sample_weight=counts)
-    scaled = engine.fit_em(X, p, tol=0, max_iter=4, sample_weight=counts * 0.125)
+    repeated = references.fit_em(np.repeat(X, counts, axis=0), p, tol=0, max_iter=4)
+    weighted = references.fit_em(X, p, tol=0, max_iter=4, sample_weight=counts)
+    scaled = references.fit_em(X, p, tol=0, max_iter=4, sample_weight=counts * 0.125)
     for result in (weighted, scaled):
         assert relative(result.parameters.covariances, repeated.parameters.covariances) < 1e-11
         assert relative(result.parameters.weights, repeated.parameters.weights) < 1e-12
@@ -95,7 +95,7 @@ def test_threads_layouts_and_types_give_the_same_bits(covariance_type, every_pas
     rng = np.random.default_rng(8)
     X, p = start(rng, 30_000, 5, 6, covariance_type)  # enough work for threads, and X too large for a whole copy
     X = X.astype(np.float32)
-    reference = engine.fit_em(X.astype(np.float64), p, tol=0, max_iter=3, n_threads=1)
+    reference = references.fit_em(X.astype(np.float64), p, tol=0, max_iter=3, n_threads=1)
     strided = np.zeros((2 * len(X), 10))
     strided[::2, ::2] = X
     frozen = X.astype(np.float64)
@@ -104,21 +104,24 @@ def test_threads_layouts_and_types_give_the_same_bits(covariance_type, every_pas
     weight = np.ones(len(X))
     for variant in variants:
         for n_threads in (1, 2, 3):
-            result = engine.fit_em(variant, p, tol=0, max_iter=3, n_threads=n_threads)
+            result = references.fit_em(variant, p, tol=0, max_iter=3, n_threads=n_threads)
             for a, b in zip(result.parameters[1:], reference.parameters[1:], strict=True):
                 np.testing.assert_array_equal(a, b)
             np.testing.assert_array_equal(result.log_likelihoods, reference.log_likelihoods)
         np.testing.assert_array_equal(
-            engine.score_samples(variant, p, n_threads=2), engine.score_samples(X.astype(np.float64), p, n_threads=1)
+            engine.score_samples(variant, p.density(), n_threads=2),
+            engine.score_samples(X.astype(np.float64), p.density(), n_threads=1),
         )
-    assert engine.fit_em(X, p, tol=0, max_iter=1, sample_weight=weight).failure is None
+    assert references.fit_em(X, p, tol=0, max_iter=1, sample_weight=weight).failure is None
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
 def test_integers_score_as_floats(covariance_type):
     X, p = start(np.random.default_rng(4), 50, 2, 2, covariance_type)
     whole = np.round(X * 3).astype(np.int32)
-    np.testing.assert_array_equal(engine.score_samples(whole, p), engine.score_samples(whole.astype(float), p))
+    np.testing.assert_array_equal(
+        engine.score_samples(whole, p.density()), engine.score_samples(whole.astype(float), p.density())
+    )
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
@@ -127,7 +130,7 @@ def test_one_pass_moments(covariance_type, n, d, n_components):
     rng = np.random.default_rng(n)
     X, p = start(rng, n, d, n_components, covariance_type)
     w = rng.uniform(0, 2, size=n)
-    s = engine.statistics(X, p, sample_weight=w)
+    s = learning.ArraySource(X, w).statistics(p.density())
     joint = references.log_joint(X, *p[1:4], covariance_type)
     evidence = references.log_sum_exp(joint)
     resp = np.exp(joint - evidence[:, None]) * w[:, None]
@@ -144,12 +147,11 @@ def test_one_pass_moments(covariance_type, n, d, n_components):
     assert relative(s.counts, resp.sum(axis=0)) < 1e-11
     assert relative(s.first, np.einsum("nk,nki->ki", resp, z)) < 1e-10
     assert relative(s.second, second) < 1e-10
-    halves = engine.statistics(X[: n // 2 + 1], p, w[: n // 2 + 1])
-    if n > 1:
-        halves = halves + engine.statistics(X[n // 2 + 1 :], p, w[n // 2 + 1 :])
+    parts = [slice(n // 2 + 1), slice(n // 2 + 1, n)] if n > 1 else [slice(n)]
+    halves = sum(learning.ArraySource(X[part], w[part]).statistics(p.density()) for part in parts)
     assert relative(halves.second, s.second) < 1e-12
-    weights, means, covariances = engine.m_step(s, p.means, covariance_type, 0.5)
-    expected = engine.fit_em(X, p, tol=0, max_iter=1, reg_covar=0.5, sample_weight=w).parameters
+    _, weights, means, covariances, _ = learning.MaximumLikelihood(0.5).update(p, s)
+    expected = references.fit_em(X, p, tol=0, max_iter=1, reg_covar=0.5, sample_weight=w).parameters
     assert relative(weights, expected.weights) < 1e-12
     assert relative(means, expected.means) < 1e-11
     assert relative(covariances, expected.covariances) < 1e-11
@@ -161,10 +163,10 @@ def test_log_densities_against_mpmath(covariance_type, offset):
     rng = np.random.default_rng(2)
     X, weights, means, covariances = problem(rng, 4, 3, 2, covariance_type)
     X, means = X + offset, means + offset
-    p = engine.make_parameters(weights, means, covariances, covariance_type)
+    p = learning.make_parameters(weights, means, covariances, covariance_type)
     matrices = references.dense(covariances, covariance_type, 2, 3)
     with mpmath.workdps(50):
-        for x, value in zip(X, engine.score_samples(X, p), strict=True):
+        for x, value in zip(X, engine.score_samples(X, p.density()), strict=True):
             density = mpmath.mpf(0)
             for weight, mean, matrix in zip(weights, means, matrices, strict=True):
                 a = mpmath.matrix(matrix.tolist())
@@ -183,8 +185,8 @@ def test_fit_far_from_the_origin(covariance_type):
     X, weights, means, covariances = problem(rng, 900, 3, 3, covariance_type)
     # Data and means that lose nothing when 1e8 is added.
     X, means = np.round(X * 2**20) / 2**20, np.round(means * 2**20) / 2**20
-    near = engine.fit_em(X, weights, means, covariances, covariance_type, tol=0, max_iter=10)
-    far = engine.fit_em(X + 1e8, weights, means + 1e8, covariances, covariance_type, tol=0, max_iter=10)
+    near = references.fit_em(X, weights, means, covariances, covariance_type, tol=0, max_iter=10)
+    far = references.fit_em(X + 1e8, weights, means + 1e8, covariances, covariance_type, tol=0, max_iter=10)
     assert far.failure is None
     assert relative(far.parameters.covariances, near.parameters.covariances) < 1e-12
     np.testing.assert_allclose(far.parameters.means - 1e8, near.parameters.means, atol=3e-8)
@@ -196,8 +198,8 @@ def test_fit_far_from_the_origin(covariance_type):
 def test_scales(covariance_type, exponent):
     unit = 2.0**exponent  # 1e-150 to 1e150
     X, weights, means, covariances = problem(np.random.default_rng(6), 500, 3, 2, covariance_type)
-    one = engine.fit_em(X, weights, means, covariances, covariance_type, tol=0, max_iter=5, reg_covar=0)
-    scaled = engine.fit_em(
+    one = references.fit_em(X, weights, means, covariances, covariance_type, tol=0, max_iter=5, reg_covar=0)
+    scaled = references.fit_em(
         X * unit, weights, means * unit, covariances * unit * unit, covariance_type, tol=0, max_iter=5, reg_covar=0
     )
     assert scaled.failure is None
@@ -206,8 +208,8 @@ def test_scales(covariance_type, exponent):
     np.testing.assert_allclose(
         scaled.log_likelihoods + 3 * exponent * np.log(2.0), one.log_likelihoods, rtol=1e-12, atol=1e-12 * abs(exponent)
     )
-    resp = engine.predict_proba(X * unit, scaled.parameters)
-    np.testing.assert_allclose(resp, engine.predict_proba(X, one.parameters), atol=1e-10)
+    resp = engine.predict_proba(X * unit, scaled.parameters.density())
+    np.testing.assert_allclose(resp, engine.predict_proba(X, one.parameters.density()), atol=1e-10)
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
@@ -215,12 +217,53 @@ def test_scales(covariance_type, exponent):
 def test_rows_sum_to_one_however_far(covariance_type, distance):
     _, p = start(np.random.default_rng(7), 20, 3, 4, covariance_type)
     X = np.array([[distance, 0, 0], [-distance, distance, 1], [0, 0, 0]])
-    resp = engine.predict_proba(X, p)
+    resp = engine.predict_proba(X, p.density())
     np.testing.assert_allclose(resp.sum(axis=1), 1.0, rtol=1e-14)
-    scores, log_resp = engine.log_responsibilities(X, p)
+    scores, log_resp = engine.log_responsibilities(X, p.density())
     assert not np.any(np.isnan(scores))
     np.testing.assert_allclose(np.exp(log_resp), resp, atol=1e-14)
-    np.testing.assert_array_equal(engine.predict(X, p), resp.argmax(axis=1))
+    np.testing.assert_array_equal(engine.predict(X, p.density()), resp.argmax(axis=1))
+
+
+def scores_of_far(X, p, units=None):
+    """Responsibilities in each of the three ways to ask for them, which agree; every density underflows."""
+    density = p.density() if units is None else p.in_units(units).density(units)
+    scores, log_resp = engine.log_responsibilities(X, density)
+    assert np.all(np.isneginf(scores))
+    resp = engine.predict_proba(X, density)
+    np.testing.assert_allclose(np.exp(log_resp), resp, atol=1e-15)
+    np.testing.assert_array_equal(engine.predict(X, density), resp.argmax(axis=1))
+    return resp
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_far_samples_go_to_the_component_of_that_direction(covariance_type):
+    """Where squares overflow, the nearest is the one that is nearest at a distance that float64 can still square."""
+    rng = np.random.default_rng(17)
+    directions = rng.normal(size=(60, 3))
+    _, p = start(rng, 20, 3, 4, covariance_type)
+    near = references.log_joint(1e11 * directions, p.weights, 1e10 * p.means, p.covariances, covariance_type)
+    expected = np.eye(4)[near.argmax(axis=1)]
+    assert np.count_nonzero(expected.any(axis=0)) > 1
+    p = p._replace(means=1e199 * p.means)
+    np.testing.assert_array_equal(scores_of_far(1e200 * directions, p), expected)
+    shift = np.array([3e200, -1e200, 2e200])
+    moved, units = p._replace(means=p.means + shift), engine.Units(shift, 2.0**-5, False)
+    np.testing.assert_array_equal(scores_of_far(1e200 * directions + shift, moved, units), expected)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_far_samples_are_shared_by_equals_that_have_weight(covariance_type):
+    """Four components of one covariance: as far from here, all are in one place; the last has no weight."""
+    covariances = learning.STRUCTURES[covariance_type].common(np.array([[2.0, 0.3], [0.3, 1.0]]), 4)
+    means = [[0.0, 1.0], [0.0, -1.0], [5.0, 0.0], [0.0, 0.0]]
+    p = learning.make_parameters([0.6, 0.3, 0.1, 0.0], means, covariances, covariance_type)
+    X = np.array([[1e200, 0.0], [-1e200, 1e200]])
+    np.testing.assert_allclose(scores_of_far(X, p), [[1 / 3, 1 / 3, 1 / 3, 0.0]] * 2, rtol=1e-15)
+    if covariance_type != "tied":  # the last is by far the nearest, and another wider by a trifle
+        covariances = covariances * np.array([1.0, 1.0 + 1e-9, 1.0, 9.0]).reshape(-1, *[1] * (covariances.ndim - 1))
+        p = learning.make_parameters(p.weights, means, covariances, covariance_type)
+        np.testing.assert_array_equal(scores_of_far(X, p), [[0.0, 1.0, 0.0, 0.0]] * 2)
 
 
 @pytest.mark.parametrize("separation", [1e2, 1e4, 1e7])
@@ -232,10 +275,11 @@ def test_tied_scatter_does_not_cancel(separation, n_threads, every_pass_is_worth
     labels = rng.integers(n_components, size=n)
     X = centres[labels] + rng.normal(size=(n, d))
     start_at = (np.full(3, 1 / 3), centres + 0.1 * rng.normal(size=centres.shape), np.eye(d), "tied")
-    result = engine.fit_em(X, *start_at, tol=0, max_iter=2, reg_covar=0, n_threads=n_threads)
+    result = references.fit_em(X, *start_at, tol=0, max_iter=2, reg_covar=0, n_threads=n_threads)
     expected = references.em(X, *start_at, 0.0, 2)
     assert relative(result.parameters.covariances, expected[2]) < 1e-12 * max(1.0, 1e4 / separation)
-    s = engine.one_pass(X, np.zeros(3), centres, np.eye(d), "tied")
+    density = engine.Density(engine.Tied, np.zeros(3), centres, np.eye(d), engine.Units(np.zeros(d)))
+    s = learning.ArraySource(X).statistics(density)
     z = X - centres[labels]
     assert relative(s.second, z.T @ z) < 1e-10
 
@@ -247,21 +291,21 @@ def test_collapse_is_named():
         ("diag", np.ones((2, 2))),
         ("spherical", np.ones(2)),
     ):
-        result = engine.fit_em(X, [0.75, 0.25], [[0.1, 0.1], [50, 50]], shape, covariance_type, reg_covar=0)
+        result = references.fit_em(X, [0.75, 0.25], [[0.1, 0.1], [50, 50]], shape, covariance_type, reg_covar=0)
         assert result.failure.kind == "covariance"
         assert result.failure.component == 1
         assert result.failure.iteration == result.n_iter == 1
         assert "component 1" in result.failure.message
         np.testing.assert_array_equal(result.parameters.means[1], [50, 50])  # the last good parameters
     line = np.outer(np.arange(20.0), [1.0, 1.0])
-    result = engine.fit_em(line, [1.0], [[0.0, 1.0]], np.eye(2), "tied", reg_covar=0)
+    result = references.fit_em(line, [1.0], [[0.0, 1.0]], np.eye(2), "tied", reg_covar=0)
     assert (result.failure.kind, result.failure.component) == ("covariance", -1)
     X[0, 0] = np.nan
-    result = engine.fit_em(X, [0.5, 0.5], [[0, 0], [50, 50]], np.ones(2), "spherical")
+    result = references.fit_em(X, [0.5, 0.5], [[0, 0], [50, 50]], np.ones(2), "spherical")
     assert result.failure.kind == "log_likelihood"
     assert np.all(np.isfinite(result.parameters.means))
-    with pytest.raises(engine.CovarianceError, match="component 1") as caught:
-        engine.make_parameters([0.5, 0.5], [[0, 0], [1, 1]], [np.eye(2), np.ones((2, 2))], "full")
+    with pytest.raises(learning.CovarianceError, match="component 1") as caught:
+        learning.make_parameters([0.5, 0.5], [[0, 0], [1, 1]], [np.eye(2), np.ones((2, 2))], "full")
     assert caught.value.component == 1
 
 
@@ -269,25 +313,25 @@ def test_collapse_is_named():
 def test_component_without_data_keeps_its_shape(covariance_type):
     X, p = start(np.random.default_rng(0), 100, 2, 2, covariance_type)
     means = np.array([[0.0, 0.0], [1e6, 1e6]])
-    result = engine.fit_em(X, p.weights, means, p.covariances, covariance_type, tol=0, max_iter=3)
+    result = references.fit_em(X, p.weights, means, p.covariances, covariance_type, tol=0, max_iter=3)
     assert result.failure is None
     np.testing.assert_array_equal(result.parameters.weights, [1.0, 0.0])
     np.testing.assert_array_equal(result.parameters.means[1], means[1])
     assert np.all(np.isfinite(result.parameters.covariances))
-    assert np.all(engine.predict_proba(X, result.parameters)[:, 1] == 0.0)
+    assert np.all(engine.predict_proba(X, result.parameters.density())[:, 1] == 0.0)
 
 
 def test_callback_history_and_stop():
     X, p = start(np.random.default_rng(1), 300, 2, 3, "full")
     seen = []
-    result = engine.fit_em(
-        X, p, tol=0, max_iter=20, record_parameters=True, callback=lambda *a: seen.append(a) or a[0] == 5
+    result = references.fit_em(
+        X, p, tol=0, max_iter=20, record_states=True, callback=lambda *a: seen.append(a) or a[0] == 5
     )
     assert result.stopped
     assert result.n_iter == len(result.history) == 5
     assert [s[0] for s in seen] == [1, 2, 3, 4, 5]
     np.testing.assert_array_equal([s[1] for s in seen], result.log_likelihoods)
-    whole = engine.fit_em(X, p, tol=0, max_iter=5)
+    whole = references.fit_em(X, p, tol=0, max_iter=5)
     np.testing.assert_array_equal(whole.parameters.covariances, result.history[-1].covariances)
 
 
@@ -296,7 +340,7 @@ def test_starts(covariance_type):
     rng = np.random.default_rng(12)
     X, *_ = problem(rng, 900, 4, 3, covariance_type)
     resp = rng.dirichlet(np.ones(3), size=len(X))
-    p = engine.parameters_from_responsibilities(X + 1e6, resp, covariance_type)
+    p = learning.parameters_from_responsibilities(X + 1e6, resp, covariance_type)
     weights, means, covariances = references.m_step(X, resp.astype(np.longdouble), covariance_type, 1e-6)
     assert relative(p.weights, weights) < 1e-13
     assert relative(p.means - 1e6, means) < 1e-8
@@ -304,8 +348,8 @@ def test_starts(covariance_type):
     centres = X[:3]
     labels = engine.kmeans_labels(X, centres)
     np.testing.assert_array_equal(labels, np.argmin(((X[:, None] - centres) ** 2).sum(axis=2), axis=1))
-    a = engine.parameters_from_labels(X, labels, 3, covariance_type)
-    b = engine.parameters_from_centres(X, centres, covariance_type)
+    a = learning.parameters_from_labels(X, labels, 3, covariance_type)
+    b = learning.parameters_from_centres(X, centres, covariance_type)
     np.testing.assert_allclose(a.covariances, b.covariances, rtol=1e-13, atol=1e-14)
 
 
@@ -317,18 +361,18 @@ def test_starts_of_small_data_take_a_short_cut_to_the_same_place(covariance_type
     X += 1e5
     labels = rng.integers(4, size=len(X))
     w = rng.uniform(0.1, 2.0, size=len(X)) if weighted else None
-    short = engine.parameters_from_labels(X, labels, 4, covariance_type, sample_weight=w)
-    empty = engine.parameters_from_labels(X, labels, 5, covariance_type, sample_weight=w)  # nobody in the last one
+    short = learning.parameters_from_labels(X, labels, 4, covariance_type, sample_weight=w)
+    empty = learning.parameters_from_labels(X, labels, 5, covariance_type, sample_weight=w)  # nobody in the last one
     np.testing.assert_array_equal(np.isfinite(empty.means), True)
     monkeypatch.setattr("gmm.engine.passes.fits_a_slab", lambda *_: False)
-    long = engine.parameters_from_labels(X, labels, 4, covariance_type, sample_weight=w)
+    long = learning.parameters_from_labels(X, labels, 4, covariance_type, sample_weight=w)
     for a, b in zip(short[1:], long[1:], strict=True):
         assert relative(a, b) < 1e-12
     monkeypatch.undo()
     X[labels == 2] = X[0]  # one component on a single point, or all of them
     X = X[0] + 0 * X if covariance_type == "tied" else X
-    with pytest.raises(engine.CovarianceError) as caught:
-        engine.parameters_from_labels(X, labels, 4, covariance_type, reg_covar=0.0, sample_weight=w)
+    with pytest.raises(learning.CovarianceError) as caught:
+        learning.parameters_from_labels(X, labels, 4, covariance_type, reg_covar=0.0, sample_weight=w)
     assert caught.value.component == (-1 if covariance_type == "tied" else 2)
 
 
@@ -339,7 +383,7 @@ def test_starts_from_responsibilities_that_do_not_sum_to_one(covariance_type, n)
     rng = np.random.default_rng(14)
     X, *_ = problem(rng, n, 3, 2, covariance_type)
     resp = rng.uniform(0.1, 3.0, size=(n, 2))
-    p = engine.parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-3)
+    p = learning.parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-3)
     _, means, covariances = references.m_step(X, resp.astype(np.longdouble), covariance_type, 1e-3)
     assert relative(p.weights, resp.sum(axis=0) / resp.sum()) < 1e-13
     assert relative(p.means, means) < 1e-12
@@ -361,12 +405,12 @@ def test_the_total_scatter_of_one_data_set_serves_all_tied_fits(n, offset, weigh
         return total_scatter(*arguments)
 
     monkeypatch.setattr(passes, "total_scatter", counted)
-    shared, fits = engine.TotalScatter(), []
+    shared, fits = learning.TotalScatter(), []
     for seed in range(3):
         centres = engine.kmeans(X, 4, np.random.default_rng(seed), sample_weight=w, max_iter=2).centres
         for total in (shared, None):
-            start = engine.parameters_from_centres(X, centres, "tied", sample_weight=w, total_scatter=total)
-            fits.append(engine.fit_em(X, start, max_iter=5, tol=0, sample_weight=w, total_scatter=total))
+            start = learning.parameters_from_centres(X, centres, "tied", sample_weight=w, total_scatter=total)
+            fits.append(references.fit_em(X, start, max_iter=5, tol=0, sample_weight=w, total=total))
     for a, b in zip(fits[::2], fits[1::2], strict=True):
         np.testing.assert_allclose(a.log_likelihoods, b.log_likelihoods, rtol=1e-10)
         for mine, other in zip(a.parameters[1:], b.parameters[1:], strict=True):
@@ -379,7 +423,7 @@ def test_the_total_scatter_of_one_data_set_serves_all_tied_fits(n, offset, weigh
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
 def test_precisions_round_trip(covariance_type):
     _, p = start(np.random.default_rng(12), 10, 4, 3, covariance_type)
-    q = engine.parameters_from_precisions(p.weights, p.means, engine.precisions(p), covariance_type)
+    q = learning.parameters_from_precisions(p.weights, p.means, learning.precisions(p), covariance_type)
     assert relative(q.covariances, p.covariances) < 1e-12
     assert relative(q.precisions_cholesky, p.precisions_cholesky) < 1e-12
 
@@ -395,6 +439,28 @@ def test_kmeans_agrees_with_scikit_learn(every_pass_is_worth_a_thread):
         np.testing.assert_allclose(ours.centres, peer.cluster_centers_, rtol=1e-9)
         assert ours.inertia == pytest.approx(peer.inertia_, rel=1e-9)
     np.testing.assert_array_equal(engine.kmeans_labels(X, ours.centres), peer.labels_)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_kmeans_stops_when_the_squared_moves_are_within_the_tolerance(offset):
+    """Squared moves of plain Lloyd iterations, in mean variances of a feature: just below one, it stops there."""
+    X, *_ = problem(np.random.default_rng(3), 900, 3, 5, "full", spread=0.5)
+    X[:, 1] *= 4.0
+    centres, moves = X[:5].copy(), []
+    while len(moves) < 12:
+        nearest = np.argmin(((X[:, None] - centres) ** 2).sum(axis=2), axis=1)
+        new = np.array([X[nearest == k].mean(axis=0) for k in range(5)])
+        moves.append(((new - centres) ** 2).sum() / X.var(axis=0).mean())
+        centres = new
+    first = [min(move for move in moves[: t + 1]) for t in range(len(moves))]
+    assert len(set(first)) > 6
+    for t, smallest in enumerate(first):
+        stop = first.index(smallest)
+        options = {"init": X[:5] + offset, "max_iter": 500}
+        found = engine.kmeans(X + offset, 5, np.random.default_rng(0), tol=smallest * (1 + 1e-6), **options)
+        assert (found.n_iter, found.converged) == (stop + 1, True), t
+        found = engine.kmeans(X + offset, 5, np.random.default_rng(0), tol=smallest * (1 - 1e-6), **options)
+        assert found.n_iter > stop + 1, t
 
 
 def test_kmeans_is_reproducible_and_leaves_global_state_alone(every_pass_is_worth_a_thread):
@@ -436,14 +502,14 @@ def test_kmeans_assigns_small_data_to_its_final_centres(weighted, offset, settin
     assert found.inertia == pytest.approx(squares, rel=1e-12)
     assert found.inertia <= plain.inertia
     for covariance_type in STRUCTURES:
-        short = engine.parameters_from_kmeans(X, found, covariance_type, sample_weight=w)
-        long = engine.parameters_from_kmeans(X, plain, covariance_type, sample_weight=w)
+        short = learning.parameters_from_kmeans(X, found, covariance_type, sample_weight=w)
+        long = learning.parameters_from_kmeans(X, plain, covariance_type, sample_weight=w)
         for a, b in zip(short[1:], long[1:], strict=True):
             # Centres that were put out to 1e6 and taken back are rounded there.
             assert relative(a, b) < (1e-8 if offset else 1e-13)
     for other in (X[:-1], X[:, :2]):
         with pytest.raises(ValueError, match=r"data of shape \(1100, 3\), X has"):
-            engine.parameters_from_kmeans(other, found, "full")
+            learning.parameters_from_kmeans(other, found, "full")
 
 
 def test_kmeans_assigns_nothing_where_that_would_cost_or_round():
@@ -503,24 +569,24 @@ def test_exp():
 def test_bad_arguments_are_named():
     X, p = start(np.random.default_rng(0), 20, 2, 2, "diag")
     cases = [
-        (lambda: engine.fit_em(X[:, :1], p), "features"),
-        (lambda: engine.fit_em(X[0], p), "two dimensions"),
-        (lambda: engine.fit_em(X[:0], p), "at least one sample"),
-        (lambda: engine.fit_em(X, p, sample_weight=np.ones(3)), "sample_weight"),
-        (lambda: engine.fit_em(X, p, sample_weight=-np.ones(20)), "sample_weight"),
-        (lambda: engine.fit_em(X, p, n_threads=0), "n_threads"),
-        (lambda: engine.make_parameters([1.0], p.means, p.covariances, "diag"), "weights"),
-        (lambda: engine.make_parameters(p.weights, p.means, p.covariances, "full"), "covariances"),
-        (lambda: engine.make_parameters(p.weights, p.means, p.covariances, "round"), "covariance_type"),
-        (lambda: engine.parameters_from_labels(X, np.full(20, 7), 2, "diag"), "labels"),
-        (lambda: engine.parameters_from_labels(X, np.full(20, -1), 2, "diag"), "labels"),
-        (lambda: engine.parameters_from_labels(X, np.full(20, np.nan), 2, "diag"), "labels"),
+        (lambda: references.fit_em(X[:, :1], p), "features"),
+        (lambda: references.fit_em(X[0], p), "two dimensions"),
+        (lambda: references.fit_em(X[:0], p), "at least one sample"),
+        (lambda: references.fit_em(X, p, sample_weight=np.ones(3)), "sample_weight"),
+        (lambda: references.fit_em(X, p, sample_weight=-np.ones(20)), "sample_weight"),
+        (lambda: references.fit_em(X, p, n_threads=0), "n_threads"),
+        (lambda: learning.make_parameters([1.0], p.means, p.covariances, "diag"), "weights"),
+        (lambda: learning.make_parameters(p.weights, p.means, p.covariances, "full"), "covariances"),
+        (lambda: learning.make_parameters(p.weights, p.means, p.covariances, "round"), "covariance_type"),
+        (lambda: learning.parameters_from_labels(X, np.full(20, 7), 2, "diag"), "labels"),
+        (lambda: learning.parameters_from_labels(X, np.full(20, -1), 2, "diag"), "labels"),
+        (lambda: learning.parameters_from_labels(X, np.full(20, np.nan), 2, "diag"), "labels"),
     ]
     for call, match in cases:
         with pytest.raises(ValueError, match=match):
             call()
     with pytest.raises(TypeError, match="numeric"):
-        engine.fit_em(X.astype(str), p)
+        references.fit_em(X.astype(str), p)
 
 
 @pytest.mark.parametrize(("n", "d", "n_components"), [(60, 2, 3), (300, 5, 4)])
@@ -529,7 +595,7 @@ def test_em_agrees_with_the_books_kernels(n, d, n_components):
 
     X, p = start(np.random.default_rng(n), n, d, n_components, "full")
     weights, means, covariances = p[1:4]
-    result = engine.fit_em(X, p, tol=0, max_iter=4, reg_covar=1e-3)
+    result = references.fit_em(X, p, tol=0, max_iter=4, reg_covar=1e-3)
     for value in result.log_likelihoods:
         log_resp, log_likelihood = em.e_step(X, weights, means, covariances)
         assert value * n == pytest.approx(log_likelihood, rel=1e-12)
@@ -541,10 +607,10 @@ def test_em_agrees_with_the_books_kernels(n, d, n_components):
 
 CACHE_PROGRAM = """
 import json, numpy as np
-from gmm import engine
+from gmm import engine, learning
 X = np.random.default_rng(0).normal(size=(100, 2))
-p = engine.make_parameters([0.5, 0.5], X[:2], np.ones(2), "spherical")
-engine.fit_em(X, p)
+p = learning.make_parameters([0.5, 0.5], X[:2], np.ones(2), "spherical")
+learning.climb(learning.ArraySource(X), learning.MaximumLikelihood(), p)
 from gmm.engine import loop
 import sys
 stats = loop.run.stats
@@ -597,8 +663,8 @@ def test_memory_does_not_grow_with_the_data(covariance_type, dtype):
 
     def fit(X):
         centres = engine.kmeans(X, 4, np.random.default_rng(0), n_threads=2, max_iter=2).centres
-        p = engine.parameters_from_centres(X, centres, covariance_type, n_threads=2)
-        return engine.fit_em(X, p, tol=0, max_iter=2, n_threads=2)
+        p = learning.parameters_from_centres(X, centres, covariance_type, n_threads=2)
+        return references.fit_em(X, p, tol=0, max_iter=2, n_threads=2)
 
     fit(X[:20_000])  # compiled from here on
     tracemalloc.start()

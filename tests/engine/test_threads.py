@@ -7,31 +7,34 @@ import threading
 
 import numpy as np
 import pytest
-from engine_references import problem
+from engine_references import fit_em, problem
 from numba import njit
 
-from gmm import engine
+from gmm import learning
 from gmm.engine import passes, team, threads
 from gmm.engine.diag import Diagonal
 from gmm.engine.samples import Samples
 
-STRUCTURES = engine.STRUCTURES
+STRUCTURES = learning.STRUCTURES
 pytestmark = pytest.mark.usefixtures("every_pass_is_worth_a_thread")
 
 
-@njit
-def _draw(state, role):
-    return team.draw_ticket(state, role)
+GO_ON = threads.new_flag()
+
+
+@njit(nogil=True)
+def _draw(state, role, flag=GO_ON):
+    return team.draw_ticket((state, np.empty((0, 0)), flag, role))
 
 
 @njit
 def _hand_in(state, places, ticket, values, sums):
-    team.hand_in((state, places, team.FOLLOW), ticket, values, sums)
+    team.hand_in((state, places, np.zeros(1, dtype=np.int64), team.FOLLOW), ticket, values, sums)
 
 
 @njit
 def _open(state, n_chunks, sums):
-    team.open_pass((state, np.empty((0, 0)), team.LEAD), n_chunks, sums)
+    team.open_pass((state, np.empty((0, 0)), np.zeros(1, dtype=np.int64), team.LEAD), n_chunks, sums)
 
 
 # Sums of these depend on their order: a float64 near 2**53 drops a 1, but not a 2.
@@ -61,7 +64,7 @@ def test_chunks_are_added_in_their_order_whenever_they_are_ready(order):
 def _shares(state, role, start, stop, chunk, slot):
     """All the shares of a caller with nobody beside it, and the slot's first number as each finds it."""
     shares = []
-    caller = (state, np.empty((0, 0)), role)
+    caller = (state, np.empty((0, 0)), np.zeros(0, dtype=np.int64), role)
     sums = np.zeros(1)
     team.open_pass(caller, -(-(stop - start) // chunk), sums)
     ticket = team.NO_TICKET
@@ -130,11 +133,42 @@ def test_an_error_in_one_thread_does_not_leave_the_others_waiting(monkeypatch):
     assert outcome == ["ended"]
 
 
-def _waits(state):
+@pytest.mark.parametrize("late", [0, 2])
+def test_slabs_are_added_in_their_order_whenever_they_are_ready(late):
+    """One chunk is held up until another thread has gone through all that come after it."""
+    chunk = Samples(np.zeros((40_000, 8), dtype=np.float32), model=Diagonal).chunk
+    X = np.zeros((len(VALUES) * chunk, 8), dtype=np.float32)
+    samples = Samples(X, np.zeros(8), 1.0, Diagonal)
+    assert (samples.chunk, samples.native) == (chunk, False)
+    last_begun = threading.Event()
+
+    def given(low, high):
+        number = low // chunk
+        if number == len(VALUES) - 1:
+            last_begun.set()
+        if number == late and threaded:
+            assert last_begun.wait(300)
+        table = np.zeros((high - low, 2))
+        if low % chunk == 0:
+            table[0] = VALUES[number]
+        return table
+
+    found = {}
+    for threaded in (False, True):
+        model = Diagonal(np.zeros(2), np.zeros((2, 8)), np.ones((2, 8)))
+        found[threaded] = passes.raw_pass(samples, model, given=given, n_threads=1 + threaded)[1]
+    expected = 0.0
+    for value in VALUES:
+        expected += value
+    np.testing.assert_array_equal(found[False], [expected, expected])
+    np.testing.assert_array_equal(found[True], [expected, expected])
+
+
+def _waits(state, flag=GO_ON):
     """A thread that wants a ticket and does not get one yet, and the list in which it will put it."""
-    _draw_without_gil(team.new_team(2, 2, 1)[0])  # compiled before anyone waits
+    _draw(team.new_team(2, 2, 1)[0], team.LEAD, flag)  # compiled before anyone waits
     drawn = []
-    thread = threading.Thread(target=lambda: drawn.append(_draw_without_gil(state)))
+    thread = threading.Thread(target=lambda: drawn.append(_draw(state, team.LEAD, flag)))
     thread.start()
     thread.join(0.1)
     assert not drawn
@@ -167,9 +201,15 @@ def test_the_leader_does_not_leave_before_the_last_chunk_is_added():
     assert left == [-1]
 
 
-@njit(nogil=True)
-def _draw_without_gil(state):
-    return team.draw_ticket(state, team.LEAD)
+def test_the_leader_waits_for_nobody_when_the_work_is_given_up():
+    state, _ = team.new_team(2, 2, 1)
+    flag = threads.new_flag()
+    _open(state, 1, np.zeros(1))
+    assert _draw(state, team.FOLLOW) == 0  # and this chunk is never handed in
+    leader, left = _waits(state, flag)
+    flag.fill(1)
+    leader.join(300)
+    assert left == [-1]
 
 
 def test_a_follower_leaves_when_there_is_nothing_to_do():
@@ -181,7 +221,7 @@ def test_a_follower_leaves_when_there_is_nothing_to_do():
 
 def fits(covariance_type, **options):
     X, *parameters = problem(np.random.default_rng(1), 40_000, 4, 3, covariance_type)
-    return engine.fit_em(X, *parameters, covariance_type, tol=0, max_iter=20, **options)
+    return fit_em(X, *parameters, covariance_type, tol=0, max_iter=20, **options)
 
 
 def assert_same_bits(a, b):
@@ -269,13 +309,14 @@ def test_an_error_in_a_helper_reaches_the_caller():
 PROGRAM = """
 import os, sys
 import numpy as np
-from gmm import engine
+from gmm import engine, learning
 from gmm.engine import passes, threads
 passes.WORTH_A_THREAD = 0.0
 X = np.random.default_rng(0).normal(size=(30_000, 3))
-p = engine.make_parameters([0.5, 0.5], X[:2], np.ones((2, 3)), "diag")
+p = learning.make_parameters([0.5, 0.5], X[:2], np.ones((2, 3)), "diag")
 def fit(n_threads):
-    return engine.fit_em(X, p, tol=0, max_iter=10, n_threads=n_threads).log_likelihoods.tobytes()
+    source = learning.ArraySource(X, n_threads=n_threads)
+    return learning.climb(source, learning.MaximumLikelihood(), p, tol=0, max_iter=10).log_likelihoods.tobytes()
 """
 
 

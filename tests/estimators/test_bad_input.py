@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 from sklearn.mixture import GaussianMixture as TheirGaussianMixture
 
-from gmm import GaussianMixture, engine
+from gmm import GaussianMixture, engine, learning
 
 GOOD = np.random.default_rng(0).normal(size=(30, 2))
 WITH_NAN, WITH_INF = GOOD.copy(), GOOD.copy()
@@ -124,8 +124,10 @@ def no_work(monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("the engine was called")
 
-    for name in ("fit_em", "kmeans", "kmeans_plusplus", "parameters_from_responsibilities", "score_samples", "predict"):
+    for name in ("kmeans", "kmeans_plusplus", "score_samples", "predict"):
         monkeypatch.setattr(engine, name, refuse)
+    for name in ("climb", "parameters_from_kmeans", "parameters_from_responsibilities", "make_parameters"):
+        monkeypatch.setattr(learning, name, refuse)
 
 
 @pytest.mark.parametrize("case", BAD_X)

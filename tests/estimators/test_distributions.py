@@ -84,6 +84,16 @@ def test_from_parameters_names_what_is_wrong(change, message):
         GaussianMixture.from_parameters(**{**good, **change})
 
 
+@pytest.mark.parametrize(("dtype", "rounding", "wrong"), [(np.float64, 1e-9, 1e-7), (np.float32, 5e-7, 1e-5)])
+def test_weights_may_miss_one_by_rounding_and_no_more(dtype, rounding, wrong):
+    means, covariances = [[0.0], [1.0]], [1.0, 1.0]
+    for sign in (1.0, -1.0):
+        near, far = (np.array([0.5, 0.5 + sign * gap], dtype=dtype) for gap in (rounding, wrong))
+        GaussianMixture.from_parameters(near, means, covariances, "spherical")
+        with pytest.raises(ValueError, match="weights must sum to 1"):
+            GaussianMixture.from_parameters(far, means, covariances, "spherical")
+
+
 def test_a_component_of_weight_zero_is_allowed(covariance_type):
     full = random_mixture(3, covariance_type)
     weights = np.array([0.4, 0.6, 0.0])

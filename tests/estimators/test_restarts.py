@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from gmm import GaussianMixture, engine
+from gmm import GaussianMixture, learning
 from gmm.engine import passes
 from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning
 from gmm.estimators._initialise import whitened
@@ -75,7 +75,7 @@ def test_recorded_starts_and_ends_belong_together(uneven, record_parameters):
     for row in model.restarts_:
         start, end = row["start"], row["parameters"]
         given = {"weights_init": start.weights, "means_init": start.means}
-        again = fitted(X, K, **given, precisions_init=engine.precisions(start), tol=1e-6)
+        again = fitted(X, K, **given, precisions_init=learning.precisions(start), tol=1e-6)
         np.testing.assert_allclose(again.means_, end.means, rtol=1e-8, atol=1e-8)
         assert again.lower_bound_ == pytest.approx(row["lower_bound"], rel=1e-9)
         if row["best"]:
@@ -227,6 +227,18 @@ def test_directions_without_variance_are_left_out():
     assert Z.shape == (50, 2)
     np.testing.assert_allclose(np.cov(Z.T, bias=True), np.eye(2), atol=1e-6)
     assert whitened(np.ones((5, 3))).tolist() == np.ones((5, 3)).tolist()
+
+
+@pytest.mark.parametrize(("part", "kept"), [(4e-12, True), (0.25e-12, False)])
+def test_a_direction_is_left_out_below_a_trillionth_of_the_largest_variance(part, kept):
+    """Two standardised features of correlation 1 - c have the variances 2 - c and c."""
+    a, b = np.linalg.qr(np.random.default_rng(2).normal(size=(50, 3)) - 0.0)[0].T[:2]
+    a, b = (column - column.mean() for column in (a, b))
+    b -= a * (a @ b) / (a @ a)
+    b *= np.linalg.norm(a) / np.linalg.norm(b)
+    X = np.column_stack([a + np.sqrt(part) * b, a - np.sqrt(part) * b])
+    assert np.linalg.svd(X, compute_uv=False)[1] ** 2 == pytest.approx(part * 2 * (a @ a), rel=1e-3)
+    assert whitened(X).shape == (50, 1 + kept)
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied"])

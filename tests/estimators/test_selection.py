@@ -1,5 +1,6 @@
 """`select`: the grid, its criteria, its table, and models that cannot be fitted."""
 
+import contextlib
 import math
 import warnings
 
@@ -11,7 +12,8 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 
 import gmm
-from gmm import GaussianMixture, datasets, select
+from gmm import CollapsedComponentWarning, GaussianMixture, datasets, select
+from gmm.estimators import selection
 from gmm.estimators.selection import Table
 
 
@@ -36,13 +38,14 @@ def same(first, second):
 def test_published_choices_are_found_again():
     # mclust 5: Old Faithful, EEE with 3 components, BIC -2314.316; iris, VVV with 2 components, BIC -574.0178 (which
     # is its second choice, after a structure that scikit-learn's four do not have).
-    faithful = select(datasets.load_old_faithful().X, [2, 3, 4], random_state=0)
+    faithful = select(datasets.load_old_faithful().X, [2, 3, 4], random_state=0, tol=1e-10)
     best = faithful.best_row_
     assert (best["covariance_type"], best["n_components"], best["n_parameters"]) == ("tied", 3, 11)
     assert best["bic"] == pytest.approx(2314.316, abs=0.03)
     # mclust's ICL adds -2 log of the largest responsibility of each sample, where we add twice the entropy.
     top = faithful.best_.predict_proba(datasets.load_old_faithful().X).max(axis=1)
-    assert best["bic"] - 2 * np.log(top).sum() == pytest.approx(2357.824, abs=0.3)  # mclust stops a little earlier
+    # It stops earlier than we do: the limit is 2358.39.
+    assert best["bic"] - 2 * np.log(top).sum() == pytest.approx(2357.824, abs=0.6)
     assert best["icl"] > 2357.824
     iris = select(datasets.load_iris().X, [1, 2, 3], random_state=0)
     assert (iris.best_row_["covariance_type"], iris.best_row_["n_components"]) == ("full", 2)
@@ -58,6 +61,8 @@ def test_a_row_holds_what_the_estimator_finds_with_the_same_seed(X, found):
             tol=1e-6,
             max_iter=1000,
             on_collapse="restart",
+            reg_covar="auto",
+            init_params="kmeans_standardised",
             random_state=3,
         ).fit(X)
         np.testing.assert_array_equal(model.means_, fitted.means_)
@@ -171,20 +176,22 @@ def test_a_component_of_reg_covar_alone_is_a_collapse():
     X = np.r_[np.random.default_rng(0).normal(size=(60, 2)), np.full((3, 2), 40.0)]
     found = select(X, [1, 2], ["full"], random_state=0)
     assert found.table[1]["status"] == "collapsed"
-    assert "reg_covar=1e-06 alone" in found.table[1]["reason"]
+    assert "Component 1 is flat: in one direction its variance is reg_covar='auto'" in found.table[1]["reason"]
 
 
 def test_a_component_that_is_flat_in_one_direction_is_a_collapse():
     # The petals of many setosa flowers have the same width, 0.2 cm: a flat component has a huge likelihood.
     X = datasets.load_iris().X
-    wild = {"init_params": "random_from_data", "n_init": 20, "random_state": 0}
-    found = select(X, [2, 3], ["full"], **wild)
+    wild = {"init_params": "random_from_data", "n_init": 20, "random_state": 0, "reg_covar": 1e-6}
+    found = select(X, [2, 3], ["full"], on_collapse="raise", **wild)
     assert found.table["status"].tolist() == ["ok", "collapsed"]
     assert "is flat: in one direction its variance is reg_covar=1e-06" in found.table[1]["reason"]
-    assert GaussianMixture(3, tol=1e-6, max_iter=1000, on_collapse="restart", **wild).fit(X).bic(X) < 450
-    # A constant feature is the fault of no component.
-    constant = np.c_[X[:, :2], np.ones(150)]
-    assert select(constant, [1, 2], random_state=0).table["status"].tolist() == ["ok"] * 8
+    with pytest.warns(CollapsedComponentWarning, match="has collapsed onto a plane.*samples .* constant"):
+        assert GaussianMixture(3, tol=1e-6, max_iter=1000, **wild).fit(X).bic(X) < 450
+    # Other starts are drawn instead if they may be.
+    found = select(X, [3], ["full"], **wild)
+    assert found.table["status"].tolist() == ["ok"]
+    assert found.table[0]["bic"] > 580
 
 
 def test_a_grid_without_a_single_fit_is_told_on_demand():
@@ -223,6 +230,11 @@ BAD = {
     "n_components twice": ({"n_components": [2, 2]}, ValueError, "n_components must be distinct"),
     "n_components many": ({"n_components": [101]}, ValueError, "101 was asked for, X has 100"),
     "n_components fold": ({"n_components": [60], "cv": 2}, ValueError, "a fit of the cross-validation has 50"),
+    "n_components uneven": (
+        {"n_components": [67], "cv": 3},
+        ValueError,
+        "67 was asked for, .* cross-validation has 66",
+    ),
     "covariance_types": ({"covariance_types": ["full", "round"]}, ValueError, "covariance_types .* got 'round'"),
     "covariance_types 1": ({"covariance_types": 1}, TypeError, "covariance_types must be a string"),
     "criterion": ({"criterion": "BIC"}, ValueError, "criterion must be one of 'bic', 'aic', 'icl', 'cv'; got 'BIC'"),
@@ -232,7 +244,9 @@ BAD = {
     "n_jobs text": ({"n_jobs": "all"}, TypeError, "n_jobs must be an integer"),
     "n_init": ({"n_init": 0}, ValueError, "'n_init'"),
     "reg_covar": ({"reg_covar": -1.0}, ValueError, "'reg_covar'"),
-    "unknown": ({"colour": 1}, TypeError, "colour"),
+    "unknown": ({"colour": 1}, TypeError, r"^select\(\) got an unexpected setting 'colour'$"),
+    "misspelt": ({"n_inits": 1}, TypeError, r"unexpected setting 'n_inits'; did you mean 'n_init'\?"),
+    "singular": ({"covariance_type": "full"}, TypeError, "'covariance_type'; did you mean 'covariance_types'"),
     "means_init": ({"means_init": [[0.0, 0.0]]}, ValueError, "means_init cannot be given"),
     "random_state": ({"random_state": "now"}, ValueError, "cannot be used to seed"),
 }
@@ -249,6 +263,18 @@ def test_bad_input_is_named_before_any_work(name, X, monkeypatch):
         select(X, **arguments)
 
 
+@pytest.mark.parametrize("folds", [2, 3, 5, 7])
+def test_as_many_components_as_the_smallest_fit_of_a_cross_validation_has_samples(folds, X, monkeypatch):
+    smallest = min(len(X) - len(part) for part in selection._folds(len(X), folds, 0))
+    begun = []
+    monkeypatch.setattr(selection, "_run", lambda tasks, *rest: begun.append(tasks) or [])
+    with contextlib.suppress(Exception):  # nothing was fitted
+        select(X, [smallest], "diag", cv=folds)
+    assert begun
+    with pytest.raises(ValueError, match=f"a fit of the cross-validation has {smallest}"):
+        select(X, [smallest + 1], "diag", cv=folds)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_data_that_are_not_finite_are_refused(X, bad):
     wrong = X.copy()
@@ -261,7 +287,7 @@ def test_an_error_in_a_worker_reaches_the_caller(X, monkeypatch):
     def fail(*args):
         raise MemoryError("none left")
 
-    monkeypatch.setattr("gmm.estimators.selection._likelihood_and_entropy", fail)
+    monkeypatch.setattr("gmm.estimators.selection._cross_validate", fail)
     with pytest.raises(MemoryError, match="none left"):
         select(X, n_jobs=2, random_state=0)
 
@@ -307,6 +333,41 @@ def test_a_cell_of_the_grid(found):
     assert found.grid("bic")[1, 2] == found.table[5]["bic"]
     with pytest.raises(ValueError, match="no model with n_components=9"):
         found.model(9)
+
+
+@pytest.mark.parametrize("kind", ["curves", "heatmap"])
+@pytest.mark.parametrize(
+    ("sizes", "edge"),
+    [([1, 2], "largest"), ([2, 1], "largest"), ([2, 3], "smallest"), ([1, 2, 3], ""), ([2], ""), ([1], "")],
+)
+def test_the_best_on_the_edge_of_the_grid_is_said_to_be_there(X, sizes, edge, kind):
+    found = select(X, sizes, "full", random_state=0)  # two groups
+    assert found.best_row_["n_components"] == min(2, max(sizes))
+    assert (f"; its n_components is the {edge} that was tried)" in repr(found)) == bool(edge)
+    ax = found.plot(kind, ax=Figure().add_subplot())
+    advice = {"largest": "more", "smallest": "fewer", "": ""}[edge]
+    note = f"\n(the best has the {edge} number tried: try {advice})" if edge else ""
+    assert ax.get_xlabel() == f"number of components{note}"
+
+
+def test_one_component_is_no_edge():
+    found = select(np.random.default_rng(0).normal(size=(200, 2)), [1, 2], "full", random_state=0)
+    assert found.best_.n_components == 1
+    assert "tried" not in repr(found)
+
+
+def test_the_edge_is_that_of_the_criterion_drawn(X):
+    found = select(X, [1, 2, 3, 4], "full", "aic", random_state=0)
+    at = {criterion: found.table[found.index(criterion)]["n_components"] for criterion in ("aic", "bic")}
+    assert at["bic"] == 2
+    for criterion, best in at.items():
+        label = found.plot(criterion=criterion, ax=Figure().add_subplot()).get_xlabel()
+        assert ("tried" in label) == (best == 4)
+
+
+def test_a_selection_predicts_with_its_best_model(X, found):
+    for method in ("predict", "predict_proba", "score_samples"):
+        np.testing.assert_array_equal(getattr(found, method)(X), getattr(found.best_, method)(X))
 
 
 @pytest.mark.parametrize("kind", ["curves", "heatmap"])

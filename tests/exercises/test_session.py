@@ -5,7 +5,7 @@ import builtins
 import pytest
 
 from gmm import exercises
-from gmm.exercises import _session
+from gmm.exercises import _core, _session
 
 LABEL, PROOF = "ex-resp-midpoint", "ex-em-lagrange"
 pytestmark = pytest.mark.usefixtures("fresh_session")
@@ -114,3 +114,7 @@ def test_nothing_is_written(monkeypatch, capsys):
     exercises.hint(LABEL)
     exercises.progress()
     assert not any(letter in mode for mode in opened for letter in "wax+")
+
+
+def test_a_program_checks_every_exercise_but_the_proofs():
+    assert {label for label in _session.texts() if _session._has_check(label)} == set(_core.EXERCISES)

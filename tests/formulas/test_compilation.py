@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numba
@@ -122,6 +124,57 @@ def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path):
     (tmp_path / "__pycache__").write_text("a file where the folder should be")
     drop_stale_caches(tmp_path)
     assert (tmp_path / "__pycache__").is_file()
+
+
+@pytest.fixture
+def read_only_package(tmp_path):
+    """A copy of the package in a folder in which this user can write nothing, and a command to run as such a user.
+
+    Who may do anything gives that up for the command.
+    """
+    folder = tmp_path / "installed"
+    folder.mkdir()
+    copy_package(folder)
+    may_write = [path for path in [folder, *folder.rglob("*")] if path.is_dir()]
+    for path in may_write:
+        path.chmod(0o555)
+    prefix = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+    touch = subprocess.run([*prefix, sys.executable, "-c", "open('file', 'w')"], cwd=folder, capture_output=True)
+    yield folder, prefix if b"PermissionError" in touch.stderr else None
+    for path in may_write:
+        path.chmod(0o755)
+
+
+IN_A_CONTAINER = """
+import numpy as np
+import gmm, gmm.engine
+from gmm.engine.exp import exp_rows
+exp_rows(a := np.zeros((1, 16)))
+print([gmm.__file__, gmm.sample_mean([[1.0], [2.0]]).tolist(), float(a.max())])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cache", ["", "cache"])
+def test_a_package_that_cannot_be_written_to_compiles_without_a_cache_or_in_the_one_named(
+    read_only_package, tmp_path, cache
+):
+    folder, prefix = read_only_package
+    if prefix is None:
+        pytest.skip("this user may write anywhere, and setpriv is not there to change that")
+    if cache:
+        (tmp_path / cache).mkdir()
+    environment = {"HOME": str(folder), "XDG_CACHE_HOME": "", "NUMBA_CACHE_DIR": str(tmp_path / cache) if cache else ""}
+    found = subprocess.run(
+        [*prefix, sys.executable, "-c", IN_A_CONTAINER],
+        cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    where, *values = ast.literal_eval(found.stdout)
+    assert where.startswith(str(folder))
+    assert values == [[1.5], 1.0]
+    assert not list(folder.rglob("*.nbi"))
+    assert bool(list(tmp_path.rglob("*.nbi"))) == bool(cache)
 
 
 def test_without_a_folder_for_machine_code_kernels_are_compiled_in_each_process(run_python):

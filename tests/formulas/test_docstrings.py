@@ -7,6 +7,7 @@ import inspect
 import re
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from numpydoc.docscrape import NumpyDocString
 
 import gmm
@@ -57,15 +58,24 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("function", EQUATIONS.values(), ids=EQUATIONS)
 def test_show_source_shows_the_kernel_that_runs(function):
-    shown = gmm.show_source(function).data
-    assert shown.startswith("```python\n@kernel\ndef ")
+    shown = gmm.show_source(function)
+    assert shown.startswith("@kernel\ndef ")
     assert f"def {function.kernel.__name__}(" in shown
-    assert shown.endswith("\n```")
+    assert shown._repr_markdown_() == f"```python\n{shown}\n```"
+    assert repr(shown) == shown
+
+
+def test_a_notebook_shows_a_source_as_a_highlighted_block_and_a_terminal_its_lines():
+    shown, _ = DisplayFormatter().format(gmm.show_source(gmm.em))
+    lines = gmm.show_source(gmm.em).splitlines()
+    assert shown["text/markdown"].splitlines() == ["```python", *lines, "```"]
+    assert shown["text/plain"].splitlines() == lines
+    assert set(shown) == {"text/markdown", "text/plain"}
 
 
 def test_show_source_takes_kernels_and_plain_functions_and_refuses_the_rest():
-    assert gmm.show_source(gmm.em.kernel).data == gmm.show_source(gmm.em).data
-    assert "def em_steps(" in gmm.show_source(gmm.em_steps).data
+    assert gmm.show_source(gmm.em.kernel) == gmm.show_source(gmm.em)
+    assert "def em_steps(" in gmm.show_source(gmm.em_steps)
     for thing in (3, len, "em"):
         with pytest.raises(TypeError, match="function must be a Python function or a kernel; got"):
             gmm.show_source(thing)

@@ -572,7 +572,7 @@ scalars = types.SimpleNamespace(
     inf=math.inf, isinf=lambda a: math.isinf(float(a)),
     **{name: (lambda a, f=getattr(math, name): Number(f(float(a)))) for name in ("sqrt", "log", "exp")},
 )
-for module in formulas.CHAPTERS:
+for module in (*formulas.CHAPTERS, formulas._primitives):
     module.np = arrays
     module.math = scalars
 

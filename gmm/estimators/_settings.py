@@ -1,0 +1,217 @@
+"""The settings of `GaussianMixture`, each with all that is known of it: from this table come the checks of the
+constructor, what is kept in files, and the documentation.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+
+from gmm.estimators._sklearn_compat import Interval, StrOptions
+from gmm.learning.structures import NAMES
+
+INIT_PARAMS = {
+    "kmeans", "kmeans_standardised", "kmeans_whitened", "k-means++", "random_from_data", "random_points", "random",
+}  # fmt: skip
+
+
+class Setting(NamedTuple):
+    """One parameter of the constructor.
+
+    constraints : what scikit-learn's check of parameters takes
+    text : its documentation, type and default in the first line
+    plain : whether a value is one of the ordinary ones, which need no further check
+    kept : how it is written to a file: "text", "array", "prior", or None where it is not
+    """
+
+    constraints: list
+    text: str
+    plain: callable
+    kept: str | None = "text"
+
+
+def _whole(least):
+    return lambda value: type(value) is int and value >= least
+
+
+def _amount(value):
+    return type(value) is float and 0.0 <= value < math.inf
+
+
+def _among(names):
+    return lambda value: type(value) is str and value in names
+
+
+def _none(value):
+    return value is None
+
+
+SETTINGS = {
+    "n_components": Setting(
+        [Interval(Integral, 1, None, closed="left")],
+        """int, default=1
+        The number of components, K.""",
+        _whole(1),
+    ),
+    "covariance_type": Setting(
+        [StrOptions(NAMES)],
+        """{'full', 'tied', 'diag', 'spherical'}, default='full'
+        One covariance matrix per component; one for all; one diagonal per component; one variance per component.""",
+        _among(NAMES),
+    ),
+    "tol": Setting(
+        [Interval(Real, 0.0, None, closed="left")],
+        """float, default=1e-3
+        EM stops when the mean log-likelihood per sample changes by less than this.""",
+        _amount,
+    ),
+    "reg_covar": Setting(
+        [Interval(Real, 0.0, None, closed="left"), StrOptions({"auto"})],
+        """float or 'auto', default=1e-6
+        Added to the diagonal of every covariance; in the squared units of the data. 'auto' adds to each feature a
+        millionth of its own variance, which follows every change of units.""",
+        _amount,
+    ),
+    "max_iter": Setting(
+        [Interval(Integral, 0, None, closed="left")],
+        """int, default=100
+        The largest number of EM iterations. 0 returns the start.""",
+        _whole(0),
+    ),
+    "n_init": Setting(
+        [Interval(Integral, 1, None, closed="left")],
+        """int, default=1
+        The number of starts; the fit with the largest log-likelihood is kept.""",
+        _whole(1),
+    ),
+    "init_params": Setting(
+        [StrOptions(INIT_PARAMS)],
+        """str, default='kmeans'
+        How a start is drawn. Weights, means and covariances of groups: 'kmeans', the clusters of k-means;
+        'kmeans_standardised', those of k-means on features divided by their standard deviations, which are the same
+        whatever unit each feature has; 'kmeans_whitened', those of k-means on whitened data, which are the same after
+        any linear map (both take a float64 copy of X); 'random', random responsibilities (n_samples × n_components
+        numbers). Samples as means: 'k-means++', well-spread ones; 'random_from_data', random ones (one integer of
+        memory per sample); 'random_points', random ones with identity covariances, for standardised data.
+        'kmeans_standardised', 'kmeans_whitened' and 'random_points' are not in scikit-learn.""",
+        _among(INIT_PARAMS),
+    ),
+    "weights_init": Setting(
+        ["array-like", None],
+        "array-like of shape (n_components,), default=None",
+        _none,
+        "array",
+    ),
+    "means_init": Setting(
+        ["array-like", None],
+        "array-like of shape (n_components, n_features), default=None",
+        _none,
+        "array",
+    ),
+    "precisions_init": Setting(
+        ["array-like", None],
+        """array-like, default=None
+        Values of the start; those not given are drawn by `init_params`. Precisions are inverse covariances, in the
+        shape of `covariances_`.""",
+        _none,
+        "array",
+    ),
+    "random_state": Setting(
+        ["random_state", np.random.Generator],
+        """int, RandomState, Generator or None, default=None
+        Seeds the starts and `sample`. With an integer, 'random' and 'random_from_data' draw scikit-learn's starts. None
+        takes fresh entropy from the operating system: unlike scikit-learn, NumPy's global generator is never used.""",
+        lambda value: value is None or (type(value) is int and 0 <= value < 2**32),
+    ),
+    "warm_start": Setting(
+        ["boolean"],
+        """bool, default=False
+        Go on from the parameters of the last fit; `n_init` is then ignored after the first.""",
+        lambda value: type(value) is bool,
+    ),
+    "verbose": Setting(
+        ["verbose"],
+        """int, default=0
+        1 shows a progress bar over the initialisations if tqdm is installed, else a line every `verbose_interval`
+        iterations; 2 prints lines with times and changes.""",
+        _whole(0),
+    ),
+    "verbose_interval": Setting(
+        [Interval(Integral, 1, None, closed="left")],
+        """int, default=10
+        Iterations between two lines.""",
+        _whole(1),
+    ),
+    "on_collapse": Setting(
+        [StrOptions({"raise", "restart"})],
+        """{'raise', 'restart'}, default='raise'
+        What happens when a component collapses, that is when its covariance becomes singular: an error that names
+        component, iteration and samples; or up to ten other starts for that initialisation, with a warning. 'restart'
+        also discards starts in which `reg_covar` alone keeps a covariance regular (otherwise a warning tells of
+        them).""",
+        _among({"raise", "restart"}),
+    ),
+    "covariance_prior": Setting(
+        [StrOptions({"default"}), tuple, list, None],
+        """None, 'default' or tuple (scale, dof), default=None
+        An inverse-Wishart prior on every covariance (on the shared one, if tied): maximum a posteriori estimation,
+        which cannot collapse. `scale` is Ψ, of shape (n_features, n_features) and in the squared units of the data;
+        `dof` is ν > n_features - 1. Each covariance gets ν + d + 1 pseudo-observations of scatter Ψ, of which 'diag'
+        and 'spherical' take their part. 'default' is Fraley & Raftery's choice, the covariance of X (its diagonal where
+        it is singular) divided by K^(2/d), and d + 2, which follows every change of units. With a prior `reg_covar`
+        serves the start alone, and the lower bounds are of the penalised log-likelihood.""",
+        _none,
+        "prior",
+    ),
+    "fixed": Setting(
+        [dict, None],
+        """dict, default=None
+        Parameters that a fit leaves as they are: ``{'weights': …, 'means': …, 'covariances': …}``, each True or a
+        boolean array, of shape (n_components,) or, for means, also (n_components, n_features). Their values are those
+        of `weights_init`, `means_init`, `precisions_init`, which must then be given, or with `warm_start` those of the
+        last fit. Weights that are free share what the fixed ones leave.""",
+        _none,
+    ),
+    "callback": Setting(
+        [callable, None],
+        """callable, default=None
+        Called after each M-step as ``callback(iteration, log_likelihood, parameters)``; iterations count from 1, and
+        the mean log-likelihood is that found by the E-step before. A true return value ends the initialisation.""",
+        lambda value: value is None or callable(value),
+        None,
+    ),
+    "record_parameters": Setting(
+        ["boolean", StrOptions({"restarts"})],
+        """bool or 'restarts', default=False
+        'restarts' keeps the parameters of each start and of its end in ``restarts_``; True those, and the parameters of
+        each iteration in ``history_``.""",
+        lambda value: type(value) is bool,
+    ),
+    "n_threads": Setting(
+        [Interval(Integral, 1, None, closed="left"), None],
+        """int, default=None
+        The most threads to use; None: the variable GMM_NUM_THREADS, or the CPUs this process may run on.""",
+        lambda value: value is None or (type(value) is int and value >= 1),
+    ),
+}
+
+CONSTRAINTS = {name: setting.constraints for name, setting in SETTINGS.items()}
+_PLAIN = tuple((name, setting.plain) for name, setting in SETTINGS.items())
+DOCUMENTATION = "\n".join(f"    {name} : {setting.text}" for name, setting in SETTINGS.items()).lstrip()
+
+
+def kept(how):
+    """Return the names of the settings that are written to files in this way."""
+    return tuple(name for name, setting in SETTINGS.items() if setting.kept == how)
+
+
+def are_plain(estimator):
+    """Whether every setting is of an ordinary type and value; scikit-learn's check judges the others."""
+    settings = vars(estimator)
+    for name, plain in _PLAIN:  # noqa: SIM110 (faster, which is a part of a small fit)
+        if not plain(settings[name]):
+            return False
+    return True

@@ -1,0 +1,177 @@
+"""An account of one mixture for a reader: what it is, how its components lie, what to be careful about."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.special import entr
+
+from gmm import engine
+from gmm.estimators._ridge import called, flat_components
+from gmm.estimators._table import Table
+
+BLOCK = 65536  # samples whose responsibilities are held at one time
+SHOWN = 8  # features in the table
+OVERLAP = 1.0  # standard deviations between two means, below which their components are said to overlap
+
+
+class Assignment(NamedTuple):
+    """What the responsibilities of some samples say.
+
+    entropy : Σ_i w_i Σ_k -r_ik log r_ik, in nats
+    sizes : weights of the samples assigned to each component (K,)
+    certainty : their mean responsibility in it (K,), nan where there are none
+    counts : Σ_i r_ik over the samples that have any weight (K,): how many there are, whatever they weigh
+    """
+
+    entropy: float
+    sizes: np.ndarray
+    certainty: np.ndarray
+    counts: np.ndarray
+
+
+def assignment(X, density, sample_weight=None, n_threads=None):
+    """Return the `Assignment` of samples. Cost O(n K), in blocks of samples."""
+    n_components = len(density.centres)
+    entropy, sizes, certainty, counts = 0.0, *np.zeros((3, n_components))
+    for low in range(0, X.shape[0], BLOCK):
+        resp = engine.predict_proba(X[low : low + BLOCK], density, n_threads=n_threads)
+        weights = np.ones(len(resp)) if sample_weight is None else sample_weight[low : low + BLOCK]
+        entropy += float(weights @ entr(resp).sum(axis=1))
+        labels = resp.argmax(axis=1)
+        sizes += np.bincount(labels, weights, n_components)
+        certainty += np.bincount(labels, weights * resp.max(axis=1), n_components)
+        counts += resp[weights > 0.0].sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return Assignment(entropy, sizes, certainty / sizes, counts)
+
+
+def separations(parameters):
+    """Distances of the means in standard deviations, |Σ̄⁻¹ᐟ²(μ_a - μ_b)| with Σ̄ the mean of both covariances: (K, K)."""
+    K, matrices = parameters.n_components, parameters.matrices
+    distances = np.zeros((K, K))
+    for a in range(K):
+        for b in range(a):
+            lower = np.linalg.cholesky(0.5 * (matrices[a] + matrices[b]))
+            z = solve_triangular(lower, parameters.means[a] - parameters.means[b], lower=True)
+            distances[a, b] = distances[b, a] = math.sqrt(z @ z)
+    return distances
+
+
+class Summary:
+    """An account of a mixture: print it, or show it in a notebook.
+
+    Attributes
+    ----------
+    heading : list of str
+        The model, the course of its fit and, if samples were given, what it makes of them.
+    components : Table
+        One row for each component.
+    notes : list of str
+        What to be careful about.
+    """
+
+    def __init__(self, heading, components, notes):
+        self.heading = heading
+        self.components = components
+        self.notes = notes
+
+    def __repr__(self):
+        return "\n".join([*self.heading, "", repr(self.components), *(f"! {note}" for note in self.notes)])
+
+    def _repr_html_(self):
+        heading = "<br>".join(map(escape, self.heading))
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return f"<p>{heading}</p>{self.components._repr_html_()}" + (f"<ul>{notes}</ul>" if notes else "")
+
+
+def summary(mixture, parameters, X):
+    """The account of `mixture`, of whose samples X there may be none (None)."""
+    K, d = parameters.means.shape
+    heading = [
+        f"{type(mixture).__name__}: {_count(K, 'component')}, {parameters.covariance_type!r} covariances, "
+        f"{_count(d, 'feature')}, {_count(mixture._n_parameters(), 'free parameter')}"
+    ]
+    if mixture.n_iter_:
+        verb = "converged" if mixture.converged_ else "stopped"
+        penalised = "" if mixture.covariance_prior is None else "penalised "
+        heading.append(
+            f"{verb} after {_count(mixture.n_iter_, 'iteration')}; mean {penalised}log-likelihood "
+            f"{mixture.lower_bound_:.6g} per sample of the fit"
+        )
+    sizes = certainty = None
+    if X is not None:
+        density = parameters.density()
+        entropy, sizes, certainty, _ = assignment(X, density, n_threads=mixture.n_threads)
+        mean = engine.log_likelihood(X, density, n_threads=mixture.n_threads) / len(X)
+        line = f"{_count(len(X), 'sample')}: mean log-likelihood {mean:.6g}"
+        if K > 1:
+            line += f", entropy of the assignment {entropy / len(X):.3g} nats per sample (at most {math.log(K):.3g})"
+        heading.append(line)
+    distances = separations(parameters)
+    rows = _rows(mixture, parameters, sizes, certainty, distances)
+    return Summary(heading, Table(rows), _notes(mixture, parameters, sizes, distances))
+
+
+def _rows(mixture, parameters, sizes, certainty, distances):
+    K, d = parameters.means.shape
+    deviations = np.sqrt(np.einsum("kjj->kj", parameters.matrices))
+    names = getattr(mixture, "feature_names_in_", [f"feature {j}" for j in range(d)])
+    for k in range(K):
+        row = {"component": str(k), "weight": f"{parameters.weights[k]:.3f}"}
+        if sizes is not None:
+            row |= {"samples": f"{sizes[k]:g}", "certainty": "—" if np.isnan(certainty[k]) else f"{certainty[k]:.3f}"}
+        if K > 1:
+            others = distances[k] + np.where(np.arange(K) == k, np.inf, 0.0)
+            row["nearest"] = f"{others.argmin()} at {others.min():.3g} sd"
+        row |= {str(names[j]): _pair(parameters.means[k, j], deviations[k, j]) for j in range(min(d, SHOWN))}
+        if d > SHOWN:
+            row["…"] = f"{d - SHOWN} more"
+        yield row
+
+
+def _notes(mixture, parameters, sizes, distances):
+    K, d = parameters.means.shape
+    notes = []
+    if mixture.n_iter_ and not mixture.converged_:
+        notes.append("EM did not converge; a larger max_iter may change the parameters.")
+    if sizes is not None:
+        needed = parameters.structure.samples_needed(d)
+        few = [str(k) for k in range(K) if parameters.weights[k] * sizes.sum() < needed]
+        if few:
+            notes.append(f"Fewer samples than a covariance needs, {needed}: {_listed('component', few)}.")
+    near = [f"{a} and {b}" for a in range(K) for b in range(a + 1, K) if distances[a, b] < OVERLAP]
+    if near:
+        notes.append(f"Means less than {OVERLAP:g} sd apart: {_listed('component', near)}.")
+    ridge = getattr(mixture, "reg_covar_", mixture.reg_covar)
+    if mixture.covariance_prior is None and mixture.n_iter_ and not isinstance(ridge, str):
+        flat = flat_components(parameters, ridge)
+        if flat:
+            who = "the tied covariance" if flat == [-1] else _listed("component", list(map(str, flat)))
+            notes.append(
+                f"A direction whose variance is {called(mixture.reg_covar)} and little else, so that the "
+                f"likelihood depends on reg_covar: {who}."
+            )
+    return notes
+
+
+def _count(number, noun):
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(noun, things):
+    more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+    return f"{noun}{'' if len(things) == 1 else 's'} {', '.join(things[:SHOWN])}{more}"
+
+
+def _pair(mean, deviation):
+    """Mean ± standard deviation, the latter to two digits and the former to the same place."""
+    places = 1 - math.floor(math.log10(deviation))
+    if abs(mean) < 1e7 and 0 <= places <= 6:
+        return f"{mean:.{places}f} ± {deviation:.{places}f}"
+    digits = 2 if mean == 0.0 else min(17, max(2, places + 1 + math.floor(math.log10(abs(mean)))))
+    return f"{mean:.{digits}g} ± {deviation:.2g}"

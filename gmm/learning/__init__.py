@@ -1,0 +1,56 @@
+"""Learning: statistics of a pass, structures, sources, steps, and the one loop that joins them.
+
+Everything that the book fits is one pass over the data that returns `Statistics`, then a small step. What differs lies
+on axes that know nothing of each other:
+
+==============  ===================================================================================================
+`Structure`     what the covariances have in common: shapes, free parameters, M-step (`gmm.learning.structures`)
+`Source`        where the samples are: an array, parts of one, elsewhere (`gmm.learning.sources`)
+`Step`          what is learnt: maximum likelihood, maximum a posteriori, some parameters fixed (`gmm.learning.steps`)
+==============  ===================================================================================================
+
+`climb` repeats the two. The M-step that ``GaussianMixture.fit`` runs is `MaximumLikelihood.update`, arranged for the
+processor in the `update` of `gmm.engine.full` and its neighbours.
+"""
+
+from gmm.engine import TotalScatter
+from gmm.learning.climb import Failure, Result, climb
+from gmm.learning.parameters import Parameters, make_parameters, parameters_from_precisions, precisions
+from gmm.learning.sources import ArraySource, Source
+from gmm.learning.starts import (
+    parameters_from_centres,
+    parameters_from_kmeans,
+    parameters_from_labels,
+    parameters_from_responsibilities,
+)
+from gmm.learning.statistics import Statistics
+from gmm.learning.steps import Fixed, MaximumAPosteriori, MaximumLikelihood, Prior, Step
+from gmm.learning.structures import STRUCTURES, CovarianceError, Structure, register, structure_of
+
+__all__ = [
+    "STRUCTURES",
+    "ArraySource",
+    "CovarianceError",
+    "Failure",
+    "Fixed",
+    "MaximumAPosteriori",
+    "MaximumLikelihood",
+    "Parameters",
+    "Prior",
+    "Result",
+    "Source",
+    "Statistics",
+    "Step",
+    "Structure",
+    "TotalScatter",
+    "climb",
+    "make_parameters",
+    "parameters_from_centres",
+    "parameters_from_kmeans",
+    "parameters_from_labels",
+    "parameters_from_precisions",
+    "parameters_from_responsibilities",
+    "precisions",
+    "register",
+    "structure_of",
+]

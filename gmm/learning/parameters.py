@@ -1,0 +1,175 @@
+"""A mixture's parameters with their factors, and the ways to come by them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gmm.engine import Density, Full, Tied, Units
+from gmm.engine.small_algebra import LOG_2PI
+from gmm.learning.structures import CovarianceError, structure_of
+
+
+class Parameters(NamedTuple):
+    """Weights (K,), means (K, d), covariances in the structure's shape and precisions_cholesky in that of its model.
+
+    precisions_cholesky follows scikit-learn: P upper triangular with Σ⁻¹ = P Pᵀ (full, tied), 1 / σ (diag, spherical).
+    """
+
+    covariance_type: str
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    precisions_cholesky: np.ndarray
+
+    @property
+    def structure(self):
+        return structure_of(self.covariance_type)
+
+    @property
+    def n_components(self):
+        return self.means.shape[0]
+
+    @property
+    def n_features(self):
+        return self.means.shape[1]
+
+    @property
+    def matrices(self):
+        """The covariance matrix of each component, (K, d, d)."""
+        return self.structure.matrices(self.covariances, *self.means.shape)
+
+    @property
+    def n_parameters(self):
+        """The number of free parameters p (eq-parameter-count)."""
+        n_components, n_features = self.means.shape
+        return self.structure.n_parameters(*self.means.shape) + n_components * n_features + n_components - 1
+
+    def density(self, units=None):
+        """Return the mixture as the engine takes it: log coefficients log π_k - d/2 log 2π + log det W_k.
+
+        The parameters are in these units already; None stands for those of X.
+        """
+        structure, n_features = self.structure, self.n_features
+        factors = structure.transposed(self.precisions_cholesky)
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(self.weights)
+        coefficients = log_weights - 0.5 * n_features * LOG_2PI + structure.log_det(factors, n_features)
+        units = Units(np.zeros(n_features)) if units is None else units
+        return Density(structure.model, coefficients, np.ascontiguousarray(self.means), factors, units)
+
+    def components(self, chosen):
+        """Return the parameters of these components, in this order; the weights as they are."""
+        structure = self.structure
+        factors = self.precisions_cholesky
+        return self._replace(
+            weights=self.weights[chosen],
+            means=self.means[chosen],
+            covariances=self.covariances.copy() if structure.shared else self.covariances[chosen],
+            precisions_cholesky=factors.copy() if structure.model is Tied else factors[chosen],
+        )
+
+    def units(self):
+        """Return units in which neither means nor squares lose digits."""
+        variances = self.structure.variances(self.covariances, self.n_components)
+        with np.errstate(over="ignore"):
+            middle = self.weights @ self.means
+            widths = np.sqrt(variances if variances.ndim == 1 else variances.max(axis=0))
+            return Units.around(middle, np.abs(self.means - middle).max(axis=0) + widths)
+
+    def in_units(self, units):
+        """Return the same mixture in the kernels' units."""
+        if units.plain:
+            return self
+        covariances = self.covariances * units.scale * units.scale
+        return self._replace(
+            means=(self.means - units.shift) * units.scale,
+            covariances=covariances,
+            precisions_cholesky=self.precisions_cholesky / units.scale,
+        )
+
+    def from_units(self, units):
+        """Return it in the units of X again."""
+        if units.plain:
+            return self
+        return self._replace(
+            means=self.means / units.scale + units.shift,
+            covariances=self.covariances / units.scale / units.scale,
+            precisions_cholesky=self.precisions_cholesky * units.scale,
+        )
+
+
+def _checked(weights, means, matrices, covariance_type, name, shape_of):
+    means = np.array(means, dtype=np.float64, order="C")
+    if means.ndim != 2 or means.size == 0:
+        raise ValueError(f"means must have shape (K, d), got {means.shape}.")
+    weights = np.array(weights, dtype=np.float64)
+    if weights.shape != (means.shape[0],):
+        raise ValueError(f"weights must have shape ({means.shape[0]},), got {weights.shape}.")
+    matrices = np.array(matrices, dtype=np.float64, order="C")
+    shape = shape_of(*means.shape)
+    if matrices.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} for {covariance_type!r}, got {matrices.shape}.")
+    return weights, means, matrices
+
+
+def make_parameters(weights, means, covariances, covariance_type):
+    """Parameters from covariances, copied and factorised.
+
+    Raises ValueError for shapes that do not fit, CovarianceError for a matrix that is not positive definite. Cost O(K
+    d³).
+    """
+    structure = structure_of(covariance_type)
+    weights, means, covariances = _checked(weights, means, covariances, covariance_type, "covariances", structure.shape)
+    factors = structure.factors(covariances, len(weights))
+    return Parameters(covariance_type, weights, means, covariances, structure.transposed(factors).copy())
+
+
+def parameters_from_precisions(weights, means, precisions, covariance_type):
+    """Parameters from precision matrices Σ⁻¹, shaped as `precisions_cholesky`; raises as `make_parameters`.
+
+    Λ = P Pᵀ with P upper triangular: the ordinary Cholesky factor of Λ with its rows and columns in reverse order.
+    """
+    structure = structure_of(covariance_type)
+    model = structure.model
+    weights, means, precisions = _checked(weights, means, precisions, covariance_type, "precisions", model.shape)
+    if model not in (Full, Tied):
+        bad = ~((precisions > 0.0) & np.isfinite(precisions))
+        if bad.any():
+            component = int(np.argmax(bad.any(axis=1) if bad.ndim == 2 else bad))
+            raise CovarianceError(f"The precision of component {component} is not positive.", component)
+        return _kept(structure, weights, means, 1.0 / precisions, np.sqrt(precisions))
+    matrices = precisions if model is Full else precisions[None]
+    factors = np.empty_like(matrices)
+    covariances = np.empty_like(matrices)
+    for k, matrix in enumerate(matrices):
+        try:
+            upper = np.linalg.cholesky(matrix[::-1, ::-1])[::-1, ::-1]
+        except np.linalg.LinAlgError:
+            component = -1 if model is Tied else k
+            raise CovarianceError(
+                f"The precision matrix of component {component} is not positive definite.", component
+            ) from None
+        factors[k] = upper
+        inverse = np.linalg.solve(upper, np.eye(len(upper)))
+        covariances[k] = inverse.T @ inverse
+    if model is Tied:
+        factors, covariances = factors[0], covariances[0]
+    return _kept(structure, weights, means, covariances, factors)
+
+
+def _kept(structure, weights, means, expanded, factors):
+    """Parameters of covariances in the shape of the model's factors, which need not be that of the structure."""
+    if expanded.shape == structure.shape(*means.shape):
+        return Parameters(structure.name, weights, means, expanded, factors)
+    covariances = structure.m_step(expanded, np.ones(len(weights)), means.shape[1])
+    return make_parameters(weights, means, covariances, structure.name)
+
+
+def precisions(parameters):
+    """Σ⁻¹ in the shape of `precisions_cholesky`: P Pᵀ."""
+    factor = parameters.precisions_cholesky
+    if parameters.structure.model in (Full, Tied):
+        return factor @ np.swapaxes(factor, -1, -2)
+    return factor**2

@@ -1,0 +1,114 @@
+"""Where samples come from. A source makes one pass over them and returns `Statistics`: that is all it has to do."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from gmm import engine
+from gmm.engine import Full, Tied, passes
+from gmm.engine.samples import NO_WEIGHTS, Samples, as_sample_weight
+from gmm.learning.statistics import Statistics
+
+
+class Source(Protocol):
+    """Samples, wherever they are."""
+
+    def statistics(self, density, centres=None) -> Statistics:
+        """Make one pass.
+
+        Parameters
+        ----------
+        density : gmm.engine.Density
+            The mixture, and the units in which it is given.
+        centres : ndarray of shape (n_components, n_features), optional
+            What the moments are to be about, in the same units; those of the density if not given. Where the centres
+            of the density are far off, moments about new ones lose no digits, at the price of a second pass.
+        """
+
+
+class ArraySource:
+    """An array in memory, or mapped into it: read in place whatever its type and layout, by several threads.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+        Numeric.
+    sample_weight : array of shape (n_samples,), optional
+        Not negative.
+    n_threads : int, optional
+        None stands for `gmm.engine.default_n_threads`; the result is the same to the last bit.
+    total : gmm.engine.TotalScatter, optional
+        That of the same weighted samples, to save work where there are several sources of them.
+    """
+
+    def __init__(self, X, sample_weight=None, n_threads=None, total=None):
+        self.X = X
+        self.sample_weight = NO_WEIGHTS if sample_weight is None else as_sample_weight(sample_weight, len(X))
+        self.n_threads = engine.resolve_n_threads(n_threads)
+        self.total = engine.TotalScatter() if total is None else total
+
+    @property
+    def total_weight(self):
+        """Σ_i w_i, n without weights."""
+        return float(self.sample_weight.sum()) if self.sample_weight.size else float(np.shape(self.X)[0])
+
+    def samples(self, units, model):
+        """Return the samples as the kernels read them."""
+        samples = Samples(self.X, units.shift, units.scale, model)
+        if samples.n_features != len(units.shift):
+            raise ValueError(f"X has {samples.n_features} features, but the parameters have {len(units.shift)}.")
+        return samples
+
+    def covariance(self):
+        """Covariance of the samples about their mean, dividing by the total weight: (d, d). Slab by slab, in NumPy."""
+        samples = Samples(self.X)
+        mean = passes.mean_of(samples, self.sample_weight)
+        return passes.total_scatter(samples, mean, self.sample_weight) / self.total_weight
+
+    def statistics(self, density, centres=None):
+        """Make one pass, as `Source.statistics` says.
+
+        Cost: n K d² (full), n d (d + K) (tied), n K d (diag, spherical); memory independent of n. Tied components that
+        lie far apart cost as much as full ones.
+        """
+        samples = self.samples(density.units, density.model)
+        density = density._replace(centres=passes.check_centres(samples, density.centres))
+        options = {"sample_weight": self.sample_weight, "n_threads": self.n_threads}
+        weight = self.total_weight
+        if centres is not None:
+            return self._about(samples, density, np.ascontiguousarray(centres), weight, options)
+        model = density.compiled()
+        value, counts, first, *second = passes.raw_pass(samples, model, **options)
+        about = Statistics(density.model, density.centres, float(value), weight, counts, first, *second or (None,))
+        if isinstance(model, Full):
+            second = passes.symmetric(second[0])
+            return about._replace(second=second if density.model is Full else second.sum(axis=0))
+        return self._unwhitened(samples, density, model, about) if isinstance(model, Tied) else about
+
+    def _unwhitened(self, samples, density, model, found):
+        """A tied pass gives whitened first moments; the second are the total scatter's: x - c = (x - x₀) - (c - x₀)."""
+        reference, scatter = self.total.of(samples, self.sample_weight)
+        first = np.linalg.solve(density.factors, found.first.T).T
+        offsets = density.centres - reference
+        cross = first.T @ offsets
+        second = scatter - cross - cross.T - (offsets.T * found.counts) @ offsets
+        return found._replace(first=first, second=second)
+
+    def _about(self, samples, density, centres, weight, options):
+        """Moments about other centres, with nothing that cancels: each component's own, tied ones too."""
+        one = engine.Density(*density[:2], centres, *density[3:])
+        model = one.each_by_itself() if density.model is Tied else one.compiled()
+
+        def given(low, high):
+            return engine.predict_proba(samples.X[low:high], density, 1)
+
+        _, counts, first, second = passes.raw_pass(samples, model, given=given, **options)
+        if isinstance(model, Full):
+            second = passes.symmetric(second)
+            second = second.sum(axis=0) if density.model is Tied else second
+        value = engine.log_likelihood(
+            self.X, density, self.sample_weight if self.sample_weight.size else None, self.n_threads
+        )
+        return Statistics(density.model, centres, value, weight, counts, first, second)

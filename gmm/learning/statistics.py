@@ -1,0 +1,79 @@
+"""What one pass over the data returns: the sums from which every M-step is made."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gmm.engine import Tied
+
+
+class Statistics(NamedTuple):
+    """Log-likelihood, counts and moments of samples under a mixture; everything is weighted by the sample weights.
+
+    Statistics of parts of the data, about the same centres, add: ``a + b``; ``0.9 * a`` forgets a tenth of them.
+
+    Attributes
+    ----------
+    model : type
+        The engine's model whose pass they come from; it says what shape `second` has.
+    centres : ndarray of shape (n_components, n_features)
+        What the moments are about, c_k.
+    log_likelihood : float
+        Σ_i w_i log Σ_k exp(log joint), natural logarithm, total.
+    total_weight : float
+        Σ_i w_i, the number of samples where they have no weights.
+    counts : ndarray of shape (n_components,)
+        N_k = Σ_i w_i r_ik.
+    first : ndarray of shape (n_components, n_features)
+        Σ_i w_i r_ik (x_i - c_k).
+    second : ndarray
+        Full: (K, d, d), Σ_i w_i r_ik (x_i - c_k)(x_i - c_k)ᵀ. Tied: (d, d), the same summed over k. Diagonal: (K, d),
+        Σ_i w_i r_ik (x_ij - c_kj)². Spherical: (K,), Σ_i w_i r_ik |x_i - c_k|².
+    """
+
+    model: type
+    centres: np.ndarray
+    log_likelihood: float
+    total_weight: float
+    counts: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+    def __add__(self, other):
+        if not isinstance(other, Statistics):
+            return NotImplemented
+        if self.model is not other.model or not np.array_equal(self.centres, other.centres):
+            raise ValueError(
+                "statistics about different centres do not add: move one of them to the other's with "
+                "`about(other.centres)`"
+            )
+        return Statistics(*self[:2], *(mine + theirs for mine, theirs in zip(self[2:], other[2:], strict=True)))
+
+    def __radd__(self, other):  # sum() begins with 0
+        return self if other == 0 else NotImplemented
+
+    def __rmul__(self, factor):
+        return Statistics(*self[:2], *(factor * mine for mine in self[2:]))
+
+    __mul__ = __rmul__
+
+    def about(self, centres):
+        """Return the statistics with their moments about other centres (K, d).
+
+        With e = c' - c: S1' = S1 - N e and S2' = S2 - S1 eᵀ - e S1ᵀ + N e eᵀ. For e = S1 / N, the step to the new
+        means, S2' is the scatter about these. Cost O(K d²), or O(K d) where `second` has no matrices.
+        """
+        step = centres - self.centres
+        counts, first = self.counts[:, None], self.first
+        moved = first - counts * step
+        # -S1 eᵀ - e (S1 - N e)ᵀ: the second half vanishes where the first moments do.
+        if self.model is Tied:
+            second = self.second - first.T @ step - step.T @ moved
+        elif self.second.ndim == 3:
+            second = self.second - first[:, :, None] * step[:, None, :] - step[:, :, None] * moved[:, None, :]
+        else:
+            change = (first + moved) * step
+            second = self.second - (change if self.second.ndim == 2 else change.sum(axis=1))
+        return self._replace(centres=centres, first=moved, second=second)

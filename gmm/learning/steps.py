@@ -1,0 +1,259 @@
+"""What is learnt from the statistics of a pass. A step makes the next state of a fit from them: the M-step."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from gmm.engine import Bouts, Full, Tied
+from gmm.engine.regularisation import Conjugate, Ridge
+from gmm.engine.small_algebra import DEAD
+from gmm.learning.parameters import Parameters
+from gmm.learning.sources import ArraySource
+from gmm.learning.structures import scatter_of
+
+
+class Step(Protocol):
+    """A way to learn."""
+
+    def density(self, state, units):
+        """Return the `gmm.engine.Density` that the pass needs."""
+
+    def update(self, state, statistics):
+        """Return the next state; raises CovarianceError where a covariance becomes singular."""
+
+    def penalty(self, state):
+        """Return what is added to the log-likelihood to have the value that never falls; natural logarithm, total."""
+
+    def means(self, state, statistics):
+        """Return the means that `update` would give: what a second look takes its moments about."""
+
+    def in_units(self, units):
+        """Return the same step for samples in the kernels' units, x' = (x - shift) scale."""
+
+
+class MaximumLikelihood:
+    """The M-step of a Gaussian mixture (eq-m-step), with a ridge on the diagonals (eq-ridge).
+
+    States are `Parameters`.
+
+    Parameters
+    ----------
+    reg_covar : float or ndarray of shape (n_features,)
+        ε, in squared units of the data: one number, or one for each feature.
+    """
+
+    def __init__(self, reg_covar=1e-6):
+        self.reg_covar = reg_covar
+
+    def in_units(self, units):
+        return self if units.plain else MaximumLikelihood(np.asarray(self.reg_covar) * units.scale * units.scale)
+
+    def density(self, state, units):
+        return state.density(units)
+
+    def penalty(self, state):
+        return 0.0
+
+    def pseudo(self, model):
+        """Scatter (in the shape of one component's second moments) and count of the pseudo-observations."""
+        return 0.0, 0.0
+
+    def weights(self, state, statistics):
+        """π_k = N_k / N (eq-update-weights)."""
+        counts = _counts(statistics)
+        return counts / counts.sum()
+
+    def means(self, state, statistics):
+        """μ_k = c_k + S1_k / N_k (eq-update-means); a component without data keeps its own."""
+        counts = _counts(statistics)[:, None]
+        return statistics.centres + np.divide(
+            statistics.first, counts, where=counts > 0.0, out=np.zeros_like(statistics.first)
+        )
+
+    def covariances(self, state, statistics, means):
+        """Return the covariances about these means, and the sizes that their rounding is measured by."""
+        structure, n_features, counts = state.structure, state.n_features, _counts(statistics)
+        ridge = np.broadcast_to(self.reg_covar, n_features)
+        scatter, count = self.pseudo(structure.model)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            covariances = structure.m_step(statistics.about(means).second + scatter, counts, n_features, count)
+            covariances = structure.with_ridge(covariances, ridge)
+            sizes = structure.sizes(statistics.second + scatter, counts, n_features, count, ridge)
+        return self.keep(state, (counts == 0.0) & (count == 0.0), covariances, sizes)
+
+    def keep(self, state, kept, covariances, sizes):
+        """Leave these components' covariances as they are in the state; one that is shared, if all are kept."""
+        if kept.any():
+            if len(covariances) != len(kept) or state.structure.shared:
+                kept = ... if kept.all() else []
+            covariances[kept], sizes[kept] = state.covariances[kept], 0.0
+        return covariances, sizes
+
+    def update(self, state, statistics):
+        structure = state.structure
+        weights, means = self.weights(state, statistics), self.means(state, statistics)
+        covariances, sizes = self.covariances(state, statistics, means)
+        factors = structure.transposed(structure.factors(covariances, state.n_components, sizes))
+        return Parameters(structure.name, weights, means, covariances, factors)
+
+    def bouts(self, source, state, units):
+        """Return compiled iterations of this step, or None where there are none for this source and structure."""
+        structure = state.structure
+        if not (isinstance(source, ArraySource) and structure.compiled):
+            return None
+        return Bouts(
+            source.samples(units, structure.model), self.density(state, units), state.weights, state.covariances,
+            self.regularisation(structure.model, state.n_features), sample_weight=source.sample_weight,
+            n_threads=source.n_threads, total=source.total,
+        )  # fmt: skip
+
+    def regularisation(self, model, n_features):
+        """Return what the compiled M-step adds to the data."""
+        ridge = np.full(n_features, self.reg_covar, dtype=np.float64)
+        return Ridge(ridge, np.zeros(math.prod(model.shape(1, n_features))), 0.0)
+
+
+def _counts(statistics):
+    """N_k, 0 for a component whose moments would be rounding noise."""
+    return np.where(statistics.counts < DEAD, 0.0, statistics.counts)
+
+
+class Prior(NamedTuple):
+    """Inverse-Wishart density of every covariance, or of the one that is shared.
+
+    A covariance of the structures 'diag' and 'spherical' has the density of the matrix it stands for.
+
+    Attributes
+    ----------
+    scale : ndarray of shape (n_features, n_features)
+        Ψ, in squared units of the data.
+    dof : float
+        ν.
+    unit : float
+        What one sample counts: the sample weights that a fit works with are a power of two times those that were given.
+    """
+
+    scale: np.ndarray
+    dof: float
+    unit: float = 1.0
+
+    @property
+    def count(self):
+        """Pseudo-observations of each covariance, ν + d + 1."""
+        return self.dof + self.scale.shape[0] + 1
+
+    @property
+    def typical_variance(self):
+        """Mean variance of a feature at the mode, Ψ / (ν + d + 1)."""
+        return float(np.trace(self.scale)) / (self.scale.shape[0] * self.count)
+
+    @property
+    def log_constant(self):
+        """What the log-density has beside -(ν + d + 1)/2 log det Σ - tr(Ψ Σ⁻¹)/2 (eq-inverse-wishart)."""
+        d, dof = len(self.scale), self.dof
+        half_log_det = np.log(np.diag(np.linalg.cholesky(self.scale))).sum()
+        log_gamma = 0.25 * d * (d - 1) * math.log(math.pi) + sum(math.lgamma(0.5 * (dof - j)) for j in range(d))
+        return dof * half_log_det - 0.5 * dof * d * math.log(2.0) - log_gamma
+
+
+class MaximumAPosteriori(MaximumLikelihood):
+    """The M-step under an inverse-Wishart prior on every covariance (eq-map-covariance).
+
+    The prior adds ν + d + 1 to the effective count and Ψ, or its part in the structure, to the scatter. A component
+    without data keeps its mean, with weight 0 and the prior's mode as covariance.
+
+    Parameters
+    ----------
+    prior : Prior
+    """
+
+    def __init__(self, prior, log_scale=0.0):
+        super().__init__(0.0)
+        self.prior = prior
+        d = len(prior.scale)
+        # Densities stay those of covariances in X's units: log |dΣ'/dΣ| = d (d + 1) log scale.
+        self.constant = prior.unit * (prior.log_constant + d * (d + 1) * log_scale)
+
+    def in_units(self, units):
+        if units.plain:
+            return self
+        prior = self.prior._replace(scale=self.prior.scale * units.scale * units.scale)
+        return MaximumAPosteriori(prior, math.log(units.scale))
+
+    def pseudo(self, model):
+        return self.prior.unit * scatter_of(model, self.prior.scale), self.prior.unit * self.prior.count
+
+    def penalty(self, state):
+        """Σ_k log p(Σ_k), one term if they are tied, times what one sample counts."""
+        structure, (n_components, d) = state.structure, state.means.shape
+        factors = state.precisions_cholesky  # P, with tr(Ψ P Pᵀ) = tr(Ψ Σ⁻¹)
+        scatter, count = self.pseudo(structure.model)
+        if factors.ndim >= 2 and factors.shape[-2:] == (d, d) and structure.model in (Full, Tied):
+            traces = np.einsum("ij,...jm,...im->...", scatter, factors, factors)
+        else:
+            traces = (scatter * factors**2).reshape(n_components, -1).sum(axis=1)
+        return float(np.sum(self.constant + count * structure.log_det(factors, d) - 0.5 * traces))
+
+    def regularisation(self, model, n_features):
+        scatter, count = self.pseudo(model)
+        flat = np.array(scatter, dtype=np.float64).ravel()
+        return Conjugate(np.zeros(n_features), flat, float(count), float(self.constant))
+
+
+class Fixed(MaximumLikelihood):
+    """Another step with some parameters held where they are.
+
+    Each M-step is then a conditional one: weights first, then means given the old covariances, then covariances given
+    the new means. The likelihood never falls.
+
+    Parameters
+    ----------
+    step : MaximumLikelihood or MaximumAPosteriori
+    weights : ndarray of bool, shape (n_components,)
+        The others share what these leave.
+    means : ndarray of bool, shape (n_components, n_features)
+    covariances : ndarray of bool, shape (n_components,)
+        All or none where the covariance is shared.
+    """
+
+    def __init__(self, step, weights, means, covariances):
+        super().__init__(step.reg_covar)
+        self.step, self.fixed = step, (weights, means, covariances)
+
+    def in_units(self, units):
+        return self if units.plain else Fixed(self.step.in_units(units), *self.fixed)
+
+    def penalty(self, state):
+        return self.step.penalty(state)
+
+    def weights(self, state, statistics):
+        held = self.fixed[0]
+        counts = np.where(held, 0.0, _counts(statistics))
+        if not counts.any():
+            return state.weights
+        return np.where(held, state.weights, (1.0 - state.weights[held].sum()) * counts / counts.sum())
+
+    def means(self, state, statistics):
+        """Where some features f of μ_k are free and others o are held: μ_f = m_f + Λ_ff⁻¹ Λ_fo (m_o - μ_o).
+
+        m is the mean without the hold, Λ the old precision: the maximum of -(m - μ)ᵀ Λ (m - μ) over μ_f.
+        """
+        held = self.fixed[1]
+        means = np.where(held, state.means, self.step.means(state, statistics))
+        if state.structure.model in (Full, Tied):
+            unheld = self.step.means(state, statistics)
+            for k in np.flatnonzero(held.any(axis=1) & ~held.all(axis=1)):
+                factor = state.precisions_cholesky if state.structure.model is Tied else state.precisions_cholesky[k]
+                free, rows = ~held[k], factor[~held[k]]
+                pull = rows @ (factor[held[k]].T @ (unheld[k] - means[k])[held[k]])
+                means[k, free] += np.linalg.solve(rows @ rows.T, pull)
+        return means
+
+    def covariances(self, state, statistics, means):
+        return self.keep(state, self.fixed[2], *self.step.covariances(state, statistics, means))
+
+    def bouts(self, source, state, units):
+        return None

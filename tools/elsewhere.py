@@ -1,0 +1,128 @@
+"""Run the package where the environment of the book does not reach: ``python tools/elsewhere.py PLACE``, PLACE one of
+
+lowest   the package's tests with the lowest versions of its dependencies that pyproject.toml declares
+wheel    the wheel, installed by itself and away from the checkout: is all in it, and does it work?
+nojit    the tests of the formulas as plain Python, with a count of the lines that no test runs
+
+The first two make an environment of their own, in a folder that is removed at the end, with the Python that they are
+run by. `make lowest`, `make wheel` and `make nojit` do the same.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_TESTS_OF_THE_BOOK = ("tests", "--ignore", "tests/book")
+
+
+def run(*command, **options):
+    print("$", *command, flush=True)
+    subprocess.run([str(word) for word in command], check=True, **options)
+
+
+def environment(folder, *requirements):
+    """Make a virtual environment with these requirements and return its Python."""
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile", *requirements)
+    return python
+
+
+def lowest_versions():
+    """Return the requirements of the package with the lowest series of each: numpy>=2.0 becomes numpy==2.0.*."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = [re.match(r"([\w-]+)>=([\d.]+)", requirement) for requirement in project["dependencies"]]
+    return [f"{match[1]}=={match[2]}.*" for match in found]
+
+
+def lowest(folder):
+    python = environment(folder, *lowest_versions(), "-e", f"{ROOT}[test]")
+    run(python, "-m", "pip", "list", "--disable-pip-version-check")
+    machine_code = {"NUMBA_CACHE_DIR": str(folder / "cache")}  # that beside the sources is of other versions
+    tests = (*NO_TESTS_OF_THE_BOOK, *sys.argv[2:])
+    run(python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *tests, cwd=ROOT, env=os.environ | machine_code)
+
+
+def wheel(folder):
+    # From a copy: what an earlier build left in the checkout would be packed too.
+    source = folder / "source"
+    shutil.copytree(ROOT / "gmm", source / "gmm", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-PROSE"):
+        shutil.copy(ROOT / name, source)
+    wanted = {path.relative_to(source).as_posix() for path in (source / "gmm").rglob("*") if path.is_file()}
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, source)
+    (built,) = folder.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(built).namelist() if name.startswith("gmm/")}
+    if packed != wanted:
+        sys.exit(f"{built.name} lacks {sorted(wanted - packed)} and holds {sorted(packed - wanted)} beside")
+    print(f"{built.name} holds all {len(wanted)} files of the package, {built.stat().st_size / 1e6:.1f} MB")
+    python = environment(folder, built)
+    away = folder / "away"
+    away.mkdir()
+    run(python, "-I", __file__, "smoke", cwd=away)  # -I: neither this folder nor the checkout is looked into
+
+
+def smoke(folder):
+    """What a reader does who has installed the package and nothing else; run by the Python that has the wheel."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import numpy as np
+
+    import gmm
+
+    here = Path(gmm.__file__).parent
+    assert Path(sys.prefix) in here.parents, here
+    assert not (Path.cwd() / "gmm").exists()
+    for name in gmm.__all__:
+        getattr(gmm, name)
+    for name in ("__init__.pyi", "py.typed", "book.mplstyle", "widgets/widgets.css", "widgets/widgets.js"):
+        assert (here / name).is_file(), name
+    for name in dir(gmm.datasets):
+        if name.startswith("load_"):
+            assert np.isfinite(getattr(gmm.datasets, name)().X).all(), name
+    X = gmm.datasets.load_old_faithful().X
+    model = gmm.GaussianMixture(2, random_state=0).fit(X)
+    assert np.round(np.sort(model.means_[:, 1])).tolist() == [54.0, 80.0], model.means_
+    model.save(folder / "model.npz")
+    loaded = gmm.GaussianMixture.load(folder / "model.npz")
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    found = gmm.select(X, range(1, 4), random_state=0)
+    assert found.best_.n_components == 3, found
+    for number, ax in enumerate((found.plot(), found.plot("heatmap"), model.plot(X))):
+        ax.figure.savefig(folder / f"{number}.png")
+    assert "def em_kernel(" in str(gmm.show_source(gmm.em))
+    gmm.em(X, *gmm.random_start(X, n_components=2, rng=0))
+    gmm.exercises.check("ex-resp-midpoint", 0.5)
+    gmm.exercises.hint("ex-resp-midpoint")
+    assert "<svg" in gmm.widgets.ellipse_explorer(X)._repr_html_()
+    gmm.show_versions()
+
+
+def nojit(folder):
+    environ = os.environ | {"NUMBA_DISABLE_JIT": "1", "COVERAGE_FILE": str(folder / "coverage")}
+    # Two files are about what is compiled, and tell functions from kernels.
+    others = [f"--ignore=tests/formulas/test_{name}.py" for name in ("compilation", "docstrings")]
+    tests = ("-q", "-p", "no:cacheprovider", "tests/formulas", *others, *sys.argv[2:])
+    coverage = (sys.executable, "-m", "coverage")
+    run(*coverage, "run", "--source", "gmm.formulas", "-m", "pytest", *tests, cwd=ROOT, env=environ)
+    run(*coverage, "report", "--show-missing", "--skip-covered", "--fail-under", "100", cwd=ROOT, env=environ)
+
+
+if __name__ == "__main__":
+    places = {place.__name__: place for place in (lowest, wheel, nojit, smoke)}
+    if not sys.argv[1:] or sys.argv[1] not in places:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            places[sys.argv[1]](Path(name).resolve())
+        except subprocess.CalledProcessError as error:
+            sys.exit(error.returncode)
