@@ -4,14 +4,17 @@ After nbval has run a cell and compared its text, the pictures it drew are compa
 ones, so that a change in a plot or in the data fails the test until `make refresh` is run. Cells
 whose outputs nbval is told to ignore are left alone here too.
 
-Who has no home is given one for the run, and a run that fails ends with what a report of it needs to say.
+The rest makes the tests independent of the computer: kernels know nothing of the user's settings, who has no home
+is given one, and a run that fails ends with what a report of it needs to say.
 """
 
 import contextlib
+import functools
 import io
 import locale
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -20,12 +23,47 @@ import pytest
 import screenshot
 from images import stale_pictures
 
+FOLDER = pytest.StashKey()
+
 
 def pytest_configure(config):
-    """Give who has no home that can be written to one for the run: browsers, kernels and caches keep files there."""
-    if not os.access(os.path.expanduser("~"), os.W_OK):
-        os.environ["HOME"] = home = tempfile.mkdtemp(prefix="home-")
-        config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    """Make a folder for the files of kernels. Who has no home that can be written to gets it as a home too."""
+    config.stash[FOLDER] = folder = tempfile.mkdtemp(prefix="book-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if not os.access(os.path.expanduser("~"), os.W_OK):  # browsers and caches have files there
+        os.environ["HOME"] = folder
+
+
+@functools.cache
+def reaches_itself():
+    """Say whether this computer has an address of its own, by which tests, kernels and browsers talk."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=60).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def loopback():
+    """Skip a test that needs a kernel or a server of its own where there can be none."""
+    if not reaches_itself():
+        pytest.skip("no network on this computer, not even with itself (127.0.0.1)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """Start the kernels of notebooks as `make refresh` does, and wait for what they write on a busy computer too."""
+    if getattr(item, "cell", None) is None:
+        return (yield)
+    if not reaches_itself():
+        pytest.skip("no network on this computer, not even with itself (127.0.0.1): no kernel")
+    import refresh
+
+    item.output_timeout = 60
+    with refresh.clean_settings(item.config.stash[FOLDER]):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -32,11 +32,14 @@ KERNEL_OPTIONS = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=ERR
 
 
 @contextlib.contextmanager
-def clean_settings():
-    """Let kernels started inside ignore the user's own IPython and Matplotlib settings."""
-    with tempfile.TemporaryDirectory() as scratch:
+def clean_settings(folder=None):
+    """Let kernels started inside ignore the user's own IPython and Matplotlib settings.
+
+    Their files go to ``folder``, which is to outlive them.
+    """
+    with contextlib.nullcontext(folder) if folder else tempfile.TemporaryDirectory() as scratch:
         settings = {
-            "IPYTHONDIR": scratch,
+            "IPYTHONDIR": str(scratch),
             "MATPLOTLIBRC": str(Path(matplotlib.get_data_path()) / "matplotlibrc"),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "PYTHONHASHSEED": "0",
@@ -88,6 +91,7 @@ def run(nb, cwd=BOOK):
         NotebookClient(
             nb,
             timeout=TIMEOUT,
+            startup_timeout=TIMEOUT,
             kernel_name="python3",
             record_timing=False,
             coalesce_streams=True,

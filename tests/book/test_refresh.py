@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import subprocess
 import sys
 
@@ -82,6 +83,7 @@ def small_notebook(y=2):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("loopback")
 class TestRefresh:
     def test_trims_and_keeps(self):
         nb = refresh.run(small_notebook())
@@ -134,14 +136,18 @@ class TestRefresh:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("loopback")
 def test_a_stale_figure_fails_the_notebook_test(tmp_path):
-    """End to end: nbval and this project's conftest, on a notebook whose figure has changed."""
+    """End to end: nbval and this project's conftest, on a notebook whose figure has changed, among odd settings."""
+    style = tmp_path / "matplotlibrc-of-the-user"
+    style.write_text("axes.facecolor: red\n")
+    settings = {**os.environ, "MATPLOTLIBRC": str(style), "MPLBACKEND": "agg"}
 
     def test_run(nb):
         (tmp_path / "page.ipynb").write_text(refresh.text(nb), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest"]
         command += [f"--rootdir={chapters.ROOT}", "-c", "pyproject.toml", str(tmp_path)]
-        return subprocess.run(command, cwd=chapters.ROOT, capture_output=True, text=True)
+        return subprocess.run(command, cwd=chapters.ROOT, capture_output=True, text=True, env=settings)
 
     fresh = refresh.run(small_notebook())
     result = test_run(fresh)

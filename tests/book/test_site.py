@@ -26,7 +26,7 @@ PAGES = ["book/index", *NAMES, "search"]
 
 
 @pytest.fixture(scope="session")
-def address(site):
+def address(site, loopback):
     """Serve the built book as `make serve` does."""
     import threading
 
