@@ -22,7 +22,11 @@ from images import stale_pictures
 
 
 def pytest_configure(config):
-    """Give who has no home that can be written to one for the run: browsers, kernels and caches keep files there."""
+    """Give who has no home that can be written to one for the run: browsers, kernels and caches keep files there.
+
+    And let no notebook say that it compiles: that is no output of the book.
+    """
+    os.environ["GMM_QUIET"] = "1"
     if not os.access(os.path.expanduser("~"), os.W_OK):
         os.environ["HOME"] = home = tempfile.mkdtemp(prefix="home-")
         config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
