@@ -96,5 +96,6 @@ from .formulas.updates import update_means as update_means
 from .formulas.updates import update_weights as update_weights
 from .source import show_source as show_source
 from .versions import show_versions as show_versions
+from .warm import compile_all as compile_all
 
 __version__: str

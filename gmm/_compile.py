@@ -17,11 +17,15 @@ import numba
 import numpy as np
 from numba.core.registry import CPUDispatcher
 
+from gmm import _notice
 from gmm._interrupt import listening
 
 # Numbers in an array: with fewer, a kernel takes less than a second or two, and Ctrl-C can wait for its end.
 SHORT = 2**18
 STAMP = "sources.stamp"
+
+
+_notice.install()
 
 
 def cached(function, **options):

@@ -19,23 +19,25 @@ def listening(function, stop=None):
     """
     if threading.current_thread() is not threading.main_thread():
         return function()
-    outcome = []
+    outcome, ended = [], threading.Event()
 
     def work():
         try:
             outcome.append((function(), None))
         except BaseException as error:
             outcome.append((None, error))
+        finally:
+            ended.set()
 
     worker = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="gmm", daemon=True)
     try:
         worker.start()
-        while worker.is_alive():
-            worker.join(LISTEN)
+        while not ended.wait(LISTEN):
+            pass
     except BaseException:
         if stop is not None:
             stop()
-            worker.join(PATIENCE)
+            ended.wait(PATIENCE)  # which may be interrupted while the thread is still about to start
         raise
     result, error = outcome.pop()
     if error is not None:

@@ -109,13 +109,12 @@ class TestListening:
             time.sleep(0.05)
             ended.append(True)
 
-        def interrupted(self, timeout=None):
-            if not asked.is_set():
-                raise KeyboardInterrupt
-            join(self, timeout)
+        def interrupted(self):  # while the thread is about to start, which is as early as it can be
+            start(self)
+            raise KeyboardInterrupt
 
-        join = threading.Thread.join
-        monkeypatch.setattr(threading.Thread, "join", interrupted)
+        start = threading.Thread.start
+        monkeypatch.setattr(threading.Thread, "start", interrupted)
         with pytest.raises(KeyboardInterrupt):
             _interrupt.listening(work, asked.set)
         assert ended

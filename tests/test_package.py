@@ -135,7 +135,9 @@ def test_every_equation_of_the_formulas_is_exported():
 MAY_IMPORT = {
     "__init__.py": {"lazy_loader"},
     "_interrupt.py": set(),
-    "_compile.py": {"numba", "numpy", "gmm._interrupt"},
+    "_notebook.py": set(),
+    "_notice.py": {"numba", "gmm._notebook"},
+    "_compile.py": {"numba", "numpy", "gmm._interrupt", "gmm._notice"},
     "source.py": set(),
     "formulas": {"numpy", "numba", "gmm._compile"},
     "engine": {
@@ -273,7 +275,7 @@ def test_the_estimators_load_no_figures(run_python):
 
 
 # The public parts of Numba and scikit-learn. What else a file needs of them may change with any version of theirs.
-NUMBA = {"numba", "numba.extending", "numba.core", "numba.core.cgutils"}
+NUMBA = {"numba", "numba.extending", "numba.core", "numba.core.cgutils", "numba.core.event"}
 NUMBA_INSIDE = {
     "_compile.py": {"numba.core.registry"},
     "engine/flat.py": {"numba.core.imputils", "numba.np.arrayobj"},

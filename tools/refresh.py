@@ -44,6 +44,7 @@ def clean_settings(folder=None):
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "PYTHONHASHSEED": "0",
             "JUPYTER_PREFER_ENV_PATH": "1",
+            "GMM_QUIET": "1",
             "OMP_NUM_THREADS": "1",  # chapters are small: a pool of threads only waits for its processors
         }
         before = {name: os.environ.get(name) for name in settings}

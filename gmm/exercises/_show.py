@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from html import escape
 
+from gmm._notebook import in_notebook
 from gmm.exercises._plain import plain
 
 # Okabe–Ito colours that stand out from white and from black; the mark and the words say the same.
@@ -16,12 +16,6 @@ _DETAIL = (
     "margin: 0.3em 0 0; padding: 0; border: 0; background: transparent; color: inherit; "
     "white-space: pre-wrap; overflow-wrap: anywhere;"
 )
-
-
-def in_notebook():
-    """Whether a Jupyter kernel runs this code."""
-    ipython = sys.modules.get("IPython")
-    return getattr(ipython.get_ipython() if ipython else None, "kernel", None) is not None
 
 
 def show(message):

@@ -1,0 +1,67 @@
+"""Compile everything beforehand, for the image of a container or the computers of a class."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+
+import numpy as np
+
+
+def compile_all():
+    """Compile every kernel of the formulas and of the engine, and keep the machine code on disk.
+
+    After it nothing is compiled any more, in no process that finds this code (see `show_versions` for the place; where
+    there is none, it helps this process alone). It takes about a minute, or a second where all has been compiled.
+    ``python -m gmm`` does the same.
+
+    Returns
+    -------
+    None
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fits that need not end anywhere
+        _formulas()
+        _engine()
+
+
+def _formulas():
+    """Call each formula with an example of what it asks for, by the names of its arguments."""
+    from gmm import formulas
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 2))
+    weights, means, covariances = formulas.em.random_start(X, 2, rng=0)
+    resp = formulas.responsibilities.responsibilities(X, weights, means, covariances)
+    state = weights, means, covariances
+    examples = {
+        "X": X, "x": X[:, 0], "a": X, "b": X[0], "q": resp, "resp": resp, "log_p": np.log(resp), "old": state,
+        "new": state, "weights": weights, "means": means, "centres": means, "mean": means[0], "centre": 0.0,
+        "covariances": covariances, "covariance": covariances[0], "curvature": covariances[0], "scale": covariances[0],
+        "cholesky_factor": covariances[0], "labels": np.array([0, 1] * 10), "n_samples": 20, "n_features": 2,
+        "n_components": 2, "n_parameters": 11, "dof": 4.0, "variance": 1.0, "sigma": 1.0, "radius": 1.0, "amount": 1.0,
+        "tol": 1.0, "log_likelihood": -1.0, "new_log_likelihood": -1.0, "log_peak": -1.0,
+    }  # fmt: skip
+    for function in formulas.EQUATIONS.values():
+        own = {"mean": 0.0} if function is formulas.gaussian.univariate_log_density else {}
+        parameters = inspect.signature(function).parameters.values()
+        function(**{p.name: (examples | own)[p.name] for p in parameters if p.default is p.empty})
+
+
+def _engine():
+    """Fit each structure as users do: by maximum likelihood and a posteriori; and what is asked of a fit."""
+    from gmm import engine
+    from gmm.estimators import GaussianMixture
+    from gmm.learning import STRUCTURES
+
+    rng = np.random.default_rng(0)
+    for n_features in (2, 6):  # few features have full covariances of their own
+        X = rng.normal(size=(60, n_features))
+        for covariance_type in STRUCTURES if n_features == 2 else ("full",):
+            for prior in (None, "default"):
+                model = GaussianMixture(2, covariance_type=covariance_type, covariance_prior=prior, random_state=0)
+                model.fit(X).predict_proba(X)
+    engine.kmeans_labels(X, X[:2])
+    # Data that are read slab by slab, of which tied covariances make more than others.
+    strange = np.asfortranarray(rng.normal(size=(20_000, 2)))
+    GaussianMixture(2, covariance_type="tied", max_iter=1, random_state=0).fit(strange)

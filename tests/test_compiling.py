@@ -1,0 +1,161 @@
+"""Who waits for a compilation is told so, and everything can be compiled beforehand."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from gmm import _notice
+
+OURS = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=_notice.somebody_reads)})
+THEIRS = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=ast.parse)})
+
+
+class TestNotice:
+    @pytest.fixture(autouse=True)
+    def _somebody(self, monkeypatch):
+        monkeypatch.setattr(_notice, "somebody_reads", lambda: True)
+
+    @pytest.fixture
+    def said(self, monkeypatch):
+        """Set when something is said."""
+        said = threading.Event()
+        monkeypatch.setattr(_notice, "print", lambda *_, **__: said.set(), raising=False)
+        return said
+
+    def test_a_long_compilation_is_announced_while_it_lasts_and_never_again(self, said, monkeypatch):
+        monkeypatch.setattr(_notice, "DELAY", 0.0)
+        notice = _notice.Notice()
+        notice.on_start(OURS)
+        assert said.wait(60.0)
+        notice.on_end(OURS)
+        said.clear()
+        notice.on_start(OURS)
+        assert not said.wait(0.1)
+        notice.on_end(OURS)
+
+    def test_short_ones_count_together_and_a_function_within_another_once(self, said, monkeypatch):
+        monkeypatch.setattr(_notice, "DELAY", 0.3)
+        notice = _notice.Notice()
+        for _ in range(4):
+            for event in (notice.on_start, notice.on_start, notice.on_end, notice.on_end):
+                event(OURS)
+        assert not said.is_set()
+        notice.on_start(OURS)
+        time.sleep(0.2)
+        notice.on_end(OURS)
+        time.sleep(0.4)  # nothing is compiled meanwhile
+        assert not said.is_set()
+        notice.on_start(OURS)
+        assert said.wait(60.0)
+        notice.on_end(OURS)
+        assert 0.3 <= notice._spent < 60.0
+
+    @pytest.mark.parametrize("case", ["nobody", "not ours"])
+    def test_nothing_is_said_to_nobody_nor_of_other_packages(self, said, monkeypatch, case):
+        monkeypatch.setattr(_notice, "DELAY", 0.0)
+        if case == "nobody":
+            monkeypatch.setattr(_notice, "somebody_reads", lambda: False)
+        notice = _notice.Notice()
+        notice.on_start(OURS if case == "nobody" else THEIRS)
+        assert not said.wait(0.1)
+        notice.on_end(OURS if case == "nobody" else THEIRS)
+        assert notice._timer is None
+
+
+@pytest.mark.parametrize(
+    ("terminal", "notebook", "quiet", "expected"),
+    [
+        (True, False, "", True),
+        (False, True, "", True),
+        (False, False, "", False),
+        (True, False, "0", True),
+        (True, True, "1", False),
+        (None, False, "", False),  # a program without a terminal, such as pythonw
+    ],
+)
+def test_who_reads(monkeypatch, terminal, notebook, quiet, expected):
+    stream = None if terminal is None else SimpleNamespace(isatty=lambda: terminal)
+    monkeypatch.setattr(_notice.sys, "stderr", stream)
+    monkeypatch.setattr(_notice, "in_notebook", lambda: notebook)
+    monkeypatch.setenv("GMM_QUIET", quiet)
+    assert _notice.somebody_reads() == expected
+
+
+COLD = "import gmm; X = gmm.datasets.load_old_faithful().X; gmm.em(X, *gmm.random_start(X, 2, rng=0), max_iter=2)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_is_told_and_a_pipe_is_not(tmp_path, terminal):
+    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+    mine, theirs = pty.openpty() if terminal else os.pipe()
+    code = f"from gmm import _notice; _notice.DELAY = 0.5; {COLD}"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "GMM_QUIET": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; import sys; print('.', file=sys.stderr)"],
+        stderr=theirs,
+        env=environment,
+        timeout=600,
+    )
+    said = os.read(mine, 10_000).decode().splitlines()
+    for end in (mine, theirs):
+        os.close(end)
+    assert done.returncode == 0
+    assert said == ([_notice.TEXT] if terminal else []) + ["."]
+
+
+USE = """
+import numpy as np
+from numba.core import event
+
+import gmm
+from gmm import engine
+
+X = gmm.datasets.load_old_faithful().X
+rng = np.random.default_rng(0)
+large = rng.normal(size=(50_000, 3))
+centres = np.array([[0.0], [1e3], [2e3]])
+apart = (centres[:, None] + rng.normal(size=(3, 60, 1))).reshape(-1, 1) * [1.0, -1.0, 2.0]
+weights = rng.random(len(X))
+with event.install_recorder("numba:compile") as compiled:
+    for kind in ("full", "tied", "diag", "spherical"):
+        for options in ({}, {"covariance_prior": "default"}, {"init_params": "random"}, {"init_params": "k-means++"}):
+            gmm.GaussianMixture(2, covariance_type=kind, random_state=0, **options).fit(X, sample_weight=weights)
+        model = gmm.GaussianMixture(3, covariance_type=kind, random_state=0, reg_covar=1e-2).fit(apart)
+        model.predict_proba(apart), model.predict(X[:, [0, 1, 1]]), model.score(apart), model.bic(apart)
+        model = gmm.GaussianMixture(4, covariance_type=kind, random_state=0, max_iter=3).fit(large.astype("f"))
+        model.score_samples(large[:, ::-1]), model.sample(5)
+    gmm.select(X, range(1, 4), random_state=0, criterion="cv")
+    gmm.GaussianMixture(2, random_state=0).fit(np.c_[large, large**2]).predict(rng.normal(size=(9, 6)))
+    start = gmm.random_start(X, 2, rng=0)
+    result = gmm.em(X, *start)
+    gmm.em(large, *gmm.random_start(large, 2, rng=0), max_iter=2)
+    next(gmm.em_steps(X, *start))
+    gmm.lloyd(X, X[:3])
+    gmm.kmeans_plusplus(X, 3, rng=0)
+    for n_parameters in ("full", "tied", "diag", "spherical"):
+        gmm.n_parameters(2, 3, n_parameters)
+    gmm.icl(result.log_likelihood, 11, gmm.responsibilities(X, result.weights, result.means, result.covariances))
+    engine.kmeans_labels(large, large[:4])
+print(sorted({entry.data["dispatcher"].py_func.__qualname__ for _, entry in compiled.buffer}))
+"""
+
+
+@pytest.mark.slow
+def test_after_compile_all_nothing_is_compiled_any_more(run_python, tmp_path):
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "gmm"], capture_output=True, text=True, env={**os.environ, **cache}, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Kept in" in done.stdout
+    assert str(tmp_path) in done.stdout
+    assert ast.literal_eval(run_python(USE, **cache)) == []
