@@ -129,6 +129,7 @@ class TestOfTheBook:
         from gmm.formulas import EQUATIONS
 
         page = soup(site, "book/api")
+        text = "".join(path.read_text(encoding="utf-8") for path in chapters.notebooks())
         labels = {}
         for label, function in EQUATIONS.items():
             labels.setdefault(f"gmm.{function.__name__}", set()).add(f"equation-{label}")
@@ -138,6 +139,7 @@ class TestOfTheBook:
             seen.add(name)
             links = [a["href"] for a in entry.select(":scope > dd > .api-chapters a")]
             named = any(re.match(r"\d\d_\w+\.html", href) for href in links)
-            assert named, name
+            # What stands in the package alone, such as a plot of a whole mixture, has no chapter to name.
+            assert named or not re.search(rf"\b{re.escape(name)}\b", text), name
             assert labels.get(name, set()) <= {href.partition("#")[2] for href in links}, name
         assert set(labels) <= seen
