@@ -277,7 +277,12 @@ NUMBA = {"numba", "numba.extending", "numba.core", "numba.core.cgutils"}
 NUMBA_INSIDE = {
     "_compile.py": {"numba.core.registry"},
     "engine/flat.py": {"numba.core.imputils", "numba.np.arrayobj"},
-    "versions.py": {"numba.core.registry"},
+    "engine/linking.py": {
+        "numba.core.codegen",
+        "numba.core.compiler",
+        "numba.core.typed_passes",
+        "numba.core.untyped_passes",
+    },
     "exercises/_guard.py": {"numba.core.dispatcher", "numba.core.registry"},
 }
 

@@ -40,7 +40,7 @@ class Bouts:
             reference, scatter = total.of(samples, sample_weight)
             self.model = tied.Tied(coefficients, np.empty_like(means), factors, reference, scatter)
         else:  # the model's arrays are the parameters themselves
-            self.model = self.kind(coefficients, means, factors)
+            self.model = self.kind.of(coefficients, means, factors)
 
     def set(self, weights, density, covariances):
         """Take these parameters."""

@@ -22,6 +22,11 @@ from numba.extending import overload
 
 from gmm._compile import cached
 
+try:
+    from gmm.engine.linking import BLOCK, ENTRY
+except ImportError:
+    BLOCK = ENTRY = {}
+
 # Reassociation lets sums vectorise, contraction fuses multiply and add. NaN and infinity keep their meaning
 # (never `nnan`, `ninf`), so that a bad number in the data reaches the log-likelihood and is reported.
 FASTMATH = {"reassoc", "contract", "nsz"}
@@ -38,6 +43,10 @@ def _package_stamp():
 _STAMP = _package_stamp()
 
 
+_COMMON = {"error_model": "numpy", "fastmath": FASTMATH, "no_cfunc_wrapper": True}
+_BLOCK = {**_COMMON, "no_cpython_wrapper": True, **BLOCK}
+
+
 def inlined(function):
     """Compile a building block as if its lines stood in its caller: Numba puts them there before it looks at types.
 
@@ -50,17 +59,16 @@ def inlined(function):
 
 def block(function):
     """Compile a building block that stays a function of its own (it is large, or called from several places)."""
-    return njit(error_model="numpy", fastmath=FASTMATH, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return njit(**_BLOCK)(function)
 
 
 def exact(function):
     """Compile a building block operation by operation as written: its bits do not depend on where it is inlined."""
-    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return njit(**{**_BLOCK, "fastmath": False})(function)
 
 
 def method(operation, *models):
     """Compile a building block: what `operation` is where its first argument is one of these named tuples."""
-    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
     def register(function):
         def choose(model, *others):
@@ -68,7 +76,7 @@ def method(operation, *models):
             return function if named and model.instance_class in models else None
 
         choose.__signature__ = inspect.signature(function)
-        overload(operation, jit_options={"error_model": "numpy", "fastmath": FASTMATH, **wrappers})(choose)
+        overload(operation, jit_options=_BLOCK)(choose)
         return function
 
     return register
@@ -80,7 +88,7 @@ def entry(function):
     Numba stamps a cache file with the change time of the function's own source file only. The code of an entry
     comes from several modules here, so the stamp is widened to all of them: editing any one recompiles.
     """
-    dispatcher = cached(function, error_model="numpy", fastmath=FASTMATH, nogil=True, no_cfunc_wrapper=True)
+    dispatcher = cached(function, nogil=True, **_COMMON, **ENTRY)
     # Without a cache there is no stamp. Another Numba may keep it elsewhere; caching still works then.
     with contextlib.suppress(AttributeError):
         dispatcher._cache._cache_file._source_stamp = _STAMP

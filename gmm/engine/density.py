@@ -60,7 +60,7 @@ class Density(NamedTuple):
         that of full ones, with the factor once per component: K times the work.
         """
         if self.model is not Tied:
-            return self.model(self.coefficients, self.centres, self.factors)
+            return self.model.of(self.coefficients, self.centres, self.factors)
         in_use = np.isfinite(self.coefficients)
         in_use |= not in_use.any()
         with np.errstate(over="ignore", invalid="ignore"):
@@ -75,4 +75,4 @@ class Density(NamedTuple):
     def each_by_itself(self):
         """A tied model as a full one."""
         factors = np.ascontiguousarray(np.broadcast_to(self.factors, Full.shape(*self.centres.shape)))
-        return Full(self.coefficients, self.centres, factors)
+        return Full.of(self.coefficients, self.centres, factors)

@@ -28,6 +28,11 @@ class Diagonal(NamedTuple):
 
     has_second_moments = True
 
+    @classmethod
+    def of(cls, *arrays):
+        """The model of these arrays."""
+        return cls(*arrays)
+
     @staticmethod
     def shape(n_components, n_features):
         """Of the factors and the second moments."""

@@ -81,6 +81,29 @@ class Full(NamedTuple):
         """Rows of the workspace for this structure alone: z (d) and u (16)."""
         return n_features + 16
 
+    @staticmethod
+    def of(coefficients, centres, factors):
+        """The model for as many features as the centres have."""
+        return (SmallFull if centres.shape[1] <= 4 else Full)(coefficients, centres, factors)
+
+
+class SmallFull(NamedTuple):
+    """The same for d <= 4, whose products are written out: a first fit compiles one of the two kinds."""
+
+    coefficients: np.ndarray
+    centres: np.ndarray
+    factors: np.ndarray
+
+    has_second_moments = True
+    shape = staticmethod(Full.shape)
+    operations = staticmethod(Full.operations)
+    longest_block = staticmethod(Full.longest_block)
+
+    @staticmethod
+    def room_rows(n_features, n_components):
+        """Rows of the workspace for this structure alone."""
+        return 0
+
 
 @inlined
 def squared_distances(x, k, centres, factor, padded, z, r):
@@ -105,12 +128,20 @@ def squared_distances(x, k, centres, factor, padded, z, r):
 @method(operations.log_joint, Full)
 def log_joint(model, x, padded, room, r):
     """eq-joint-density, one component after the other."""
-    d, z = x.shape[0], room
+    z, centres = room, model.centres
+    for k in range(centres.shape[0]):
+        squared_distances(x, k, centres, model.factors[k], padded, z, r)
+        for b in range(0, padded, WIDE):
+            store(r, k, b, fma(wide(-0.5), load_wide(r, k, b), wide(model.coefficients[k])))
+
+
+@method(operations.log_joint, SmallFull)
+def small_log_joint(model, x, padded, room, r):
+    """The same for d <= 4."""
+    d = x.shape[0]
     centres = model.centres
     for k in range(centres.shape[0]):
         factor = model.factors[k]
-        if d > 4:
-            squared_distances(x, k, centres, factor, padded, z, r)
         for b in range(0, padded, WIDE):
             if d == 1:
                 q = small_squares_1(x, b, centres, k, factor)
@@ -118,10 +149,8 @@ def log_joint(model, x, padded, room, r):
                 q = small_squares_2(x, b, centres, k, factor)
             elif d == 3:
                 q = small_squares_3(x, b, centres, k, factor)
-            elif d == 4:
-                q = small_squares_4(x, b, centres, k, factor)
             else:
-                q = load_wide(r, k, b)
+                q = small_squares_4(x, b, centres, k, factor)
             store(r, k, b, fma(wide(-0.5), q, wide(model.coefficients[k])))
 
 
@@ -163,19 +192,27 @@ def add_moments(model, x, padded, room, r, first, second):
     second = shaped(second, 0, (centres.shape[0], d, d))
     z, u = rows_of(room, 0, d), rows_of(room, d, 16)
     for k in range(centres.shape[0]):
+        tiled_moments(x, padded, r, k, centres, z, u, first[k], second[k])
+
+
+@method(operations.add_moments, SmallFull)
+def small_add_moments(model, x, padded, room, r, first, second):
+    """The same for d <= 4."""
+    d = x.shape[0]
+    centres = model.centres
+    second = shaped(second, 0, (centres.shape[0], d, d))
+    for k in range(centres.shape[0]):
         if d == 1:
             small_moments_1(x, padded, r, k, centres, first[k], second[k])
         elif d == 2:
             small_moments_2(x, padded, r, k, centres, first[k], second[k])
         elif d == 3:
             small_moments_3(x, padded, r, k, centres, first[k], second[k])
-        elif d == 4:
-            small_moments_4(x, padded, r, k, centres, first[k], second[k])
         else:
-            tiled_moments(x, padded, r, k, centres, z, u, first[k], second[k])
+            small_moments_4(x, padded, r, k, centres, first[k], second[k])
 
 
-@method(operations.update, Full)
+@method(operations.update, Full, SmallFull)
 def update(model, sum_values, regularisation, old_values, new_values, room):
     """The M-step from the moments about the old means (eq-m-step), and the factors of the new covariances.
 

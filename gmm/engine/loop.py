@@ -12,7 +12,7 @@ from gmm.engine.blocks import load_block, load_responsibilities
 from gmm.engine.compilation import entry, inlined, method
 from gmm.engine.diag import Diagonal
 from gmm.engine.flat import rows_of, statistics_views
-from gmm.engine.full import Full
+from gmm.engine.full import Full, SmallFull
 from gmm.engine.simd import WIDE
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import Spherical
@@ -28,13 +28,13 @@ def work_rows(model):
     return d + n_components + SCRATCH + model.room_rows(d, n_components)
 
 
-@method(operations.prepare, Full, Diagonal, Spherical)
+@method(operations.prepare, Full, SmallFull, Diagonal, Spherical)
 def prepare(model, values):
     """Nothing is kept beside the parameters."""
     return RUNNING
 
 
-@method(operations.measure, Full, Diagonal)
+@method(operations.measure, Full, SmallFull, Diagonal)
 def measure(model, x, padded, room):
     """E-step and moments have nothing in common."""
 

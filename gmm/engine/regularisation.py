@@ -16,7 +16,7 @@ import numpy as np
 from gmm.engine import operations
 from gmm.engine.compilation import method
 from gmm.engine.diag import Diagonal
-from gmm.engine.full import Full
+from gmm.engine.full import Full, SmallFull
 from gmm.engine.spherical import Spherical
 from gmm.engine.tied import Tied
 
@@ -54,7 +54,7 @@ def log_prior(regularisation, model):
     return operations.log_prior(model, regularisation)
 
 
-@method(operations.log_prior, Full)
+@method(operations.log_prior, Full, SmallFull)
 def log_prior_of_full(model, prior):
     """tr(Ψ Σ⁻¹) = Σ_i w_i Ψ w_iᵀ with w_i the rows of W, and log det Σ = -2 Σ_i log W_ii."""
     total = 0.0

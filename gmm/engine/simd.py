@@ -3,13 +3,13 @@
 LLVM can vectorise a loop by itself, but it then keeps the running sums of a matrix product in memory, and on many
 AVX-512 processors it uses half of the register's width. The kernels that do most of the work are therefore written
 with vectors. A *wide* vector is several registers side by side (32 samples on AVX-512), which gives the processor
-enough independent sums to keep both of its multiply-add units busy; a *narrow* one is a single register.
+enough independent sums to keep both of its multiply-add units busy; NARROW is the length of a single register.
 
 LLVM lowers these types on every processor, so the code runs everywhere; the lengths below suit the one at hand.
 
 ======================== ==========================================
-``wide(x)``, ``narrow(x)``   a vector with ``x`` in every lane
-``load_wide(a, i, b)``       ``a[i, b], a[i, b + 1], …`` of a C-ordered 2-D array (also ``load_narrow``)
+``wide(x)``                  a vector with ``x`` in every lane
+``load_wide(a, i, b)``       ``a[i, b], a[i, b + 1], …`` of a C-ordered 2-D array
 ``store(a, i, b, v)``        the reverse
 ``add sub mul div``          lane by lane
 ``fma(a, b, c)``             ``a * b + c``, fused where the processor can
@@ -62,7 +62,6 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, vector, ir.VectorType(ir.DoubleType(), vector.lanes))
 
 
-_NARROW_TYPE = Vector(NARROW)
 _WIDE_TYPE = Vector(WIDE)
 _INT = ir.IntType(64)
 # Multiply and add may fuse. No reassociation: the order of the sums is written out, and `exp` depends on its rounding.
@@ -76,21 +75,12 @@ def _splat(builder, scalar, lanes):
     return builder.shuffle_vector(one, ir.Constant(vector_type, ir.Undefined), mask)
 
 
-def _splat_intrinsic(vector):
-    def codegen(context, builder, signature, args):
-        return _splat(builder, args[0], vector.lanes)
-
-    return codegen
-
-
 @intrinsic
 def wide(typing_context, x):
-    return _WIDE_TYPE(types.float64), _splat_intrinsic(_WIDE_TYPE)
+    def codegen(context, builder, signature, args):
+        return _splat(builder, args[0], WIDE)
 
-
-@intrinsic
-def narrow(typing_context, x):
-    return _NARROW_TYPE(types.float64), _splat_intrinsic(_NARROW_TYPE)
+    return _WIDE_TYPE(types.float64), codegen
 
 
 def _pointer(context, builder, array_type, array, row, column, lanes):
@@ -102,24 +92,12 @@ def _pointer(context, builder, array_type, array, row, column, lanes):
     return builder.bitcast(element, ir.VectorType(ir.DoubleType(), lanes).as_pointer())
 
 
-def _load_intrinsic(vector):
-    def typed(array, row, column):
-        def codegen(context, builder, signature, args):
-            return builder.load(_pointer(context, builder, signature.args[0], *args, vector.lanes), align=8)
-
-        return vector(array, types.intp, types.intp), codegen
-
-    return typed
-
-
 @intrinsic
 def load_wide(typing_context, array, row, column):
-    return _load_intrinsic(_WIDE_TYPE)(array, row, column)
+    def codegen(context, builder, signature, args):
+        return builder.load(_pointer(context, builder, signature.args[0], *args, WIDE), align=8)
 
-
-@intrinsic
-def load_narrow(typing_context, array, row, column):
-    return _load_intrinsic(_NARROW_TYPE)(array, row, column)
+    return _WIDE_TYPE(array, types.intp, types.intp), codegen
 
 
 @intrinsic

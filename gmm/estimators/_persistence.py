@@ -30,7 +30,8 @@ RESTART = {
 STATUSES = ("ok", "collapsed")
 FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 COURSE = {"lower_bounds_": 1, "lower_bound_": 0}  # name -> number of axes
-ARRAYS = {*FITTED, *COURSE, *ARRAY_SETTINGS, *PRIOR}
+RIDGE = "reg_covar_"  # of a mixture that was fitted
+ARRAYS = {*FITTED, *COURSE, *ARRAY_SETTINGS, *PRIOR, RIDGE}
 MOST_THREADS = 4096  # in a file; who needs more can set it afterwards
 
 
@@ -60,6 +61,8 @@ def write(model, path):
     for name in ARRAY_SETTINGS:
         if getattr(model, name) is not None:
             arrays[name] = np.asarray(getattr(model, name), dtype=np.float64)
+    if hasattr(model, RIDGE):
+        arrays[RIDGE] = np.asarray(model.reg_covar_, dtype=np.float64)
     if isinstance(model.covariance_prior, (tuple, list)):  # (scale, dof)
         for name, part in zip(PRIOR, model.covariance_prior, strict=True):
             arrays[name] = np.asarray(part, dtype=np.float64)
@@ -219,6 +222,9 @@ def _check(about, arrays):
             raise ValueError(f"{name} has shape {arrays[name].shape}")
     if about["n_iter_"] != len(arrays["lower_bounds_"]):
         raise ValueError(f"n_iter_ is {about['n_iter_']}, and lower_bounds_ has {len(arrays['lower_bounds_'])} entries")
+    ridge = arrays.get(RIDGE, np.zeros(()))
+    if ridge.shape not in ((), arrays["means_"].shape[1:]) or (ridge < 0.0).any():
+        raise ValueError(f"reg_covar_ is {ridge}")
     given = [name for name in PRIOR if name in arrays]
     if len(given) == 1 or (given and arrays["covariance_prior_dof"].ndim):
         raise ValueError("covariance_prior must be a matrix and a number")

@@ -281,6 +281,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         # The stored factors, so that scores are the same to the last digit.
         model._adopt(parameters._replace(precisions_cholesky=factors))
         model._record(about["converged_"], arrays["lower_bounds_"], None, about["restarts_"])
+        if _persistence.RIDGE in arrays:
+            ridge = arrays[_persistence.RIDGE]
+            model.reg_covar_ = ridge if ridge.ndim else float(ridge)
         model.n_iter_, model.lower_bound_ = about["n_iter_"], float(arrays["lower_bound_"])
         return model
 

@@ -82,7 +82,7 @@ class ArraySource:
         model = density.compiled()
         value, counts, first, *second = passes.raw_pass(samples, model, **options)
         about = Statistics(density.model, density.centres, float(value), weight, counts, first, *second or (None,))
-        if isinstance(model, Full):
+        if second and second[0].ndim == 3:
             second = passes.symmetric(second[0])
             return about._replace(second=second if density.model is Full else second.sum(axis=0))
         return self._unwhitened(samples, density, model, about) if isinstance(model, Tied) else about
@@ -105,7 +105,7 @@ class ArraySource:
             return engine.predict_proba(samples.X[low:high], density, 1)
 
         _, counts, first, second = passes.raw_pass(samples, model, given=given, **options)
-        if isinstance(model, Full):
+        if second.ndim == 3:
             second = passes.symmetric(second)
             second = second.sum(axis=0) if density.model is Tied else second
         value = engine.log_likelihood(

@@ -48,7 +48,7 @@ class _Start:
 
     def moments(self, model, centres):
         """(counts, first, second) about `centres`. No E-step is taken: the factors do not matter."""
-        model = model(np.zeros(len(centres)), centres, np.zeros(model.shape(*centres.shape)))
+        model = model.of(np.zeros(len(centres)), centres, np.zeros(model.shape(*centres.shape)))
         return passes.raw_pass(self.samples, model, given=self.given, **self.options)[1:]
 
     def total(self, counts, means):
@@ -116,7 +116,7 @@ class _Start:
             factors.flat[:: means.shape[1] + 1] = 1.0 / size
             model = Tied(coefficients, np.empty_like(means), factors, reference, scatter)
         else:
-            model = kind(coefficients, means, factors)
+            model = kind.of(coefficients, means, factors)
         regularisation = Ridge(ridge, np.zeros(math.prod(kind.shape(1, means.shape[1]))), 0.0)
         status = single_m_step(
             samples, model, values, regularisation, self.source.sample_weight, self.given(0, samples.n_samples)

@@ -156,6 +156,7 @@ def test_slabs_are_added_in_their_order_whenever_they_are_ready(late):
     found = {}
     for threaded in (False, True):
         model = Diagonal(np.zeros(2), np.zeros((2, 8)), np.ones((2, 8)))
+        last_begun.clear()
         found[threaded] = passes.raw_pass(samples, model, given=given, n_threads=1 + threaded)[1]
     expected = 0.0
     for value in VALUES:

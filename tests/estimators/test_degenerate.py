@@ -11,8 +11,9 @@ from estimator_helpers import start_for
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import GaussianMixture, engine
-from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning
+from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning, _fitting
 from gmm.estimators._collapse import BLOCK, samples_of
+from gmm.estimators._ridge import data_are_flat, flat_components
 
 INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points")
 SKLEARN_WORDS = (
@@ -305,10 +306,28 @@ def test_restart_draws_other_starts():
     assert not collapses(0, n_init=20, on_collapse="restart")
 
 
-def test_restart_gives_up_with_the_error_when_all_starts_collapse():
+def test_restart_gives_up_with_the_error_when_all_starts_collapse(monkeypatch):
     X = np.zeros((20, 2))
+    drawn = []
+    draw = _fitting.initial_parameters
+    monkeypatch.setattr(
+        _fitting, "initial_parameters", lambda *args, **options: drawn.append(1) or draw(*args, **options)
+    )
     with pytest.raises(CollapsedComponentError, match="identical"):
         GaussianMixture(2, reg_covar=0.0, on_collapse="restart", init_params="random", random_state=0).fit(X)
+    assert len(drawn) == 1 + 10  # "up to ten other starts"
+
+
+@pytest.mark.parametrize("kind", ["full", "diag"])
+def test_groups_on_parallel_lines_are_flat_and_their_data_are_not(kind):
+    """Each group has a direction without variance; across the groups there is some, so the components are to blame."""
+    X = np.random.default_rng(0).normal(size=(80, 2))
+    X[:, 1] = np.repeat([0.0, 9.0], 40)
+    with pytest.warns(CollapsedComponentWarning, match="onto a plane"):
+        model = GaussianMixture(2, covariance_type=kind, random_state=0).fit(X)
+    assert flat_components(model._parameters(), 1e-6) == [0, 1]
+    assert not data_are_flat(model._parameters(), 1e-6)
+    assert data_are_flat(GaussianMixture(1, covariance_type=kind).fit(X[:40])._parameters(), 1e-6)
 
 
 def test_restart_also_leaves_components_on_one_location():

@@ -100,6 +100,15 @@ def test_the_standard_error_is_that_of_the_estimate():
     assert np.mean([run.standard_error for run in runs]) == pytest.approx(spread, rel=5 / np.sqrt(600))
 
 
+def test_the_standard_error_of_few_draws_is_that_of_their_spread():
+    p, q = random_mixture(1, "full", 2, 2), random_mixture(2, "tied", 3, 2)
+    found = gmm.mixture_kl_divergence(p, q, n_samples=3, random_state=0)
+    X = p.sample(3, random_state=np.random.RandomState(0))[0]
+    ratios = p.score_samples(X) - q.score_samples(X)
+    assert found.estimate == pytest.approx(ratios.mean(), rel=1e-12)
+    assert found.standard_error == pytest.approx(np.std(ratios, ddof=1) / np.sqrt(3), rel=1e-12)
+
+
 def test_a_mixture_and_itself(covariance_type):
     p = random_mixture(3, covariance_type, 4, 2, spread=1.0)
     order = [2, 0, 3, 1]

@@ -156,6 +156,14 @@ def test_contradicting_attributes_are_not_saved(tmp_path, covariance_type):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_small_contradiction_is_one(covariance_type):
+    """Factors of well-conditioned covariances have more than seven right digits."""
+    model = random_mixture(0, covariance_type)
+    for factor in (1.0 + 1e-7, 1.0 - 1e-7):
+        with pytest.raises(ValueError, match="contradicts"):
+            _persistence.check_factors(model._parameters(), model.precisions_cholesky_ * factor)
+
+
 @given(
     seed=st.integers(0, 10_000),
     covariance_type=st.sampled_from(["full", "tied", "diag", "spherical"]),

@@ -55,6 +55,15 @@ def test_the_best_row_is_the_fit(uneven, covariance_type):
     assert (row["lower_bound"], row["n_iter"], row["converged"]) == (model.lower_bound_, model.n_iter_, True)
 
 
+def test_of_equal_fits_the_first_is_kept(uneven):
+    X, K = uneven
+    start = {"weights_init": np.full(K, 1 / K), "means_init": X[:: len(X) // K][:K], "precisions_init": np.ones(K)}
+    for on_collapse in ("raise", "restart"):
+        model = fitted(X, K, n_init=3, covariance_type="spherical", on_collapse=on_collapse, **start)
+        assert len(set(model.restarts_["lower_bound"])) == 1
+        assert model.restarts_["best"].tolist() == [True, False, False]
+
+
 def test_a_row_is_what_that_start_alone_leads_to(uneven):
     X, K = uneven
     together = fitted(X, K, n_init=6, init_params="random", random_state=np.random.RandomState(5))

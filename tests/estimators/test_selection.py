@@ -110,6 +110,12 @@ def test_leave_one_out_of_one_gaussian_against_its_closed_form():
     assert found.table["cv"][0] == pytest.approx(np.mean(expected), rel=1e-12)
 
 
+def test_fewer_samples_than_folds_are_left_out_one_by_one():
+    x = np.array([[0.0], [1.0], [3.0], [7.0]])
+    settings = {"reg_covar": 0.0, "random_state": 0}
+    assert select(x, 1, "full", "cv", **settings).table["cv"] == select(x, 1, "full", cv=4, **settings).table["cv"]
+
+
 def test_every_sample_is_left_out_once():
     from gmm.estimators.selection import _folds
 
