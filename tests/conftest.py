@@ -67,6 +67,29 @@ def run_python():
     return run
 
 
+@contextlib.contextmanager
+def _skipped_when_a_page_crashes():
+    """Skip a test whose page was ended from outside, as the system does where memory is short."""
+    try:
+        yield
+    except Exception as error:
+        if not (type(error).__module__.startswith("playwright") and "crashed" in str(error)):
+            raise
+        pytest.skip(f"a page of the browser crashed, as for want of memory: {str(error).splitlines()[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    with _skipped_when_a_page_crashes():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with _skipped_when_a_page_crashes():
+        return (yield)
+
+
 @pytest.fixture(scope="session")
 def running():
     """A headless browser: one for all tests of a process, since Playwright runs only once in it."""
