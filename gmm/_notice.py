@@ -60,7 +60,8 @@ class Notice(event.Listener):
 
 
 def _ours(event):
-    return event.data["dispatcher"].py_func.__module__.split(".")[0] == "gmm"
+    dispatcher = (event.data or {}).get("dispatcher")  # others may send such events, with nothing in them
+    return dispatcher is not None and dispatcher.py_func.__module__.split(".")[0] == "gmm"
 
 
 def install():

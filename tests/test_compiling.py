@@ -16,6 +16,7 @@ from gmm import _notice
 
 OURS = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=_notice.somebody_reads)})
 THEIRS = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=ast.parse)})
+EMPTY = SimpleNamespace(data=None)
 
 
 class TestNotice:
@@ -58,15 +59,14 @@ class TestNotice:
         notice.on_end(OURS)
         assert 0.3 <= notice._spent < 60.0
 
-    @pytest.mark.parametrize("case", ["nobody", "not ours"])
-    def test_nothing_is_said_to_nobody_nor_of_other_packages(self, said, monkeypatch, case):
+    @pytest.mark.parametrize(("event", "reader"), [(OURS, False), (THEIRS, True), (EMPTY, True)])
+    def test_nothing_is_said_to_nobody_nor_of_other_packages(self, said, monkeypatch, event, reader):
         monkeypatch.setattr(_notice, "DELAY", 0.0)
-        if case == "nobody":
-            monkeypatch.setattr(_notice, "somebody_reads", lambda: False)
+        monkeypatch.setattr(_notice, "somebody_reads", lambda: reader)
         notice = _notice.Notice()
-        notice.on_start(OURS if case == "nobody" else THEIRS)
+        notice.on_start(event)
         assert not said.wait(0.1)
-        notice.on_end(OURS if case == "nobody" else THEIRS)
+        notice.on_end(event)
         assert notice._timer is None
 
 
