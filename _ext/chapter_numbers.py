@@ -1,4 +1,4 @@
-"""Give each chapter the number of its file: ``20_debug_this_gmm`` is chapter 20, also while 13 to 19 are not written.
+"""Give each chapter the number of its file: ``22_debug_this_gmm`` is chapter 22, also while some before it are planned.
 
 Sphinx counts the chapters of the table of contents. Figures, equations and exercises take their first number from the
 chapter, so it is changed right after the sections have been counted, before the figures are.

@@ -1,192 +1,228 @@
-"""Exercises of chapter 9: k-means is a limit."""
+"""Exercises of chapter 9: where to start."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gmm.exercises._core import exercise
+from gmm.datasets import load_galaxies
+from gmm.exercises._core import Refusal, exercise
 
-# ------------------------------------------------------------------------- predict: a tie
+_rng = np.random.default_rng(808)
+
+# ------------------------------------------------------------------------- predict: how many restarts
 
 exercise(
-    "ex-kmeans-tie",
-    2 / 3,
+    "ex-start-restarts",
+    17.0,
     mistakes=[
-        (0.5, "a tie is not split evenly: the weights of the tied components decide."),
-        (0.6, "the third component drops out of the sum, so what is left has to be rescaled."),
-        (1.0, "the first is not nearer than the second, and stays one of two winners."),
-        (1 / 3, "that is the share of the second component."),
+        (16.0, "nearly: 0.75 to the power 16 is 0.01002, still above one per cent. Round up."),
+        (4.0, "that is 1/p, the number of starts until the first success on average. It fails 32 times in 100."),
+        (4.0 / 0.99, "probabilities of failure multiply: look at 0.75 to the power m."),
+        (18.42, "4.6/p is the rule for small p, and 0.25 is not small. Solve 0.75 to the power m = 0.01."),
+        (19.0, "4.6/p is the rule for small p, and 0.25 is not small. Solve 0.75 to the power m = 0.01."),
+        (3.32, "that solves 0.25 to the power m = 0.01: the starts that fail have probability 0.75."),
     ],
-    rtol=2e-3,
+    rtol=1e-3,
 )
 
-
-# ------------------------------------------------------------------------- compute: responsibilities
-
-
-def _squared(X, means):
-    return ((X[:, None, :] - means) ** 2).sum(axis=2)
-
-
-def _spherical(X, weights, means, variance):
-    squared = _squared(X, means)
-    shares = weights * np.exp(-(squared - squared.min(axis=1, keepdims=True)) / (2 * variance))
-    return shares / shares.sum(axis=1, keepdims=True)
-
-
-def _naive(X, weights, means, variance):
-    joint = weights * np.exp(-_squared(X, means) / (2 * variance))
-    with np.errstate(invalid="ignore"):
-        return joint / joint.sum(axis=1, keepdims=True)
-
-
-def _without_two(X, weights, means, variance):
-    return _spherical(X, weights, means, variance / 2)
-
-
-def _variance_as_deviation(X, weights, means, variance):
-    return _spherical(X, weights, means, variance**2)
-
-
-def _without_weights(X, weights, means, variance):
-    return _spherical(X, np.ones(len(weights)), means, variance)
-
-
-def _distance_not_squared(X, weights, means, variance):
-    distance = np.sqrt(_squared(X, means))
-    shares = weights * np.exp(-(distance - distance.min(axis=1, keepdims=True)) / (2 * variance))
-    return shares / shares.sum(axis=1, keepdims=True)
-
-
-def _exponents(X, weights, means, variance):
-    return np.log(weights) - _squared(X, means) / (2 * variance)
-
-
-def _down_the_columns(X, weights, means, variance):
-    a = _exponents(X, weights, means, variance)
-    shares = np.exp(a - a.max(axis=0))
-    return shares / shares.sum(axis=0)
-
-
-def _log_responsibilities(X, weights, means, variance):
-    a = _exponents(X, weights, means, variance)
-    return a - np.logaddexp.reduce(a, axis=1, keepdims=True)
-
-
-_rng = np.random.default_rng(909)
+# ------------------------------------------------------------------------- predict: the gap that whitening leaves
 
 exercise(
-    "ex-kmeans-spherical",
-    _spherical,
+    "ex-start-gap",
+    2.5,
+    mistakes=[
+        (2.0, "that is the bound for two groups of equal size."),
+        (np.inf, "whitening divides by a spread that grows with the distance itself: the gap stays bounded."),
+        (6.25, "that is the squared distance; take the root."),
+        (0.16, "that is the product of the weights; the bound is one over its root."),
+        (0.4, "upside down: the bound is one over the root of the product of the weights."),
+    ],
+    rtol=1e-3,
+)
+
+# ------------------------------------------------------------------------- compute: k-means++
+
+
+def _squared(X, centres):
+    return ((X[:, None, :] - centres) ** 2).sum(axis=2)
+
+
+def _plusplus(X, centres):
+    nearest = _squared(X, centres).min(axis=1)
+    return nearest / nearest.sum()
+
+
+def _normalised(gain):
+    return gain / gain.sum()
+
+
+_exact = np.array([[0.0], [1.0], [2.0], [10.0], [11.0]])
+_cloud = _rng.normal(scale=3.0, size=(8, 2))
+
+exercise(
+    "ex-start-plusplus",
+    _plusplus,
     cases=[
-        (np.array([[1.0], [1.5], [2.5]]), np.array([0.7, 0.3]), np.array([[0.0], [3.0]]), 2.0),
-        (_rng.normal(size=(5, 2)), np.array([0.2, 0.3, 0.5]), _rng.normal(size=(3, 2)), 0.5),
-        (_rng.normal(size=(3, 4)), np.array([1.0]), _rng.normal(size=(1, 4)), 1.5),  # one component
-        (np.array([[1.0], [1.5]]), np.array([0.7, 0.3]), np.array([[0.0], [3.0]]), 1e-9),  # the second is a tie
+        (_exact, np.array([[0.0], [10.0]])),
+        (_cloud, _cloud[[2, 5, 6]]),
+        (_rng.normal(size=(6, 4)), _rng.normal(size=(1, 4))),  # one centre, not a sample
+        (1e6 + _cloud, 1e6 + _cloud[[0, 3]]),  # far from the origin
     ],
     mistakes=[
-        (_naive, "right on paper; for a tiny variance all exponentials are 0, and 0/0 is NaN. Factor out the nearest."),
-        (_without_two, "the exponent is minus the squared distance over twice the variance."),
-        (_variance_as_deviation, "the argument is the variance already: do not square it."),
-        (_without_weights, "the weights are missing: they stand before each exponential."),
-        (_distance_not_squared, "the exponent holds the squared distance; you took its root."),
+        (lambda X, c: _normalised(np.sqrt(_squared(X, c)).min(axis=1)), "the distances have to be squared."),
+        (lambda X, c: _normalised(_squared(X, c).max(axis=1)), "D is the distance to the nearest centre: a minimum."),
+        (lambda X, c: _normalised(_squared(X, c).sum(axis=1)), "only the nearest centre counts, not the sum over all."),
+        (lambda X, c: _normalised(_squared(X, c)[:, -1]), "all the centres count, not only the one drawn last."),
+        (lambda X, c: _squared(X, c).min(axis=1), "these are the squared distances: divide by their sum."),
         (
-            lambda X, w, m, v: np.eye(len(w))[_spherical(X, w, m, v).argmax(axis=1)],
-            "these are hard labels; responsibilities share a sample out between the means.",
+            lambda X, c: np.cumsum(_plusplus(X, c)),
+            "these are the cumulative sums of the probabilities; return the probabilities themselves.",
         ),
         (
-            lambda X, w, m, v: _spherical(X, w, m, v) / _spherical(X, w, m, v).sum(axis=0),
-            "the columns are normalised; each row, one sample, has to sum to one.",
+            lambda X, c: _normalised(_squared(X, c).argmin(axis=1)),
+            "argmin gives the index of the nearest centre; the squared distance to it is meant, min.",
         ),
-        (_down_the_columns, "you normalise down the columns; each row, one sample, has to sum to one."),
-        (_log_responsibilities, "these are the log responsibilities; take the exponential."),
+        (
+            lambda X, c: _normalised(
+                ((X**2).sum(axis=1)[:, None] - 2 * X @ c.T + (c**2).sum(axis=1)).min(axis=1).clip(0)
+            ),
+            "right near the origin, but expanded squares lose their digits far from it. Take differences first.",
+        ),
     ],
 )
 
-
-# ------------------------------------------------------------------------- compute: one iteration
-
-
-def _moved(X, labels, centres, empty):
-    moved = centres.copy()
-    for k in range(len(centres)):
-        moved[k] = X[labels == k].mean(axis=0) if (labels == k).any() else empty(centres[k])
-    return moved
+# ------------------------------------------------------------------------- compute: labels to parameters
 
 
-def _iteration(X, centres):
-    return _moved(X, _squared(X, centres).argmin(axis=1), centres, lambda centre: centre)
+def _from_labels(X, labels, K):
+    groups = [X[labels == k] for k in range(K)]
+    weights = np.array([len(group) / len(X) for group in groups])
+    means = np.stack([group.mean(axis=0) for group in groups])
+    return weights, means, np.stack([(g - m).T @ (g - m) / len(g) for g, m in zip(groups, means, strict=True)])
 
 
-def _empty_is_nan(X, centres):
-    return _moved(X, _squared(X, centres).argmin(axis=1), centres, lambda centre: np.nan * centre)
+def _counts_as_weights(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights * len(X), means, covariances
 
 
-def _empty_is_zero(X, centres):
-    return _moved(X, _squared(X, centres).argmin(axis=1), centres, np.zeros_like)
+def _equal_weights(X, labels, K):
+    return np.full(K, 1 / K), *_from_labels(X, labels, K)[1:]
 
 
-def _farthest(X, centres):
-    return _moved(X, _squared(X, centres).argmax(axis=1), centres, lambda centre: centre)
+def _unbiased(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    counts = weights * len(X)
+    return weights, means, covariances * (counts / (counts - 1))[:, None, None]
 
 
-def _median(X, centres):
-    labels = _squared(X, centres).argmin(axis=1)
-    groups = [X[labels == k] for k in range(len(centres))]
-    return np.array([np.median(g, axis=0) if len(g) else c for g, c in zip(groups, centres, strict=True)])
+def _about_overall_mean(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    shift = means - X.mean(axis=0)
+    return weights, means, covariances + shift[:, :, None] * shift[:, None, :]
 
 
-def _only_assigned(X, centres):
-    return _squared(X, centres).argmin(axis=1)
+def _divided_by_n(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights, means, covariances * weights[:, None, None]
 
 
-def _converged(X, centres):
-    for _ in range(100):
-        centres = _iteration(X, centres)
-    return centres
+def _means_over_n(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights, means * weights[:, None], covariances
+
+
+def _overall(X, labels, K):
+    weights, means, _ = _from_labels(X, labels, K)
+    return weights, means, np.stack([_from_labels(X, np.zeros(len(X)), 1)[2][0]] * K)
+
+
+def _scatters(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights, means, covariances * (weights * len(X))[:, None, None]
+
+
+def _variances(X, labels, K):
+    weights, means, covariances = _from_labels(X, labels, K)
+    return weights, means, np.diagonal(covariances, axis1=1, axis2=2)
 
 
 exercise(
-    "ex-kmeans-iteration",
-    _iteration,
+    "ex-start-labels",
+    _from_labels,
     cases=[
-        (np.array([[0.0], [1.0], [5.0], [9.0], [10.0]]), np.array([[0.0], [6.0]])),
-        (_rng.normal(size=(30, 2)), _rng.normal(size=(3, 2))),
-        (_rng.normal(size=(6, 3)), np.ones((1, 3))),  # one centre
-        (np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]), np.array([[0.0, 0.5], [50.0, 50.0]])),  # an empty one
+        (np.array([[0.0], [2.0], [10.0], [11.0], [15.0]]), np.array([0, 0, 1, 1, 1]), 2),
+        (_rng.normal(scale=2.0, size=(12, 2)), np.array([2, 0, 1, 1, 0, 2, 2, 2, 0, 1, 0, 2]), 3),
+        (1e5 + _rng.normal(size=(7, 3)), np.zeros(7, dtype=int), 1),  # one component, far from the origin
     ],
+    returns=("weights", "means", "covariances"),
     mistakes=[
-        (_empty_is_nan, "the mean of no samples is NaN; a centre without samples has to stay where it is."),
-        (_empty_is_zero, "a centre without samples stays where it is; yours went to the origin."),
-        (_farthest, "each sample goes to the nearest centre: argmin, not argmax."),
-        (_median, "the minimiser of squared distances is the mean, not the median."),
-        (_only_assigned, "these are the labels; the update that follows is missing."),
-        (_converged, "one iteration is asked for; this goes on until nothing changes."),
+        (_counts_as_weights, "the weights are shares: divide the counts by the number of samples."),
+        (_equal_weights, "the weights follow from the labels: a group's share of the samples."),
+        (_unbiased, "the maximum of the likelihood divides by N_k, not by N_k − 1."),
+        (_about_overall_mean, "each covariance is about the mean of its own group."),
+        (_divided_by_n, "divide each covariance by the count of its group, not by n."),
+        (_means_over_n, "the means are divided by n; divide each sum by the count of its group."),
+        (_overall, "these are covariances of all samples; each group has its own."),
+        (_scatters, "these are the scatters, sums; divide each by the count of its group."),
+        (_variances, "these are the variances of the features, (K, d); each covariance is a matrix, (K, d, d)."),
     ],
+    rtol=1e-6,
 )
 
-# ------------------------------------------------------------------------- compute and break: values
+# ------------------------------------------------------------------------- break: far apart, and still poor
+
+
+def climb(x, start, sigma=1.0, n_iter=500):
+    """EM for two means on the line with weights ½ and a known standard deviation; returns the means, sorted."""
+    means = np.array(start, dtype=float)
+    for _ in range(n_iter):
+        exponent = -0.5 * ((x - means[:, None]) / sigma) ** 2
+        resp = np.exp(exponent - exponent.max(axis=0))
+        resp /= resp.sum(axis=0)
+        means = (resp * x).sum(axis=1) / resp.sum(axis=1)
+    return np.sort(means)
+
+
+def ends_poorly(start):
+    """Judge a function from velocities to two starting means: far apart, and still at the poorest optimum?
+
+    Parameters
+    ----------
+    start : callable
+        From x to two numbers.
+
+    Returns
+    -------
+    callable
+        From x to two numbers, each 1 for yes and 0 for no: the means start at least 10 apart; EM ends with both
+        means between 15 and 25, within the middle group.
+    """
+
+    def judge(x):
+        answer = start(x)
+        if answer is None or answer is ...:
+            return None
+        try:
+            means = np.asarray(answer, dtype=float)
+        except (TypeError, ValueError):
+            means = np.array([])
+        if means.shape != (2,) or not np.isfinite(means).all():
+            raise Refusal("return the two starting means, two numbers.")
+        end = climb(x, means)
+        return float(abs(means[0] - means[1]) >= 10.0), float((end > 15.0).all() and (end < 25.0).all())
+
+    return judge
+
 
 exercise(
-    "ex-kmeans-bias",
-    2.3332618823507450,
+    "ex-start-far-apart",
+    lambda x: (1.0, 1.0),
+    via=ends_poorly,
+    cases=[(load_galaxies().X[:, 0] / 1000.0,)],
     mistakes=[
-        (2.0, "that is the true mean; hard assignment moves the centre outwards."),
-        (2.1666, "the bias is twice sigma times the bracket, with sigma = 2."),
-        (1.1666, "that is the answer for mean 1 and variance 1; here everything is twice as large."),
-        (1.6667, "the sign: the centre moves away from the border."),
-        (2.7911, "the standard deviation is 2, not 4."),
-    ],
-    rtol=5e-4,
-)
-
-exercise(
-    "ex-kmeans-stuck",
-    16,
-    mistakes=[
-        (1, "that is the best inertia; from these centres the algorithm does not get there."),
-        (8, "the distances are squared: each sample contributes 2² = 4."),
-        (4, "that is the contribution of one sample; there are four."),
-        (17, "each centre lies on its edge of the rectangle, so the height adds nothing."),
+        (lambda x: (1.0, 0.0), "far enough apart, but EM finds the group at 10. Where does the midpoint have to lie?"),
+        (lambda x: (0.0, 1.0), "EM ends poorly, but the two means start less than 10 apart."),
+        (lambda x: (0.0, 0.0), "at least 10 apart, please, and EM should end with both means in the middle group."),
     ],
 )

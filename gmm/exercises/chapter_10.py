@@ -1,4 +1,4 @@
-"""Exercises of chapter 10: covariance structures."""
+"""Exercises of chapter 10: k-means is a limit."""
 
 from __future__ import annotations
 
@@ -6,205 +6,187 @@ import numpy as np
 
 from gmm.exercises._core import exercise
 
-_rng = np.random.default_rng(1010)
-
-# ------------------------------------------------------------------------- predict: count
+# ------------------------------------------------------------------------- predict: a tie
 
 exercise(
-    "ex-structures-count",
-    109,
+    "ex-kmeans-tie",
+    2 / 3,
     mistakes=[
-        (110, "the five weights sum to one, so one of them is not free."),
-        (329, "that is the full model, with a matrix for each component; here all share one."),
-        (154, "a symmetric matrix has 55 free entries, not 100: those above the diagonal are copies."),
-        (55, "that is the covariance matrix alone; add the weights and the means."),
-        (99, "the diagonal of the covariance matrix is free as well: 10 entries beside the 45 below it."),
-        (105, "the weights are missing: four of the five are free."),
+        (0.5, "a tie is not split evenly: the weights of the tied components decide."),
+        (0.6, "the third component drops out of the sum, so what is left has to be rescaled."),
+        (1.0, "the first is not nearer than the second, and stays one of two winners."),
+        (1 / 3, "that is the share of the second component."),
     ],
+    rtol=2e-3,
 )
 
 
-# ------------------------------------------------------------------------- compute: the diagonal update
+# ------------------------------------------------------------------------- compute: responsibilities
 
 
-def _diagonal(X, resp, means):
-    squared = (X[:, None, :] - means) ** 2
-    return (resp[:, :, None] * squared).sum(axis=0) / resp.sum(axis=0)[:, None]
+def _squared(X, means):
+    return ((X[:, None, :] - means) ** 2).sum(axis=2)
 
 
-def _diagonal_over_n(X, resp, means):
-    return _diagonal(X, resp, means) * resp.mean(axis=0)[:, None]
+def _spherical(X, weights, means, variance):
+    squared = _squared(X, means)
+    shares = weights * np.exp(-(squared - squared.min(axis=1, keepdims=True)) / (2 * variance))
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
-def _diagonal_sum(X, resp, means):
-    return _diagonal(X, resp, means) * resp.sum(axis=0)[:, None]
+def _naive(X, weights, means, variance):
+    joint = weights * np.exp(-_squared(X, means) / (2 * variance))
+    with np.errstate(invalid="ignore"):
+        return joint / joint.sum(axis=1, keepdims=True)
 
 
-def _diagonal_deviation(X, resp, means):
-    return np.sqrt(_diagonal(X, resp, means))
+def _without_two(X, weights, means, variance):
+    return _spherical(X, weights, means, variance / 2)
 
 
-def _diagonal_spherical(X, resp, means):
-    return _diagonal(X, resp, means).mean(axis=1)
+def _variance_as_deviation(X, weights, means, variance):
+    return _spherical(X, weights, means, variance**2)
 
 
-def _diagonal_unweighted(X, resp, means):
-    return ((X[:, None, :] - means) ** 2).mean(axis=0)
+def _without_weights(X, weights, means, variance):
+    return _spherical(X, np.ones(len(weights)), means, variance)
 
 
-def _diagonal_expanded(X, resp, means):
-    return resp.T @ X**2 / resp.sum(axis=0)[:, None] - means**2
+def _distance_not_squared(X, weights, means, variance):
+    distance = np.sqrt(_squared(X, means))
+    shares = weights * np.exp(-(distance - distance.min(axis=1, keepdims=True)) / (2 * variance))
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
-def _diagonal_squared_shares(X, resp, means):
-    squared = (resp[:, :, None] * (X[:, None, :] - means)) ** 2
-    return squared.sum(axis=0) / resp.sum(axis=0)[:, None]
+def _exponents(X, weights, means, variance):
+    return np.log(weights) - _squared(X, means) / (2 * variance)
 
 
-def _data(n, d, K, offset=0.0, concentration=1.0):
-    X = offset + 2.0 * _rng.normal(size=(n, d))
-    resp = _rng.dirichlet(np.full(K, concentration), size=n)
-    return X, resp, X[0] + resp.T @ (X - X[0]) / resp.sum(axis=0)[:, None]
+def _down_the_columns(X, weights, means, variance):
+    a = _exponents(X, weights, means, variance)
+    shares = np.exp(a - a.max(axis=0))
+    return shares / shares.sum(axis=0)
 
 
-_SIX = np.array([[2.0, 1.0], [-2.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [9.0, 2.0], [11.0, -2.0]])
+def _log_responsibilities(X, weights, means, variance):
+    a = _exponents(X, weights, means, variance)
+    return a - np.logaddexp.reduce(a, axis=1, keepdims=True)
+
+
+_rng = np.random.default_rng(909)
 
 exercise(
-    "ex-structures-diagonal",
-    _diagonal,
+    "ex-kmeans-spherical",
+    _spherical,
     cases=[
-        (_SIX, np.repeat(np.eye(2), [4, 2], axis=0), np.array([[0.0, 0.0], [10.0, 0.0]])),
-        _data(12, 3, 2),
-        _data(9, 1, 3, concentration=0.3),
-        _data(8, 4, 1),
-        _data(10, 2, 2, offset=1e8),
+        (np.array([[1.0], [1.5], [2.5]]), np.array([0.7, 0.3]), np.array([[0.0], [3.0]]), 2.0),
+        (_rng.normal(size=(5, 2)), np.array([0.2, 0.3, 0.5]), _rng.normal(size=(3, 2)), 0.5),
+        (_rng.normal(size=(3, 4)), np.array([1.0]), _rng.normal(size=(1, 4)), 1.5),  # one component
+        (np.array([[1.0], [1.5]]), np.array([0.7, 0.3]), np.array([[0.0], [3.0]]), 1e-9),  # the second is a tie
     ],
     mistakes=[
-        (_diagonal_over_n, "the divisor is the effective count of the component, not the number of samples."),
-        (_diagonal_sum, "that is the weighted sum of squares; divide by the effective count of the component."),
-        (_diagonal_deviation, "these are standard deviations; the update is their square, the variance."),
-        (_diagonal_spherical, "that is the spherical update: the mean over the features is one step too far."),
-        (_diagonal_unweighted, "every sample counts fully here; weigh the squares by the responsibilities."),
-        (_diagonal_expanded, "right on paper, but far from the origin two large numbers cancel. Subtract first."),
-        (_diagonal_squared_shares, "the responsibility stands outside of the square: r times the squared difference."),
+        (_naive, "right on paper; for a tiny variance all exponentials are 0, and 0/0 is NaN. Factor out the nearest."),
+        (_without_two, "the exponent is minus the squared distance over twice the variance."),
+        (_variance_as_deviation, "the argument is the variance already: do not square it."),
+        (_without_weights, "the weights are missing: they stand before each exponential."),
+        (_distance_not_squared, "the exponent holds the squared distance; you took its root."),
         (
-            lambda X, resp, means: _diagonal(X, resp, np.broadcast_to(X.mean(axis=0), means.shape)),
-            "take the differences from each component's own mean, not from the mean of all data.",
+            lambda X, w, m, v: np.eye(len(w))[_spherical(X, w, m, v).argmax(axis=1)],
+            "these are hard labels; responsibilities share a sample out between the means.",
         ),
         (
-            lambda X, resp, means: _diagonal(X, resp, means)[:, :, None] * np.eye(X.shape[1]),
-            "these are diagonal matrices, (K, d, d); the variances alone, (K, d), are asked for.",
+            lambda X, w, m, v: _spherical(X, w, m, v) / _spherical(X, w, m, v).sum(axis=0),
+            "the columns are normalised; each row, one sample, has to sum to one.",
         ),
+        (_down_the_columns, "you normalise down the columns; each row, one sample, has to sum to one."),
+        (_log_responsibilities, "these are the log responsibilities; take the exponential."),
     ],
 )
 
 
-# ------------------------------------------------------------------------- compute: from full to tied
+# ------------------------------------------------------------------------- compute: one iteration
 
 
-def _pooled(resp, covariances):
-    return np.tensordot(resp.mean(axis=0), covariances, axes=1)
+def _moved(X, labels, centres, empty):
+    moved = centres.copy()
+    for k in range(len(centres)):
+        moved[k] = X[labels == k].mean(axis=0) if (labels == k).any() else empty(centres[k])
+    return moved
 
 
-def _pooled_unbiased(resp, covariances):
-    n, K = resp.shape
-    return _pooled(resp, covariances) * n / (n - K)
+def _iteration(X, centres):
+    return _moved(X, _squared(X, centres).argmin(axis=1), centres, lambda centre: centre)
 
 
-def _pool_case(n, d, K, concentration=1.0):
-    factor = _rng.normal(size=(K, d, d))
-    return _rng.dirichlet(np.full(K, concentration), size=n), factor @ factor.transpose(0, 2, 1)
+def _empty_is_nan(X, centres):
+    return _moved(X, _squared(X, centres).argmin(axis=1), centres, lambda centre: np.nan * centre)
+
+
+def _empty_is_zero(X, centres):
+    return _moved(X, _squared(X, centres).argmin(axis=1), centres, np.zeros_like)
+
+
+def _farthest(X, centres):
+    return _moved(X, _squared(X, centres).argmax(axis=1), centres, lambda centre: centre)
+
+
+def _median(X, centres):
+    labels = _squared(X, centres).argmin(axis=1)
+    groups = [X[labels == k] for k in range(len(centres))]
+    return np.array([np.median(g, axis=0) if len(g) else c for g, c in zip(groups, centres, strict=True)])
+
+
+def _only_assigned(X, centres):
+    return _squared(X, centres).argmin(axis=1)
+
+
+def _converged(X, centres):
+    for _ in range(100):
+        centres = _iteration(X, centres)
+    return centres
 
 
 exercise(
-    "ex-structures-pool",
-    _pooled,
+    "ex-kmeans-iteration",
+    _iteration,
     cases=[
-        (np.repeat(np.eye(2), [4, 2], axis=0), np.array([[[2.5, 0.5], [0.5, 1.0]], [[1.0, -2.0], [-2.0, 4.0]]])),
-        _pool_case(10, 3, 2),
-        _pool_case(7, 1, 4, concentration=0.3),
-        _pool_case(9, 2, 1),
+        (np.array([[0.0], [1.0], [5.0], [9.0], [10.0]]), np.array([[0.0], [6.0]])),
+        (_rng.normal(size=(30, 2)), _rng.normal(size=(3, 2))),
+        (_rng.normal(size=(6, 3)), np.ones((1, 3))),  # one centre
+        (np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]), np.array([[0.0, 0.5], [50.0, 50.0]])),  # an empty one
     ],
     mistakes=[
-        (lambda resp, C: C.mean(axis=0), "components do not count equally: each with its share of the samples."),
-        (lambda resp, C: C.sum(axis=0), "that is the sum; the tied covariance is an average with the shares N_k/n."),
-        (
-            lambda resp, C: np.tensordot(resp.sum(axis=0), C, axes=1),
-            "you weigh by the counts; divide by the number of samples as well.",
-        ),
-        (_pooled_unbiased, "maximum likelihood divides by n, not by n - K."),
-        (
-            lambda resp, C: resp.mean(axis=0)[:, None, None] * C,
-            "these are the addends; sum them over the components.",
-        ),
+        (_empty_is_nan, "the mean of no samples is NaN; a centre without samples has to stay where it is."),
+        (_empty_is_zero, "a centre without samples stays where it is; yours went to the origin."),
+        (_farthest, "each sample goes to the nearest centre: argmin, not argmax."),
+        (_median, "the minimiser of squared distances is the mean, not the median."),
+        (_only_assigned, "these are the labels; the update that follows is missing."),
+        (_converged, "one iteration is asked for; this goes on until nothing changes."),
     ],
 )
 
-
-# ------------------------------------------------------------------------- compute: the fourteen counts
-
-
-def _count(name, K, d, orientation=None):
-    sizes = (1, d - 1, d * (d - 1) // 2 if orientation is None else orientation(d))
-    times = {"E": 1, "V": K, "I": 0}
-    return sum(times[letter] * size for letter, size in zip(name, sizes, strict=True))
-
-
-def _count_whole_mixture(name, K, d):
-    return K - 1 + K * d + _count(name, K, d)
-
-
-def _count_shape_d(name, K, d):
-    return _count(name, K, d) + {"E": 1, "V": K, "I": 0}[name[1]]
-
-
-def _count_full_orientation(name, K, d):
-    return _count(name, K, d, lambda d: d * (d + 1) // 2)
-
-
-def _count_square_orientation(name, K, d):
-    return _count(name, K, d, lambda d: d * d)
-
-
-def _count_identity_as_one(name, K, d):
-    sizes = (1, d - 1, d * (d - 1) // 2)
-    return sum((K if letter == "V" else 1) * size for letter, size in zip(name, sizes, strict=True))
-
-
-_NAMES = ("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
+# ------------------------------------------------------------------------- compute and break: values
 
 exercise(
-    "ex-structures-family",
-    _count,
-    cases=[*((name, 3, 4) for name in _NAMES), ("VVV", 1, 1), ("EVI", 5, 2), ("VEV", 2, 13)],
+    "ex-kmeans-bias",
+    2.3332618823507450,
     mistakes=[
-        (_count_whole_mixture, "the covariances alone are asked for, without weights and means."),
-        (_count_shape_d, "a shape has product one, so that d - 1 of its d entries are free."),
-        (_count_full_orientation, "d(d+1)/2 is a whole symmetric matrix; an orientation has d(d-1)/2 parameters."),
-        (_count_square_orientation, "the columns of an orientation are orthonormal: d(d-1)/2 are free, not all d^2."),
-        (_count_identity_as_one, "I stands for the identity, which has no parameters; E counts once."),
-        (
-            lambda name, K, d: _count(name.translate(str.maketrans("EV", "VE")), K, d),
-            "the other way round: E is equal for all components and counts once, V varies and counts K times.",
-        ),
-        (
-            lambda name, K, d: _count(name[::-1], K, d),
-            "the order of the letters is volume, shape, orientation.",
-        ),
+        (2.0, "that is the true mean; hard assignment moves the centre outwards."),
+        (2.1666, "the bias is twice sigma times the bracket, with sigma = 2."),
+        (1.1666, "that is the answer for mean 1 and variance 1; here everything is twice as large."),
+        (1.6667, "the sign: the centre moves away from the border."),
+        (2.7911, "the standard deviation is 2, not 4."),
     ],
+    rtol=5e-4,
 )
 
-
-# ------------------------------------------------------------------------- break: few samples
-
 exercise(
-    "ex-structures-few",
-    15,
+    "ex-kmeans-stuck",
+    16,
     mistakes=[
-        (28, "that is for full covariances: 14 samples for each component. Tied ones pool their samples."),
-        (14, "that would do for one Gaussian; each further mean takes away another dimension."),
-        (13, "the differences from a mean sum to zero: each component loses one dimension."),
-        (26, "each component's own matrix may be singular: their sum has to be regular, and ranks add up."),
-        (16, "one less is enough: two means take away two dimensions."),
+        (1, "that is the best inertia; from these centres the algorithm does not get there."),
+        (8, "the distances are squared: each sample contributes 2² = 4."),
+        (4, "that is the contribution of one sample; there are four."),
+        (17, "each centre lies on its edge of the rectangle, so the height adds nothing."),
     ],
 )

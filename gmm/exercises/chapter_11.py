@@ -1,4 +1,4 @@
-"""Exercises of chapter 11: singularities and regularisation."""
+"""Exercises of chapter 11: covariance structures."""
 
 from __future__ import annotations
 
@@ -6,171 +6,205 @@ import numpy as np
 
 from gmm.exercises._core import exercise
 
-_rng = np.random.default_rng(1111)
+_rng = np.random.default_rng(1010)
 
-# ------------------------------------------------------------------------- predict: the floor in hours
+# ------------------------------------------------------------------------- predict: count
 
 exercise(
-    "ex-singular-floor",
-    3.6,
+    "ex-structures-count",
+    109,
     mistakes=[
-        (0.0036, "1e-6 is a variance; the standard deviation is its square root."),
-        (0.001, "that is the standard deviation in hours; in seconds, please."),
-        (0.06, "an hour has 3600 seconds, not 60."),
-        (12.96, "that is the variance in square seconds."),
+        (110, "the five weights sum to one, so one of them is not free."),
+        (329, "that is the full model, with a matrix for each component; here all share one."),
+        (154, "a symmetric matrix has 55 free entries, not 100: those above the diagonal are copies."),
+        (55, "that is the covariance matrix alone; add the weights and the means."),
+        (99, "the diagonal of the covariance matrix is free as well: 10 entries beside the 45 below it."),
+        (105, "the weights are missing: four of the five are free."),
     ],
 )
 
 
-# ------------------------------------------------------------------------- compute: covariance under the prior
+# ------------------------------------------------------------------------- compute: the diagonal update
 
 
-def _scatter(X, r, mean):
-    D = X - mean
-    return (r[:, None] * D).T @ D
+def _diagonal(X, resp, means):
+    squared = (X[:, None, :] - means) ** 2
+    return (resp[:, :, None] * squared).sum(axis=0) / resp.sum(axis=0)[:, None]
 
 
-def _map_covariance(X, r, mean, scale, dof):
-    return (scale + _scatter(X, r, mean)) / (dof + X.shape[1] + 1 + r.sum())
+def _diagonal_over_n(X, resp, means):
+    return _diagonal(X, resp, means) * resp.mean(axis=0)[:, None]
 
 
-def _map_case(n, d, total=None):
-    X = 3.0 * _rng.normal(size=(n, d)) + 10.0
-    r = _rng.random(n) if total is None else np.full(n, total / n)
-    root = _rng.normal(size=(d, d))
-    return X, r, X.mean(axis=0) + 0.3, root @ root.T + np.eye(d), d + 2.5
+def _diagonal_sum(X, resp, means):
+    return _diagonal(X, resp, means) * resp.sum(axis=0)[:, None]
 
+
+def _diagonal_deviation(X, resp, means):
+    return np.sqrt(_diagonal(X, resp, means))
+
+
+def _diagonal_spherical(X, resp, means):
+    return _diagonal(X, resp, means).mean(axis=1)
+
+
+def _diagonal_unweighted(X, resp, means):
+    return ((X[:, None, :] - means) ** 2).mean(axis=0)
+
+
+def _diagonal_expanded(X, resp, means):
+    return resp.T @ X**2 / resp.sum(axis=0)[:, None] - means**2
+
+
+def _diagonal_squared_shares(X, resp, means):
+    squared = (resp[:, :, None] * (X[:, None, :] - means)) ** 2
+    return squared.sum(axis=0) / resp.sum(axis=0)[:, None]
+
+
+def _data(n, d, K, offset=0.0, concentration=1.0):
+    X = offset + 2.0 * _rng.normal(size=(n, d))
+    resp = _rng.dirichlet(np.full(K, concentration), size=n)
+    return X, resp, X[0] + resp.T @ (X - X[0]) / resp.sum(axis=0)[:, None]
+
+
+_SIX = np.array([[2.0, 1.0], [-2.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [9.0, 2.0], [11.0, -2.0]])
 
 exercise(
-    "ex-singular-map",
-    _map_covariance,
+    "ex-structures-diagonal",
+    _diagonal,
     cases=[
-        (np.array([[1.0], [3.0]]), np.array([1.0, 0.5]), np.array([2.0]), np.array([[0.5]]), 3.0),
-        _map_case(8, 2),
-        _map_case(6, 3),
-        _map_case(5, 2, total=0.0),  # a component without samples
+        (_SIX, np.repeat(np.eye(2), [4, 2], axis=0), np.array([[0.0, 0.0], [10.0, 0.0]])),
+        _data(12, 3, 2),
+        _data(9, 1, 3, concentration=0.3),
+        _data(8, 4, 1),
+        _data(10, 2, 2, offset=1e8),
     ],
     mistakes=[
+        (_diagonal_over_n, "the divisor is the effective count of the component, not the number of samples."),
+        (_diagonal_sum, "that is the weighted sum of squares; divide by the effective count of the component."),
+        (_diagonal_deviation, "these are standard deviations; the update is their square, the variance."),
+        (_diagonal_spherical, "that is the spherical update: the mean over the features is one step too far."),
+        (_diagonal_unweighted, "every sample counts fully here; weigh the squares by the responsibilities."),
+        (_diagonal_expanded, "right on paper, but far from the origin two large numbers cancel. Subtract first."),
+        (_diagonal_squared_shares, "the responsibility stands outside of the square: r times the squared difference."),
         (
-            lambda X, r, m, S, v: _scatter(X, r, m) / r.sum(),
-            "that is the maximum-likelihood covariance; the prior is missing.",
+            lambda X, resp, means: _diagonal(X, resp, np.broadcast_to(X.mean(axis=0), means.shape)),
+            "take the differences from each component's own mean, not from the mean of all data.",
         ),
         (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m) / r.sum()) / (v + X.shape[1] + 1 + r.sum()),
-            "the scatter is divided twice: leave it a sum, and divide scale + scatter once.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v + r.sum()),
-            "the divisor is dof + d + 1 + N_k: the determinant's exponent in the density has d + 1 as well.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / r.sum(),
-            "the divisor lacks the pseudo-observations, dof + d + 1.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v + X.shape[1] + 1 + len(X)),
-            "divide by the effective count r.sum(), not by the number of samples.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, np.ones(len(X)), m)) / (v + X.shape[1] + 1 + len(X)),
-            "each sample counts with its responsibility.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v - X.shape[1] - 1 + r.sum()),
-            "that is the mean of the posterior, with dof - d - 1; its mode has dof + d + 1.",
-        ),
-        (
-            lambda X, r, m, S, v: S + _scatter(X, r, m) / (v + X.shape[1] + 1 + r.sum()),
-            "the scale is divided, too: brackets around scale + scatter.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, np.ones(len(X)), m)) / (v + X.shape[1] + 1 + r.sum()),
-            "the divisor is right; in the scatter each sample counts with its responsibility.",
-        ),
-        (
-            lambda X, r, m, S, v: (v * S + _scatter(X, r, m)) / (v + X.shape[1] + 1 + r.sum()),
-            "the scale enters as it is, not times dof.",
-        ),
-        (
-            lambda X, r, m, S, v: S + _scatter(X, r, m) / r.sum(),
-            "this adds the scale to the maximum-likelihood covariance, like a ridge; divide scale + scatter once.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v + len(X) + 1 + r.sum()),
-            "d is the number of features, X.shape[1], not the number of samples.",
+            lambda X, resp, means: _diagonal(X, resp, means)[:, :, None] * np.eye(X.shape[1]),
+            "these are diagonal matrices, (K, d, d); the variances alone, (K, d), are asked for.",
         ),
     ],
 )
 
 
-# ------------------------------------------------------------------------- compute: the default prior
+# ------------------------------------------------------------------------- compute: from full to tied
 
 
-def _covariance(X, ddof=0):
-    return np.atleast_2d(np.cov(X.T, ddof=ddof))
+def _pooled(resp, covariances):
+    return np.tensordot(resp.mean(axis=0), covariances, axes=1)
 
 
-def _default_prior(X, K):
-    d = X.shape[1]
-    return _covariance(X) / K ** (2 / d), d + 2
+def _pooled_unbiased(resp, covariances):
+    n, K = resp.shape
+    return _pooled(resp, covariances) * n / (n - K)
+
+
+def _pool_case(n, d, K, concentration=1.0):
+    factor = _rng.normal(size=(K, d, d))
+    return _rng.dirichlet(np.full(K, concentration), size=n), factor @ factor.transpose(0, 2, 1)
 
 
 exercise(
-    "ex-singular-prior",
-    _default_prior,
+    "ex-structures-pool",
+    _pooled,
     cases=[
-        (np.array([[1.0], [2.0], [6.0]]), 2),
-        (_rng.normal(size=(9, 2)) @ np.array([[2.0, 1.0], [0.0, 0.5]]), 5),
-        (_rng.normal(size=(12, 4)), 3),
-        (_rng.normal(size=(7, 3)), 1),
+        (np.repeat(np.eye(2), [4, 2], axis=0), np.array([[[2.5, 0.5], [0.5, 1.0]], [[1.0, -2.0], [-2.0, 4.0]]])),
+        _pool_case(10, 3, 2),
+        _pool_case(7, 1, 4, concentration=0.3),
+        _pool_case(9, 2, 1),
     ],
-    returns=("scale", "dof"),
     mistakes=[
+        (lambda resp, C: C.mean(axis=0), "components do not count equally: each with its share of the samples."),
+        (lambda resp, C: C.sum(axis=0), "that is the sum; the tied covariance is an average with the shares N_k/n."),
         (
-            lambda X, K: (_covariance(X) / K, X.shape[1] + 2),
-            "a variance scales with the square of a length: K ** (2 / d), which is K only for d = 2.",
+            lambda resp, C: np.tensordot(resp.sum(axis=0), C, axes=1),
+            "you weigh by the counts; divide by the number of samples as well.",
         ),
+        (_pooled_unbiased, "maximum likelihood divides by n, not by n - K."),
         (
-            lambda X, K: (_covariance(X) / K ** (1 / X.shape[1]), X.shape[1] + 2),
-            "K ** (1 / d) is the factor of a length; a covariance has its square.",
-        ),
-        (
-            lambda X, K: (_covariance(X, ddof=1) / K ** (2 / X.shape[1]), X.shape[1] + 2),
-            "the covariance divides by n here: bias=True.",
-        ),
-        (
-            lambda X, K: (_covariance(X) / K ** (2 / X.shape[1]), X.shape[1] + 1),
-            "dof is d + 2; with d + 1 the prior has no mean.",
-        ),
-        (
-            lambda X, K: (_covariance(X) / K ** (2 / X.shape[1]), K + 2),
-            "dof is d + 2, with d the number of features.",
-        ),
-        (
-            lambda X, K: (_covariance(X), X.shape[1] + 2),
-            "that is the covariance of all the data; each of K components takes a share of the volume.",
-        ),
-        (
-            lambda X, K: (np.diag(X.var(axis=0)) / K ** (2 / X.shape[1]), X.shape[1] + 2),
-            "the scale is the whole covariance of the data; its entries off the diagonal are missing.",
-        ),
-        (
-            lambda X, K: (_covariance(X) * K ** (2 / X.shape[1]), X.shape[1] + 2),
-            "divide by K ** (2 / d): each component is to be smaller than all the data.",
+            lambda resp, C: resp.mean(axis=0)[:, None, None] * C,
+            "these are the addends; sum them over the components.",
         ),
     ],
 )
 
 
-# ------------------------------------------------------------------------- break: the watershed
+# ------------------------------------------------------------------------- compute: the fourteen counts
+
+
+def _count(name, K, d, orientation=None):
+    sizes = (1, d - 1, d * (d - 1) // 2 if orientation is None else orientation(d))
+    times = {"E": 1, "V": K, "I": 0}
+    return sum(times[letter] * size for letter, size in zip(name, sizes, strict=True))
+
+
+def _count_whole_mixture(name, K, d):
+    return K - 1 + K * d + _count(name, K, d)
+
+
+def _count_shape_d(name, K, d):
+    return _count(name, K, d) + {"E": 1, "V": K, "I": 0}[name[1]]
+
+
+def _count_full_orientation(name, K, d):
+    return _count(name, K, d, lambda d: d * (d + 1) // 2)
+
+
+def _count_square_orientation(name, K, d):
+    return _count(name, K, d, lambda d: d * d)
+
+
+def _count_identity_as_one(name, K, d):
+    sizes = (1, d - 1, d * (d - 1) // 2)
+    return sum((K if letter == "V" else 1) * size for letter, size in zip(name, sizes, strict=True))
+
+
+_NAMES = ("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
 
 exercise(
-    "ex-singular-watershed",
-    0.292,
+    "ex-structures-family",
+    _count,
+    cases=[*((name, 3, 4) for name in _NAMES), ("VVV", 1, 1), ("EVI", 5, 2), ("VEV", 2, 13)],
     mistakes=[
-        (0.29, "from 0.29 it still collapses; three decimals, please."),
-        (0.3, "from 0.3 it escapes; three decimals, please."),
-        (4.129, "that is the sensible maximum; look for the bottom of the dip."),
+        (_count_whole_mixture, "the covariances alone are asked for, without weights and means."),
+        (_count_shape_d, "a shape has product one, so that d - 1 of its d entries are free."),
+        (_count_full_orientation, "d(d+1)/2 is a whole symmetric matrix; an orientation has d(d-1)/2 parameters."),
+        (_count_square_orientation, "the columns of an orientation are orthonormal: d(d-1)/2 are free, not all d^2."),
+        (_count_identity_as_one, "I stands for the identity, which has no parameters; E counts once."),
+        (
+            lambda name, K, d: _count(name.translate(str.maketrans("EV", "VE")), K, d),
+            "the other way round: E is equal for all components and counts once, V varies and counts K times.",
+        ),
+        (
+            lambda name, K, d: _count(name[::-1], K, d),
+            "the order of the letters is volume, shape, orientation.",
+        ),
     ],
-    rtol=4e-4,
+)
+
+
+# ------------------------------------------------------------------------- break: few samples
+
+exercise(
+    "ex-structures-few",
+    15,
+    mistakes=[
+        (28, "that is for full covariances: 14 samples for each component. Tied ones pool their samples."),
+        (14, "that would do for one Gaussian; each further mean takes away another dimension."),
+        (13, "the differences from a mean sum to zero: each component loses one dimension."),
+        (26, "each component's own matrix may be singular: their sum has to be regular, and ranks add up."),
+        (16, "one less is enough: two means take away two dimensions."),
+    ],
 )

@@ -1,4 +1,4 @@
-"""How many components? (chapter 12): information criteria and Laplace's method."""
+"""How many components? (chapter 14): information criteria and Laplace's method."""
 
 from __future__ import annotations
 

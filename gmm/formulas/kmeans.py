@@ -1,4 +1,4 @@
-"""k-means as a limit of the mixture (chapter 9): objective, the two steps of Lloyd's algorithm, the loop."""
+"""k-means as a limit of the mixture (chapter 10): objective, the two steps of Lloyd's algorithm, the loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Singularities and regularisation (chapter 11): ridge, prior, penalised log-likelihood, conditioning."""
+"""Singularities and regularisation (chapter 13): ridge, prior, penalised log-likelihood, conditioning."""
 
 from __future__ import annotations
 

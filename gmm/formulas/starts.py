@@ -1,4 +1,4 @@
-"""Where to start (chapter 8): random responsibilities, k-means++, standardised and whitened data."""
+"""Where to start (chapter 9): random responsibilities, k-means++, standardised and whitened data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Covariance structures (chapter 10): constrained M-steps, parameter counts, volume, shape and orientation."""
+"""Covariance structures (chapter 11): constrained M-steps, parameter counts, volume, shape and orientation."""
 
 from __future__ import annotations
 

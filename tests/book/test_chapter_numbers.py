@@ -30,12 +30,12 @@ def environment(docname, place):
 
 
 def test_a_later_chapter_keeps_its_number(renumber):
-    env = environment("book/20_debug_this_gmm", 13)
+    env = environment("book/22_debug_this_gmm", 13)
     renumber(env)
-    assert env.toc_secnumbers["book/20_debug_this_gmm"] == {"": (20,), "#a-section": (20, 4), "#without": ()}
-    assert env.titles["book/20_debug_this_gmm"]["secnumber"] == [20]
-    first, second, third = env.tocs["book/20_debug_this_gmm"].findall(nodes.reference)
-    assert (first["secnumber"], second["secnumber"]) == ([20], [20, 4])
+    assert env.toc_secnumbers["book/22_debug_this_gmm"] == {"": (22,), "#a-section": (22, 4), "#without": ()}
+    assert env.titles["book/22_debug_this_gmm"]["secnumber"] == [22]
+    first, second, third = env.tocs["book/22_debug_this_gmm"].findall(nodes.reference)
+    assert (first["secnumber"], second["secnumber"]) == ([22], [22, 4])
     assert "secnumber" not in third
 
 

@@ -293,7 +293,7 @@ def test_with_one_feature_whitening_changes_nothing():
 
 
 def test_whitened_kmeans_separates_two_long_groups():
-    # The picture of chapter 8: k-means cuts both across, on whitened data it does not.
+    # The picture of chapter 9: k-means cuts both across, on whitened data it does not.
     rng = np.random.default_rng(0)
     X = np.vstack([rng.normal([0, side], [10, 1], size=(150, 2)) for side in (-3, 3)])
     side = np.repeat([0, 1], 150)

@@ -1,59 +1,25 @@
 import numpy as np
 import pytest
+from scipy.stats import foldnorm
 
+import gmm
 from gmm.exercises import EXERCISES, chapter_10
 
 
-def test_diagonal_and_pooled_agree_with_numpy():
-    for X, resp, means in EXERCISES["ex-structures-diagonal"].cases:
-        expected = [np.average((X - mean) ** 2, axis=0, weights=r) for mean, r in zip(means, resp.T, strict=True)]
-        np.testing.assert_allclose(chapter_10._diagonal(X, resp, means), expected, rtol=1e-12)
-    for resp, covariances in EXERCISES["ex-structures-pool"].cases:
-        expected = np.average(covariances, axis=0, weights=resp.sum(axis=0))
-        np.testing.assert_allclose(chapter_10._pooled(resp, covariances), expected, rtol=1e-12, atol=1e-14)
+def test_references_agree_with_other_implementations():
+    for case in EXERCISES["ex-kmeans-spherical"].cases:
+        np.testing.assert_allclose(
+            chapter_10._spherical(*case), gmm.spherical_responsibilities(*case), rtol=1e-9, atol=1e-12
+        )
+    for X, centres in EXERCISES["ex-kmeans-iteration"].cases:
+        np.testing.assert_allclose(
+            chapter_10._iteration(X, centres), gmm.lloyd(X, centres, max_iter=1).centres, rtol=1e-12
+        )
 
 
-def _covariances(name, shared, own):
-    """Random covariances of a model, from parameters that are shared or each component's own."""
-    parts = []
-    for letter, size in zip(name, (1, shared.d, shared.d**2), strict=True):
-        parts.append([shared.take(size) if letter == "E" else source.take(size) for source in own])
-    for k in range(len(own)):
-        volume, shape, turn = (part[k] for part in parts)
-        axes = np.exp(shape - shape.mean()) if name[1] != "I" else np.ones(shared.d)
-        D = np.linalg.qr(turn.reshape(shared.d, shared.d))[0] if name[2] != "I" else np.eye(shared.d)
-        yield np.exp(volume[0]) * D @ np.diag(axes) @ D.T
-
-
-class Numbers:
-    """Fixed random numbers by size, moved by a step along one of them."""
-
-    def __init__(self, d, seed, move=None, step=0.0):
-        self.d = d
-        self.values = {size: np.random.default_rng([seed, size]).normal(size=size) for size in (1, d, d**2)}
-        if move is not None:
-            self.values[move[0]][move[1]] += step
-
-    def take(self, size):
-        return self.values[size]
-
-
-@pytest.mark.parametrize("name", chapter_10._NAMES)
-def test_counts_are_the_rank_of_the_map_from_parameters_to_covariances(name):
-    K, d, h = 2, 3, 1e-6
-
-    def flat(source=None, move=None, step=0.0):
-        made = [Numbers(d, seed, move if seed == source else None, step) for seed in range(K + 1)]
-        return np.ravel(list(_covariances(name, made[0], made[1:])))
-
-    moves = [(size, index) for size in (1, d, d**2) for index in range(size)]
-    columns = [(flat(source, move, h) - flat(source, move, -h)) / (2 * h) for source in range(K + 1) for move in moves]
-    assert np.linalg.matrix_rank(np.array(columns), tol=1e-5) == chapter_10._count(name, K, d)
-
-
-@pytest.mark.parametrize(("n", "regular"), [(14, False), (15, True)])
-def test_fifteen_samples_make_the_tied_covariance_regular(n, regular):
-    X, rng = np.random.default_rng(3).normal(size=(n, 13)), np.random.default_rng(4)
-    labels = np.r_[0, 1, rng.integers(0, 2, size=n - 2)]
-    D = X - np.array([X[labels == k].mean(axis=0) for k in (0, 1)])[labels]
-    assert (np.linalg.matrix_rank(D.T @ D) == 13) == regular
+def test_values_agree_with_scipy_and_with_the_algorithm():
+    assert EXERCISES["ex-kmeans-bias"].reference == pytest.approx(foldnorm.mean(1.0, scale=2.0), rel=1e-9)
+    corners = np.array([[0.0, 0], [0, 1], [4, 0], [4, 1]])
+    run = gmm.lloyd(corners, [[2.0, 0], [2, 1]])
+    assert run.converged
+    assert run.objectives[-1] == EXERCISES["ex-kmeans-stuck"].reference

@@ -1,47 +1,59 @@
 import numpy as np
 import pytest
-from scipy import optimize, stats
 
-from gmm import datasets
 from gmm.exercises import EXERCISES, chapter_11
 
 
-@pytest.mark.parametrize("case", EXERCISES["ex-singular-map"].cases[:3])
-def test_no_other_covariance_has_a_higher_posterior(case):
-    X, r, mean, scale, dof = case
-    answer = chapter_11._map_covariance(*case)
-
-    def target(covariance):
-        log_density = stats.multivariate_normal(mean, covariance).logpdf(X)
-        return r @ np.atleast_1d(log_density) + stats.invwishart.logpdf(covariance, dof, scale)
-
-    rng = np.random.default_rng(0)
-    root = np.linalg.cholesky(answer)
-    for _ in range(50):
-        other = root @ (np.eye(len(mean)) + 0.1 * rng.normal(size=root.shape))
-        assert target(other @ other.T) < target(answer)
+def test_diagonal_and_pooled_agree_with_numpy():
+    for X, resp, means in EXERCISES["ex-structures-diagonal"].cases:
+        expected = [np.average((X - mean) ** 2, axis=0, weights=r) for mean, r in zip(means, resp.T, strict=True)]
+        np.testing.assert_allclose(chapter_11._diagonal(X, resp, means), expected, rtol=1e-12)
+    for resp, covariances in EXERCISES["ex-structures-pool"].cases:
+        expected = np.average(covariances, axis=0, weights=resp.sum(axis=0))
+        np.testing.assert_allclose(chapter_11._pooled(resp, covariances), expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("case", EXERCISES["ex-singular-prior"].cases)
-def test_the_prior_expects_one_share_of_the_volume_of_the_data(case):
-    X, K = case
-    scale, dof = chapter_11._default_prior(X, K)
-    volume = np.sqrt(np.linalg.det(np.atleast_2d(np.cov(X.T, bias=True))))
-    expected = stats.invwishart(dof, scale).mean()
-    assert np.sqrt(np.linalg.det(np.atleast_2d(expected))) == pytest.approx(volume / K, rel=1e-9)
+def _covariances(name, shared, own):
+    """Random covariances of a model, from parameters that are shared or each component's own."""
+    parts = []
+    for letter, size in zip(name, (1, shared.d, shared.d**2), strict=True):
+        parts.append([shared.take(size) if letter == "E" else source.take(size) for source in own])
+    for k in range(len(own)):
+        volume, shape, turn = (part[k] for part in parts)
+        axes = np.exp(shape - shape.mean()) if name[1] != "I" else np.ones(shared.d)
+        D = np.linalg.qr(turn.reshape(shared.d, shared.d))[0] if name[2] != "I" else np.eye(shared.d)
+        yield np.exp(volume[0]) * D @ np.diag(axes) @ D.T
 
 
-def test_the_floor_is_the_root_of_the_ridge_in_seconds():
-    spread = np.sqrt(np.linalg.eigvalsh(np.zeros((2, 2)) + 1e-6 * np.eye(2))[0])
-    assert EXERCISES["ex-singular-floor"].reference == pytest.approx(spread * 3600)
+class Numbers:
+    """Fixed random numbers by size, moved by a step along one of them."""
+
+    def __init__(self, d, seed, move=None, step=0.0):
+        self.d = d
+        self.values = {size: np.random.default_rng([seed, size]).normal(size=size) for size in (1, d, d**2)}
+        if move is not None:
+            self.values[move[0]][move[1]] += step
+
+    def take(self, size):
+        return self.values[size]
 
 
-def test_the_watershed_is_the_bottom_of_the_dip():
-    waits = datasets.load_old_faithful().X[:, 1]
+@pytest.mark.parametrize("name", chapter_11._NAMES)
+def test_counts_are_the_rank_of_the_map_from_parameters_to_covariances(name):
+    K, d, h = 2, 3, 1e-6
 
-    def log_likelihood(sigma):
-        broad = stats.norm.pdf(waits, waits.mean(), waits.std())
-        return np.log(0.3 * stats.norm.pdf(waits, 78.0, sigma) + 0.7 * broad).sum()
+    def flat(source=None, move=None, step=0.0):
+        made = [Numbers(d, seed, move if seed == source else None, step) for seed in range(K + 1)]
+        return np.ravel(list(_covariances(name, made[0], made[1:])))
 
-    bottom = optimize.minimize_scalar(log_likelihood, bounds=(0.1, 1.0), method="bounded", options={"xatol": 1e-8}).x
-    assert EXERCISES["ex-singular-watershed"].reference == pytest.approx(bottom, abs=5e-4)
+    moves = [(size, index) for size in (1, d, d**2) for index in range(size)]
+    columns = [(flat(source, move, h) - flat(source, move, -h)) / (2 * h) for source in range(K + 1) for move in moves]
+    assert np.linalg.matrix_rank(np.array(columns), tol=1e-5) == chapter_11._count(name, K, d)
+
+
+@pytest.mark.parametrize(("n", "regular"), [(14, False), (15, True)])
+def test_fifteen_samples_make_the_tied_covariance_regular(n, regular):
+    X, rng = np.random.default_rng(3).normal(size=(n, 13)), np.random.default_rng(4)
+    labels = np.r_[0, 1, rng.integers(0, 2, size=n - 2)]
+    D = X - np.array([X[labels == k].mean(axis=0) for k in (0, 1)])[labels]
+    assert (np.linalg.matrix_rank(D.T @ D) == 13) == regular

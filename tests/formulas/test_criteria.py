@@ -1,4 +1,4 @@
-"""Chapter 12: information criteria, and Laplace's method that BIC comes from."""
+"""Chapter 14: information criteria, and Laplace's method that BIC comes from."""
 
 from __future__ import annotations
 

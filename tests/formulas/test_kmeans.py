@@ -1,4 +1,4 @@
-"""Chapter 9: k-means as the limit of spherical components, and Lloyd's algorithm."""
+"""Chapter 10: k-means as the limit of spherical components, and Lloyd's algorithm."""
 
 from __future__ import annotations
 

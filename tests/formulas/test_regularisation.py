@@ -1,4 +1,4 @@
-"""Chapter 11: collapse, ridge, prior and penalised log-likelihood against SciPy, quadrature and what they maximise."""
+"""Chapter 13: collapse, ridge, prior and penalised log-likelihood against SciPy, quadrature and what they maximise."""
 
 from __future__ import annotations
 

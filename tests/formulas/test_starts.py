@@ -1,4 +1,4 @@
-"""Chapter 8: random responsibilities, hard labels, k-means++, standardised and whitened data."""
+"""Chapter 9: random responsibilities, hard labels, k-means++, standardised and whitened data."""
 
 from __future__ import annotations
 

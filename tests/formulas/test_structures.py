@@ -1,4 +1,4 @@
-"""Chapter 10: each update is the maximum within its structure; counts are dimensions; volume, shape, orientation."""
+"""Chapter 11: each update is the maximum within its structure; counts are dimensions; volume, shape, orientation."""
 
 from __future__ import annotations
 

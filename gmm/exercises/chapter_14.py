@@ -1,4 +1,4 @@
-"""Exercises of chapter 12: how many components?"""
+"""Exercises of chapter 14: how many components?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exercises of chapter 20: a class with a dozen bugs, repaired one after another.
+"""Exercises of chapter 22: a class with a dozen bugs, repaired one after another.
 
 A check looks at one method of the reader's class. The *experiments* below (`joint_densities`, `e_step`, `stopping`, …)
 take the class, put the right methods in the place of those that are not examined, run the one that is, and hand back

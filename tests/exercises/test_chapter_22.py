@@ -1,4 +1,4 @@
-"""Chapter 20: the faulty class of the page, its repairs, and each of its bugs alone against each check."""
+"""Chapter 22: the faulty class of the page, its repairs, and each of its bugs alone against each check."""
 # ruff: noqa: NPY002 - the global random numbers are a bug of the chapter
 
 import contextlib
@@ -16,10 +16,10 @@ from sklearn import mixture
 
 import gmm
 from gmm import datasets
-from gmm.exercises import EXERCISES, _guard, chapter_20, examine
-from gmm.exercises.chapter_20 import BUGS, OTHER_BUGS, Complete, Right, with_ridge
+from gmm.exercises import EXERCISES, _guard, chapter_22, examine
+from gmm.exercises.chapter_22 import BUGS, OTHER_BUGS, Complete, Right, with_ridge
 
-NOTEBOOK = chapters.BOOK / "20_debug_this_gmm.ipynb"
+NOTEBOOK = chapters.BOOK / "22_debug_this_gmm.ipynb"
 PAGE = {exercise.label: exercise for exercise in exercise_texts.of_notebook(NOTEBOOK)}
 CLASSES = [label for label in PAGE if label in EXERCISES and label not in ("ex-debug-blind", "ex-debug-experiment")]
 METHODS = [label for label in CLASSES if label != "ex-debug-whole"]
@@ -141,7 +141,7 @@ def test_one_bug_is_noticed_by_its_checks_and_by_no_other(bug):
 @pytest.mark.parametrize("bug", [bug for bug in BUGS if bug != "means overwritten"])
 def test_one_bug_left_in_the_whole_class_is_named(bug):
     found = examine("ex-debug-whole", with_ridge(BUGS[bug]))
-    assert found.message == chapter_20._WHOLE_MESSAGES[bug]
+    assert found.message == chapter_22._WHOLE_MESSAGES[bug]
 
 
 def test_the_two_bugs_of_the_stop_look_alike_in_the_whole_class_only():
@@ -296,7 +296,7 @@ def test_the_random_numbers_of_the_session_are_left_alone():
 
 def test_the_right_class_takes_the_path_of_gmm():
     start = (np.array([0.3, 0.7]), X[:2], np.stack([np.cov(X.T)] * 2))
-    model = chapter_20._planted(Right, initialise=chapter_20.starts_at(*start))(2, max_iter=15, tol=1e-12)
+    model = chapter_22._planted(Right, initialise=chapter_22.starts_at(*start))(2, max_iter=15, tol=1e-12)
     model.fit(X)
     found = gmm.em(X, *start, tol=0.0, max_iter=15)
     np.testing.assert_allclose(model.history, found.log_likelihoods[:-1], rtol=1e-12)
@@ -311,7 +311,7 @@ def test_the_right_class_ends_where_scikit_learn_does():
 
 def test_the_bet_is_settled_by_running_the_five():
     falls = []
-    for bug in chapter_20._SILENT:
+    for bug in chapter_22._SILENT:
         lowest = 0.0
         for seed in range(6):
             with np.errstate(all="ignore"), contextlib.suppress(np.linalg.LinAlgError):

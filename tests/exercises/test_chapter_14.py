@@ -1,4 +1,4 @@
-"""The answers of chapter 12 against independent ones."""
+"""The answers of chapter 14 against independent ones."""
 
 import math
 
@@ -9,7 +9,7 @@ from scipy.stats import entropy, norm
 from sklearn.mixture import GaussianMixture
 
 import gmm
-from gmm.exercises import chapter_12
+from gmm.exercises import chapter_14
 from gmm.exercises._core import EXERCISES
 
 
@@ -18,16 +18,16 @@ def test_references_agree_with_other_implementations():
         theirs = GaussianMixture(K, covariance_type=structure)
         theirs.means_ = np.empty((K, d))
         expected = -2 * log_likelihood + theirs._n_parameters() * math.log(n)
-        assert chapter_12._bic(log_likelihood, n, K, d, structure) == pytest.approx(expected, rel=1e-14)
+        assert chapter_14._bic(log_likelihood, n, K, d, structure) == pytest.approx(expected, rel=1e-14)
     for log_joint, p in EXERCISES["ex-select-icl"].cases:
         log_density = np.logaddexp.reduce(log_joint, axis=1).sum()
         doubt = entropy(softmax(log_joint, axis=1), axis=1).sum()
         expected = -2 * log_density + p * math.log(len(log_joint)) + 2 * doubt
-        assert chapter_12._icl(log_joint, p) == pytest.approx(expected, rel=1e-12)
+        assert chapter_14._icl(log_joint, p) == pytest.approx(expected, rel=1e-12)
     x, k = EXERCISES["ex-select-cv"].cases[0]
     rest = [(x[2:], x[:2]), (x[[0, 1, 4, 5]], x[2:4]), (x[:4], x[4:])]
     expected = np.mean([norm.logpdf(out, kept.mean(), kept.std()) for kept, out in rest])
-    assert chapter_12._cv(x, k) == pytest.approx(expected, rel=1e-12)
+    assert chapter_14._cv(x, k) == pytest.approx(expected, rel=1e-12)
 
 
 def test_values_of_the_predictions():
