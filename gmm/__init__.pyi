@@ -95,6 +95,7 @@ from .formulas.updates import update_covariances as update_covariances
 from .formulas.updates import update_means as update_means
 from .formulas.updates import update_weights as update_weights
 from .source import show_source as show_source
+from .table import show_table as show_table
 from .versions import show_versions as show_versions
 from .warm import compile_all as compile_all
 
