@@ -48,11 +48,11 @@ def _wait(first, second, third, gap):
     return max(0, int(np.ceil(np.log(gap / rest) / np.log(ratio))))
 
 
-def _wait_of_rest(rest_of, shift=0):
+def _wait_of_rest(rest_of):
     def wait(first, second, third, gap):
         ratio = (third - second) / (second - first)
         rest = rest_of(third - second, ratio)
-        return max(0, int(np.ceil(np.log(gap / rest) / np.log(ratio))) + shift)
+        return max(0, int(np.ceil(np.log(gap / rest) / np.log(ratio))))
 
     return wait
 
@@ -86,7 +86,6 @@ exercise(
             _wait_of_rest(lambda gain, ratio: gain / (1 - ratio)),
             "the last gain is counted once more; the rest is g c/(1-c).",
         ),
-        (_wait_of_rest(lambda gain, ratio: gain * ratio / (1 - ratio), 1), "one too many: count from the third value."),
         (_wait_by_root, "no square root: the gains themselves shrink by their own ratio."),
         (_wait_negative, "right while there is something to wait for; below the gap already, the answer is 0."),
     ],
