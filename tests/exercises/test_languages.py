@@ -27,9 +27,17 @@ def parameters(n_components, n_features):
     return n_components * (1 + n_features + n_features * (n_features + 1) // 2) - 1
 
 
-def border(weights, means, variance):
-    middle = (means[0] + means[1]) / 2
-    return middle + variance / (means[1] - means[0]) * (math.log(weights[0]) - math.log(weights[1]))
+def border(weights, means, variances):
+    low, high = means[0], means[1]
+    for _ in range(80):
+        x = (low + high) / 2
+        first = math.log(weights[0]) - 0.5 * math.log(variances[0]) - (x - means[0]) ** 2 / (2 * variances[0])
+        second = math.log(weights[1]) - 0.5 * math.log(variances[1]) - (x - means[1]) ** 2 / (2 * variances[1])
+        if first > second:
+            low = x
+        else:
+            high = x
+    return low
 
 
 def log_density(X, mean, covariance):
