@@ -383,7 +383,8 @@ def icl(log_joint, p):
         top = row.max()
         value = top + math.log(np.exp(row - top).sum())
         for a in row:
-            total += math.exp(a - value) * a
+            if a > -math.inf:
+                total += math.exp(a - value) * a
     return -2 * total + p * math.log(len(log_joint))
 
 
