@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gmm.datasets import load_old_faithful
-from gmm.exercises._core import Refusal, exercise
+from gmm.exercises._core import exercise
 from gmm.exercises.chapter_06 import M_STEP_MISTAKES, _m_step
-from gmm.formulas.em import SingularCovarianceError, em
-from gmm.formulas.gaussian import sample_covariance
 from gmm.formulas.mixture import joint_log_density
 
 _rng = np.random.default_rng(707)
@@ -33,19 +30,6 @@ exercise(
         (np.array([2.0, 1.0, 2.0, 1.0]), "a weighted mean does not move when every sample appears twice."),
         (np.array([2.0, 1.0, 1.0, 0.5]), "the covariance is divided by the count, but its sum doubles as well."),
         (np.array([2.0, 1.0, 1.0, 2.0]), "the sum of the covariance doubles, and the count it is divided by does too."),
-    ],
-)
-
-# ------------------------------------------------------------------------- predict: what a tolerance leaves
-
-exercise(
-    "ex-em-tolerance",
-    50.0,
-    mistakes=[
-        (1e-3, "that is the change per sample; the total is a sum over all of them."),
-        (0.05, "you divided where a factor is needed, or took 50 samples instead of 50,000."),
-        (5e-8 / 2.5, "per sample to total multiplies by n; you divided by n."),
-        (5.0, "once more the power of ten: 50,000 times 0.001."),
     ],
 )
 
@@ -252,64 +236,5 @@ exercise(
         ),
         (_returns_deviations, "the density is right now, but the last value returned should be the variance."),
         (_old_mean, "the variance is taken about the old mean; use the new one."),
-    ],
-)
-
-# ------------------------------------------------------------------------- break: stuck
-
-
-def _best_of(X, K, n_starts=8):
-    """The highest log-likelihood of a few starts with the overall covariance."""
-    rng = np.random.default_rng(0)
-    overall = np.stack([sample_covariance(X)] * K)
-    chosen = [rng.choice(len(X), size=K, replace=False) for _ in range(n_starts)]
-    return max(em(X, np.full(K, 1 / K), X[rows], overall, tol=1e-9).log_likelihood for rows in chosen)
-
-
-def trapped(start):
-    """Judge a function from data to a start of three components: is EM caught at the two-component maximum?
-
-    Parameters
-    ----------
-    start : callable
-        From X to (weights, means, covariances).
-
-    Returns
-    -------
-    callable
-        From X to three numbers, each 1 for yes and 0 for no: three components; means not all equal; EM ends at the
-        highest log-likelihood of two components.
-    """
-
-    def judge(X):
-        answer = start(X)
-        if answer is None or answer is ...:
-            return None
-        if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-            raise Refusal("return a start of three parts: weights, means and covariances.")
-        try:
-            weights, means, covariances = (np.asarray(part, dtype=float) for part in answer)
-            end = em(X, weights, means, covariances, tol=1e-9, max_iter=400).log_likelihood
-        except (TypeError, ValueError, SingularCovarianceError) as error:
-            raise Refusal(f"EM cannot run from this start: {error}") from None
-        three = means.shape[0] == 3
-        apart = np.ptp(means, axis=0).max() > 1e-6
-        return float(three), float(apart), float(abs(end - _best_of(X, 2)) < 1e-3)
-
-    return judge
-
-
-_two = np.concatenate([_rng.normal([0.0, 0.0], 1.0, size=(60, 2)), _rng.normal([6.0, 2.0], 1.0, size=(90, 2))])
-
-exercise(
-    "ex-em-stuck",
-    lambda X: (1.0, 1.0, 1.0),
-    via=trapped,
-    cases=[(load_old_faithful().X,), (_two,)],
-    mistakes=[
-        (lambda X: (0.0, 1.0, 1.0), "two components reach the two-component maximum, but three are asked for."),
-        (lambda X: (1.0, 0.0, 0.0), "with all means equal EM stays at one single Gaussian. Let one component differ."),
-        (lambda X: (1.0, 1.0, 0.0), "EM is not caught: from here it ends at another log-likelihood. Who may be twins?"),
-        (lambda X: (0.0, 0.0, 0.0), "three components are asked for, and not all with the same mean."),
     ],
 )

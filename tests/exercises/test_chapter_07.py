@@ -3,9 +3,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
-from gmm.datasets import load_old_faithful
-from gmm.exercises import EXERCISES, chapter_07, examine
-from gmm.exercises._core import verdict
+from gmm.exercises import EXERCISES, chapter_07
 from gmm.formulas.em import elbo, em_steps
 
 
@@ -62,44 +60,3 @@ def test_the_bug_cannot_show_in_the_first_case_and_shows_in_the_second():
     x, weights, means, variances = second
     joint = np.log(weights) + norm.logpdf(x[:, None], means, np.sqrt(variances))
     assert chapter_07._iteration(*second)[0] == pytest.approx(logsumexp(joint, axis=1).sum())
-
-
-def _start(low, middle, high):
-    def start(X):
-        ends = {"low": X[X[:, 0].argmin()], "high": X[X[:, 0].argmax()], "middle": X.mean(axis=0)}
-        overall = np.cov(X.T, bias=True)
-        return np.array([0.25, 0.25, 0.5]), np.stack([ends[low], ends[middle], ends[high]]), np.stack([overall] * 3)
-
-    return start
-
-
-def test_twins_are_caught_and_others_are_not():
-    task = EXERCISES["ex-em-stuck"]
-    assert verdict(task, chapter_07.trapped(_start("low", "low", "high"))).startswith("Right")
-    assert "all means equal" in verdict(task, chapter_07.trapped(_start("low", "low", "low")))
-    X = load_old_faithful().X
-    assert chapter_07.trapped(_start("low", "middle", "high"))(X) == (1.0, 1.0, 0.0)
-
-
-def test_two_components_are_not_taken_for_three():
-    def two(X):
-        _, means, covariances = _start("low", "low", "high")(X)
-        return np.array([0.5, 0.5]), means[1:], covariances[1:]
-
-    verdict_of_two = verdict(EXERCISES["ex-em-stuck"], chapter_07.trapped(two))
-    assert "three are asked for" in verdict_of_two
-
-
-@pytest.mark.parametrize(
-    ("start", "message"),
-    [
-        (lambda X: 3, "return a start of three parts: weights, means and covariances."),
-        (lambda X: (np.ones(3) / 3, X[:3]), "return a start of three parts: weights, means and covariances."),
-        (
-            lambda X: (np.ones(3), X[:3], np.stack([np.eye(2)] * 3)),
-            "EM cannot run from this start: weights must sum to 1; they sum to 3",
-        ),
-    ],
-)
-def test_a_start_that_cannot_be_judged_is_refused_in_words(start, message):
-    assert examine("ex-em-stuck", start).text == f"Not yet: {message}"

@@ -399,6 +399,16 @@ def cross_validation(x, k):
     return total / n
 
 
+def wait(first, second, third, gap):
+    ratio = (third - second) / (second - first)
+    rest = (third - second) * ratio / (1 - ratio)
+    count = 0
+    while rest >= gap:
+        rest *= ratio
+        count += 1
+    return count
+
+
 def stuck(X):
     n, d = X.shape
     mean = np.zeros(d)
@@ -439,6 +449,7 @@ ANSWERS = {
     "ex-em-e-step": e_step,
     "ex-em-m-step": m_step,
     "ex-em-variance-bug": one_iteration,
+    "ex-converge-wait": wait,
     "ex-em-stuck": stuck,
     "ex-start-plusplus": plusplus,
     "ex-start-labels": from_labels,
