@@ -40,7 +40,7 @@ def border(weights, means, variances):
     return low
 
 
-def log_density(X, mean, covariance):
+def log_density(X, means, covariance):
     n, d = X.shape
     L = np.linalg.cholesky(covariance)
     out = np.empty(n)
@@ -48,7 +48,7 @@ def log_density(X, mean, covariance):
         y = np.empty(d)
         total = d * math.log(2 * math.pi)
         for j in range(d):
-            rest = X[i, j] - mean[j]
+            rest = X[i, j] - means[i, j]
             for m in range(j):
                 rest -= L[j, m] * y[m]
             y[j] = rest / L[j, j]
