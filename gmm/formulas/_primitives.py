@@ -23,7 +23,7 @@ def cholesky_kernel(covariance):
             for l in range(j):
                 rest -= L[i, l] * L[j, l]
             if i == j:
-                L[j, j] = math.sqrt(rest)  # NaN when the matrix is not positive definite
+                L[j, j] = np.sqrt(rest)  # NaN when the matrix is not positive definite
             else:
                 L[i, j] = rest / L[j, j]
     return L
