@@ -22,82 +22,91 @@ exercise(
 )
 
 
-# ------------------------------------------------------------------------- compute: covariance under the prior
+# ------------------------------------------------------------------------- compute: one shared covariance
 
 
-def _scatter(X, r, mean):
-    D = X - mean
-    return (r[:, None] * D).T @ D
+def _scatters(X, resp, means):
+    D = X - means[:, None]
+    return np.einsum("ik,kij,kil->kjl", resp, D, D)
 
 
-def _map_covariance(X, r, mean, scale, dof):
-    return (scale + _scatter(X, r, mean)) / (dof + X.shape[1] + 1 + r.sum())
+def _shared(X, resp, means, scale, dof):
+    return (scale + _scatters(X, resp, means).sum(axis=0)) / (dof + X.shape[1] + 1 + len(X))
 
 
-def _map_case(n, d, total=None):
+def _shared_case(n, d, K, dead=None):
     X = 3.0 * _rng.normal(size=(n, d)) + 10.0
-    r = _rng.random(n) if total is None else np.full(n, total / n)
+    resp = _rng.random((n, K)) + 0.1
+    if dead is not None:
+        resp[:, dead] = 0.0
+    resp /= resp.sum(axis=1, keepdims=True)
     root = _rng.normal(size=(d, d))
-    return X, r, X.mean(axis=0) + 0.3, root @ root.T + np.eye(d), d + 2.5
+    return X, resp, X[:K] + 0.3, root @ root.T + np.eye(d), d + 2.5
+
+
+def _each_its_own(X, resp, means, scale, dof):
+    divisor = dof + X.shape[1] + 1 + resp.sum(axis=0)
+    return (scale + _scatters(X, resp, means)) / divisor[:, None, None]
 
 
 exercise(
     "ex-singular-map",
-    _map_covariance,
+    _shared,
     cases=[
-        (np.array([[1.0], [3.0]]), np.array([1.0, 0.5]), np.array([2.0]), np.array([[0.5]]), 3.0),
-        _map_case(8, 2),
-        _map_case(6, 3),
-        _map_case(5, 2, total=0.0),  # a component without samples
+        (
+            np.array([[1.0], [3.0]]),
+            np.array([[0.75, 0.25], [0.5, 0.5]]),
+            np.array([[2.0], [3.5]]),
+            np.array([[0.5]]),
+            3.0,
+        ),
+        _shared_case(8, 2, 2),
+        _shared_case(6, 3, 4),
+        _shared_case(5, 2, 3, dead=1),  # a component without samples
     ],
     mistakes=[
         (
-            lambda X, r, m, S, v: _scatter(X, r, m) / r.sum(),
+            lambda X, R, m, S, v: _scatters(X, R, m).sum(axis=0) / len(X),
             "that is the maximum-likelihood covariance; the prior is missing.",
         ),
+        (_each_its_own, "that is a covariance for each component; here all share one matrix (d, d)."),
         (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m) / r.sum()) / (v + X.shape[1] + 1 + r.sum()),
-            "the scatter is divided twice: leave it a sum, and divide scale + scatter once.",
+            lambda X, R, m, S, v: (
+                (len(m) * S + _scatters(X, R, m).sum(axis=0)) / (len(m) * (v + X.shape[1] + 1) + len(X))
+            ),
+            "that has a prior for each component; there is one covariance, so the prior counts once.",
         ),
         (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v + r.sum()),
-            "the divisor is dof + d + 1 + N_k: the determinant's exponent in the density has d + 1 as well.",
+            lambda X, R, m, S, v: (len(m) * S + _scatters(X, R, m).sum(axis=0)) / (v + X.shape[1] + 1 + len(X)),
+            "the scale is added once, not for each component: one matrix has one prior.",
         ),
         (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / r.sum(),
+            lambda X, R, m, S, v: np.einsum("k,kjl->jl", R.sum(axis=0) / len(X), _each_its_own(X, R, m, S, v)),
+            "that averages covariances that each have a prior; put one prior on the shared matrix, and maximise anew.",
+        ),
+        (
+            lambda X, R, m, S, v: (S + _scatters(X, R, m).sum(axis=0)) / (v + len(X)),
+            "the divisor is dof + d + 1 + n: the determinant's exponent in the density has d + 1 as well.",
+        ),
+        (
+            lambda X, R, m, S, v: (S + _scatters(X, R, m).sum(axis=0)) / len(X),
             "the divisor lacks the pseudo-observations, dof + d + 1.",
         ),
         (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v + X.shape[1] + 1 + len(X)),
-            "divide by the effective count r.sum(), not by the number of samples.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, np.ones(len(X)), m)) / (v + X.shape[1] + 1 + len(X)),
-            "each sample counts with its responsibility.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v - X.shape[1] - 1 + r.sum()),
+            lambda X, R, m, S, v: (S + _scatters(X, R, m).sum(axis=0)) / (v - X.shape[1] - 1 + len(X)),
             "that is the mean of the posterior, with dof - d - 1; its mode has dof + d + 1.",
         ),
         (
-            lambda X, r, m, S, v: S + _scatter(X, r, m) / (v + X.shape[1] + 1 + r.sum()),
+            lambda X, R, m, S, v: S + _scatters(X, R, m).sum(axis=0) / (v + X.shape[1] + 1 + len(X)),
             "the scale is divided, too: brackets around scale + scatter.",
         ),
         (
-            lambda X, r, m, S, v: (S + _scatter(X, np.ones(len(X)), m)) / (v + X.shape[1] + 1 + r.sum()),
-            "the divisor is right; in the scatter each sample counts with its responsibility.",
+            lambda X, R, m, S, v: (S + _scatters(X, np.ones(R.shape), m).sum(axis=0)) / (v + X.shape[1] + 1 + len(X)),
+            "each sample counts in a component's scatter with its responsibility.",
         ),
         (
-            lambda X, r, m, S, v: (v * S + _scatter(X, r, m)) / (v + X.shape[1] + 1 + r.sum()),
+            lambda X, R, m, S, v: (v * S + _scatters(X, R, m).sum(axis=0)) / (v + X.shape[1] + 1 + len(X)),
             "the scale enters as it is, not times dof.",
-        ),
-        (
-            lambda X, r, m, S, v: S + _scatter(X, r, m) / r.sum(),
-            "this adds the scale to the maximum-likelihood covariance, like a ridge; divide scale + scatter once.",
-        ),
-        (
-            lambda X, r, m, S, v: (S + _scatter(X, r, m)) / (v + len(X) + 1 + r.sum()),
-            "d is the number of features, X.shape[1], not the number of samples.",
         ),
     ],
 )

@@ -352,14 +352,15 @@ def family(name, K, d):
     return total
 
 
-def map_covariance(X, r, mean, scale, dof):
-    d = X.shape[1]
+def map_covariance(X, resp, means, scale, dof):
+    n, d = X.shape
     out = scale.copy()
-    for i in range(len(X)):
-        for j in range(d):
-            for m in range(d):
-                out[j, m] += r[i] * (X[i, j] - mean[j]) * (X[i, m] - mean[m])
-    return out / (dof + d + 1 + r.sum())
+    for k in range(len(means)):
+        for i in range(n):
+            for j in range(d):
+                for m in range(d):
+                    out[j, m] += resp[i, k] * (X[i, j] - means[k, j]) * (X[i, m] - means[k, m])
+    return out / (dof + d + 1 + n)
 
 
 def prior(X, K):
