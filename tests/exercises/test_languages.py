@@ -70,13 +70,15 @@ def merge(n_1, mean_1, cov_1, n_2, mean_2, cov_2):
     return mean, covariance
 
 
-def mixture_log_density(x, weights, means, variances):
+def mixture_log_density(x, weights, means, variances, a, b):
     out = np.empty(len(x))
     for i in range(len(x)):
         total = -np.inf
-        for k in range(len(weights)):
+        if a <= x[i] <= b:
+            total = math.log(weights[0] / (b - a))
+        for k in range(len(means)):
             exponent = (x[i] - means[k]) ** 2 / variances[k]
-            term = math.log(weights[k]) - 0.5 * (math.log(2 * math.pi * variances[k]) + exponent)
+            term = math.log(weights[k + 1]) - 0.5 * (math.log(2 * math.pi * variances[k]) + exponent)
             high, low = max(total, term), min(total, term)
             total = high + math.log1p(math.exp(low - high))
         out[i] = total
