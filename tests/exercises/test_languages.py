@@ -27,12 +27,20 @@ def parameters(n_components, n_features):
     return n_components * (1 + n_features + n_features * (n_features + 1) // 2) - 1
 
 
-def border(weights, means, variance):
-    middle = (means[0] + means[1]) / 2
-    return middle + variance / (means[1] - means[0]) * (math.log(weights[0]) - math.log(weights[1]))
+def border(weights, means, variances):
+    low, high = means[0], means[1]
+    for _ in range(80):
+        x = (low + high) / 2
+        first = math.log(weights[0]) - 0.5 * math.log(variances[0]) - (x - means[0]) ** 2 / (2 * variances[0])
+        second = math.log(weights[1]) - 0.5 * math.log(variances[1]) - (x - means[1]) ** 2 / (2 * variances[1])
+        if first > second:
+            low = x
+        else:
+            high = x
+    return low
 
 
-def log_density(X, mean, covariance):
+def log_density(X, means, covariance):
     n, d = X.shape
     L = np.linalg.cholesky(covariance)
     out = np.empty(n)
@@ -40,7 +48,7 @@ def log_density(X, mean, covariance):
         y = np.empty(d)
         total = d * math.log(2 * math.pi)
         for j in range(d):
-            rest = X[i, j] - mean[j]
+            rest = X[i, j] - means[i, j]
             for m in range(j):
                 rest -= L[j, m] * y[m]
             y[j] = rest / L[j, j]
@@ -254,13 +262,15 @@ def one_iteration(x, weights, means, variances):
 
 
 def plusplus(X, centres):
-    out = np.empty(len(X))
-    for i in range(len(X)):
-        best = np.inf
+    n = len(X)
+    nearest, out = np.full(n, np.inf), np.zeros(n)
+    for i in range(n):
         for k in range(len(centres)):
-            best = min(best, ((X[i] - centres[k]) ** 2).sum())
-        out[i] = best
-    return out / out.sum()
+            nearest[i] = min(nearest[i], ((X[i] - centres[k]) ** 2).sum())
+    for i in range(n):
+        for j in range(n):
+            out[i] += min(nearest[j], ((X[j] - X[i]) ** 2).sum())
+    return out
 
 
 def from_labels(X, labels, K):
@@ -278,14 +288,22 @@ def from_labels(X, labels, K):
     return weights / n, means, covariances
 
 
-def spherical(X, weights, means, variance):
-    out = np.empty((len(X), len(means)))
-    for i in range(len(X)):
-        for k in range(len(means)):
-            out[i, k] = math.log(weights[k]) - ((X[i] - means[k]) ** 2).sum() / (2 * variance)
-        out[i] = np.exp(out[i] - out[i].max())
-        out[i] /= out[i].sum()
-    return out
+def spherical(X, means, variance):
+    n, d = X.shape
+    K = len(means)
+    resp, new, total = np.empty((n, K)), np.zeros((K, d)), 0.0
+    for i in range(n):
+        for k in range(K):
+            resp[i, k] = -((X[i] - means[k]) ** 2).sum() / (2 * variance)
+        resp[i] = np.exp(resp[i] - resp[i].max())
+        resp[i] /= resp[i].sum()
+    for k in range(K):
+        for i in range(n):
+            new[k] += resp[i, k] * X[i]
+        new[k] /= resp[:, k].sum()
+        for i in range(n):
+            total += resp[i, k] * ((X[i] - new[k]) ** 2).sum()
+    return new, total / (n * d)
 
 
 def iteration(X, centres):
@@ -307,14 +325,13 @@ def iteration(X, centres):
 
 
 def diagonal(X, resp, means):
-    K, d = means.shape
-    out = np.zeros((K, d))
-    for k in range(K):
-        for i in range(len(X)):
+    n, d = X.shape
+    out = np.zeros(d)
+    for i in range(n):
+        for k in range(len(means)):
             for j in range(d):
-                out[k, j] += resp[i, k] * (X[i, j] - means[k, j]) ** 2
-        out[k] /= resp[:, k].sum()
-    return out
+                out[j] += resp[i, k] * (X[i, j] - means[k, j]) ** 2
+    return out / n
 
 
 def pooled(resp, covariances):
@@ -375,7 +392,8 @@ def icl(log_joint, p):
         top = row.max()
         value = top + math.log(np.exp(row - top).sum())
         for a in row:
-            total += math.exp(a - value) * a
+            if a > -math.inf:
+                total += math.exp(a - value) * a
     return -2 * total + p * math.log(len(log_joint))
 
 

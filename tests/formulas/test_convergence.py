@@ -80,15 +80,13 @@ def numbers(array):
     return result
 
 # In place of NumPy and math inside the kernels: the same functions on counting numbers.
+roots = {name: (lambda a, f=getattr(math, name): Number(f(float(a)))) for name in ("sqrt", "log", "exp")}
 arrays = types.SimpleNamespace(
+    **roots | {"exp": lambda a: numbers(np.exp(a.astype(float)))},
     zeros=lambda shape: numbers(np.zeros(shape)),
     empty=lambda shape: numbers(np.zeros(shape)),
-    exp=lambda a: numbers(np.exp(a.astype(float))),
 )
-scalars = types.SimpleNamespace(
-    inf=math.inf, isinf=lambda a: math.isinf(float(a)),
-    **{name: (lambda a, f=getattr(math, name): Number(f(float(a)))) for name in ("sqrt", "log", "exp")},
-)
+scalars = types.SimpleNamespace(inf=math.inf, isinf=lambda a: math.isinf(float(a)), **roots)
 for module in (*formulas.CHAPTERS, formulas._primitives):
     module.np = arrays
     module.math = scalars
