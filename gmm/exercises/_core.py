@@ -270,6 +270,7 @@ def _by_judge(task, answer):
 def _value(task, answer):
     if callable(answer):
         return Verdict("wrong", "a value is asked for, and this is a function. Call it, and pass what it returns.")
+    answer = _diagnosis.in_form(answer, task.reference)
     if _diagnosis.same(answer, task.reference, task.rtol):
         return Verdict("right", ".")
     for recognised in (_diagnosis.same, functools.partial(_diagnosis.nearer, right=task.reference)):
