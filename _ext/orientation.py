@@ -2,7 +2,7 @@
 
 All of it is computed when the book is built, so that nothing can be out of date.
 
-* Each chapter's card gets its **reading time**, from its words, equations, figures and lines of code.
+* Each chapter's card gets its **reading time**, of the essential part and of the deeper sections (tools/reading.py).
 * The chapters that the card's *Prerequisites* link to are what a chapter builds on. The directive ``book-map`` draws
   them as a map: one row a chapter, in the order of ``_toc.yml``, joined to the earlier ones that it builds on.
 * Each chapter ends with a box **See also**: the functions of its equations and the chapters that build on it.
@@ -11,6 +11,7 @@ All of it is computed when the book is built, so that nothing can be out of date
 
 import inspect
 import re
+import sys
 from html import escape
 from pathlib import Path
 
@@ -23,17 +24,12 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
+import reading
+
 logger = logging.getLogger(__name__)
 
-# What a careful reader takes: prose with symbols in it, a displayed equation, a figure, a line of code.
-WORDS_A_MINUTE = 150
-EQUATION_MINUTES = 0.4
-FIGURE_MINUTES = 0.5
-CODE_LINE_MINUTES = 0.05
-
 API = "book/api"
-# Boxes that most readers leave folded, and exercises, which take as long as they take.
-_ASIDE = ("exercise", "solution", "hint")
 # Named on each entry of the reference, but not at the end of each chapter: nearly every chapter uses them.
 HELPERS = re.compile(r"gmm\.(?:plot\.|exercises\.|show_source$)")
 _GMM_NAME = re.compile(r"\b(?:gmm\.)?((?:plot|datasets|widgets|exercises)\.\w+)|\bgmm\.(\w+)")
@@ -46,40 +42,16 @@ def chapters_of(env):
     return env.gmm_chapters
 
 
-def is_aside(node):
-    """Whether a node lies in an exercise, a solution or a hint."""
-    while node is not None:
-        if isinstance(node, nodes.Element) and set(node.get("classes", ())) & set(_ASIDE):
-            return True
-        node = node.parent
-    return False
+def minutes_of(notebook):
+    """Return the minutes for the essential part of a chapter and for its deeper sections, in fives, none as none."""
+    essential, deeper = (5 * round(part.minutes / 5) for part in reading.of_chapter(Path(notebook)))
+    return max(5, essential), deeper
 
 
-def is_open_cell(block):
-    """Whether a block of code is the input of a cell that the page shows unfolded."""
-    around = block.parent
-    return "cell_input" in around.get("classes", ()) and "tag_hide-input" not in around.parent.get("classes", ())
-
-
-def reading_minutes(document):
-    """Estimate the minutes that a page takes, exercises and folded boxes apart; a multiple of five."""
-    words = equations = figures = lines = 0
-    for node in document.findall():
-        if is_aside(node):
-            continue
-        if isinstance(node, nodes.Text) and not isinstance(node.parent, nodes.math_block | nodes.literal_block):
-            formula = isinstance(node.parent, nodes.math)
-            words += 1 if formula else len(re.findall(r"\w+(?:[-'’]\w+)*", node.astext()))
-        elif isinstance(node, nodes.math_block):
-            equations += 1
-        elif isinstance(node, nodes.figure):
-            figures += 1
-        elif isinstance(node, nodes.literal_block) and is_open_cell(node):
-            lines += sum(bool(line.strip()) for line in node.astext().splitlines())
-    minutes = (
-        words / WORDS_A_MINUTE + equations * EQUATION_MINUTES + figures * FIGURE_MINUTES + lines * CODE_LINE_MINUTES
-    )
-    return max(5, 5 * round(minutes / 5))
+def in_words(minutes):
+    """Say how long a chapter takes."""
+    essential, deeper = minutes
+    return f"{essential} minutes" + (f", the deeper sections {deeper} more" if deeper else "")
 
 
 def card_item(document, term):
@@ -114,7 +86,7 @@ class ReadTheChapter(SphinxTransform):
         docname = self.env.docname
         if not CHAPTER.match(docname):
             return
-        minutes = reading_minutes(self.document)
+        minutes = minutes_of(self.env.doc2path(docname))
         needs = card_item(self.document, "Prerequisites")
         if needs is None:
             logger.warning("the card lacks the entry Prerequisites", location=docname)
@@ -129,7 +101,7 @@ class ReadTheChapter(SphinxTransform):
         old = card_item(self.document, "Reading time")
         if old is not None:
             old.parent.remove(old)
-        text = f"{minutes} minutes, exercises apart"
+        text = in_words(minutes) + "; exercises apart"
         item = nodes.definition_list_item(
             "", nodes.term("", "Reading time"), nodes.definition("", nodes.paragraph("", text))
         )
@@ -147,22 +119,33 @@ def merge(app, env, docnames, other):
 # ---------------------------------------------------------------------------------------------- the map
 
 
+PLANNED = re.compile(r"(?:(?P<part>.+) / )?(?P<number>\d+) (?P<title>.+)")
+
+
 class book_map(nodes.General, nodes.Element):
     """Stands for the map until all chapters were read."""
 
 
 class BookMap(Directive):
-    """Draw the map of the book; the body has a line ``file: what it is about`` for each page of ``_toc.yml``."""
+    """Draw the map of the book; the body has a line ``file: what it is about`` for each page of ``_toc.yml``.
+
+    A line ``12 Title: what it is about`` announces a chapter to come, in the part of the chapter before it unless it
+    begins with the name of another, ``Part / 12 Title``.
+    """
 
     has_content = True
 
     def run(self):
         lines = {}
+        planned = []
         for line in self.content:
             if line.strip():
-                name, _, about = line.partition(":")
-                lines[name.strip()] = about.strip()
-        return [book_map("", lines=lines)]
+                name, _, about = (part.strip() for part in line.partition(":"))
+                if plan := PLANNED.fullmatch(name):
+                    planned.append({**plan.groupdict(), "about": about})
+                else:
+                    lines[name] = about
+        return [book_map("", lines=lines, planned=planned)]
 
 
 def parts_of(source):
@@ -215,24 +198,31 @@ def map_html(rows, after):
     Parameters
     ----------
     rows : list of dict
-        One for each numbered chapter in reading order: docname, number, title, href, about, minutes, part (the
-        caption, in the first row of a part only).
+        One for each numbered chapter in reading order: docname, number, title, href, about, minutes (essential and
+        deeper), part (the caption, in the first row of a part only). A chapter to come has no docname.
     after : dict
         The chapters that each builds on directly.
     """
-    order = {row["docname"]: i for i, row in enumerate(rows)}
-    numbers = {row["docname"]: str(row["number"]) for row in rows}
+    order = {row["docname"]: i for i, row in enumerate(rows) if "docname" in row}
+    numbers = {row["docname"]: str(row["number"]) for row in rows if "docname" in row}
     items = []
     for row in rows:
+        part = f'<span class="map-part">{escape(row["part"])}</span>' if row["part"] else ""
+        if "docname" not in row:
+            items.append(
+                f'<li class="planned">{part}<span><span class="map-number">{row["number"]} </span>'
+                f"{escape(row['title'])}</span>"
+                f'<span class="map-about">{escape(row["about"])}</span><span class="map-facts">to come</span></li>'
+            )
+            continue
         needs = [numbers[name] for name in after[row["docname"]]]
         first = not needs
         told = "needs no other chapter" if first else f"after {_in_words(needs)}"
-        part = f'<span class="map-part">{escape(row["part"])}</span>' if row["part"] else ""
         items.append(
             f'<li>{part}<a href="{escape(row["href"])}"><span class="map-number">{row["number"]} </span>'
             f"{escape(row['title'])}</a>"
             f'<span class="map-about">{escape(row["about"])}</span>'
-            f'<span class="map-facts">{row["minutes"]} min · {told}</span></li>'
+            f'<span class="map-facts">{" + ".join(map(str, filter(None, row["minutes"])))} min · {told}</span></li>'
         )
     rules = "".join(
         f".book-map:has(li:nth-child({i}):is(:hover, :focus-within)) :is(.to-{i}, .from-{i}) "
@@ -244,6 +234,14 @@ def map_html(rows, after):
         f'<svg aria-hidden="true" focusable="false" viewBox="0 0 100 {len(rows)}" preserveAspectRatio="none">'
         f"{_arcs(after, order)}</svg><ol>{''.join(items)}</ol></div>"
     )
+
+
+def in_order(rows):
+    """Sort the rows of the map by number and leave the name of a part to its first chapter."""
+    rows, part = sorted(rows, key=lambda row: int(row["number"])), None
+    for row in rows:
+        row["part"], part = "" if row["part"] in (None, part) else row["part"], row["part"] or part
+    return rows
 
 
 def _title(env, docname):
@@ -269,7 +267,7 @@ def draw_map(app, doctree, docname):
             if not numbered:
                 others.append((caption, [n for n in names if n in env.titles]))
                 continue
-            for i, name in enumerate(n for n in names if n in known):
+            for name in (n for n in names if n in known):
                 for need in known[name]["after"]:
                     if need not in after:
                         logger.warning("its card names %s, which comes later, as a prerequisite", need, location=name)
@@ -282,9 +280,10 @@ def draw_map(app, doctree, docname):
                         "href": app.builder.get_relative_uri(docname, name),
                         "about": about.get(name, ""),
                         "minutes": known[name]["minutes"],
-                        "part": caption if i == 0 else "",
+                        "part": caption,
                     }
                 )
+        rows = in_order(rows + node["planned"])
         put = [nodes.raw("", map_html(rows, direct(after)), format="html")]
         for caption, names in others:
             items = nodes.bullet_list()

@@ -139,6 +139,7 @@ MAY_IMPORT = {
     "_notice.py": {"numba", "gmm._notebook"},
     "_compile.py": {"numba", "numpy", "gmm._interrupt", "gmm._notice"},
     "source.py": set(),
+    "table.py": {"numpy"},
     "formulas": {"numpy", "numba", "gmm._compile"},
     "engine": {
         "numpy",
@@ -157,6 +158,7 @@ MAY_IMPORT = {
         "gmm.engine",
         "gmm.learning",
         "gmm.formulas",
+        "gmm.table",
         "gmm._interrupt",
     },
     "datasets": {"numpy", "PIL"},

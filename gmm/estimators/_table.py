@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
+
+from gmm.table import Grid, text_of
 
 PARAMETERS = ("start", "parameters")
 LONG = ("reason", *PARAMETERS)  # not shown: a reader finds them in the row
@@ -87,24 +88,12 @@ class Table(Sequence):
             raise ImportError("to_frame needs pandas; without it, table['bic'] is a column as an array") from None
         return pandas.DataFrame(self._rows, columns=list(self.columns))
 
-    def _cells(self):
+    def _grid(self):
         columns = [name for name in self.columns if name not in LONG]
-        return columns, [[_cell(row[name]) for name in columns] for row in self._rows]
+        return Grid(columns, [[text_of(row[name]) for name in columns] for row in self._rows])
 
     def __repr__(self):
-        columns, cells = self._cells()
-        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-        lines = [[*columns], *cells]
-        return "\n".join("  ".join(text.rjust(w) for text, w in zip(line, widths, strict=True)) for line in lines)
+        return repr(self._grid())
 
     def _repr_html_(self):
-        columns, cells = self._cells()
-        head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-        body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in line) + "</tr>" for line in cells)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(value):
-    if isinstance(value, float):
-        return "—" if np.isnan(value) else f"{value:.3f}"
-    return str(value)
+        return self._grid()._repr_html_()

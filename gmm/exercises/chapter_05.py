@@ -33,52 +33,45 @@ exercise(
 )
 
 
-# ------------------------------------------------------------------------- compute: log-likelihood on the line
+# ------------------------------------------------------------------------- compute: log-likelihood of a table
 
 
-def _log_joint(x, weights, means, variances):
-    squared = (x[:, None] - means) ** 2 / variances
+def _log_joint(values, weights, means, variances):
+    squared = (values[:, None] - means) ** 2 / variances
     return np.log(weights) - 0.5 * (np.log(2 * np.pi * variances) + squared)
 
 
-def _per_sample(x, weights, means, variances):
-    a = _log_joint(x, weights, means, variances)
+def _per_value(values, weights, means, variances):
+    a = _log_joint(values, weights, means, variances)
     top = a.max(axis=1)
     return top + np.log(np.exp(a - top[:, None]).sum(axis=1))
 
 
-def _total(x, weights, means, variances):
-    return _per_sample(x, weights, means, variances).sum()
+def _total(values, counts, weights, means, variances):
+    return counts @ _per_value(values, weights, means, variances)
 
 
-def _by_product(x, weights, means, variances):
-    return np.log(np.prod(np.exp(_log_joint(x, weights, means, variances)).sum(axis=1)))
+def _by_product(values, counts, weights, means, variances):
+    return np.log(np.prod(np.exp(_log_joint(values, weights, means, variances)).sum(axis=1) ** counts))
 
 
-def _naive_sum(x, weights, means, variances):
-    return np.log(np.exp(_log_joint(x, weights, means, variances)).sum(axis=1)).sum()
+def _naive_sum(values, counts, weights, means, variances):
+    return counts @ np.log(np.exp(_log_joint(values, weights, means, variances)).sum(axis=1))
 
 
-def _sum_of_logs(x, weights, means, variances):
-    return (weights * _log_joint(x, np.ones(len(weights)), means, variances)).sum()
-
-
-def _joint_summed(x, weights, means, variances):
-    return _log_joint(x, weights, means, variances).sum()
-
-
-def _without_constant(x, weights, means, variances):
-    return _total(x, weights, means, variances) + 0.5 * len(x) * np.log(2 * np.pi)
+def _sum_of_logs(values, counts, weights, means, variances):
+    return counts @ (weights * _log_joint(values, np.ones(len(weights)), means, variances)).sum(axis=1)
 
 
 def _expected_joint(log_joint):
     resp = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
-    return (resp / resp.sum(axis=1, keepdims=True) * log_joint).sum()
+    return (resp / resp.sum(axis=1, keepdims=True) * log_joint).sum(axis=1)
 
 
-def _line_case(n, n_components, scale):
+def _table_case(m, n_components, scale, most):
     means, variances = 3.0 * _rng.normal(size=n_components), _rng.uniform(0.2, 5.0, size=n_components)
-    return scale * _rng.normal(size=n), _rng.dirichlet(np.full(n_components, 3.0)), means, variances
+    weights = _rng.dirichlet(np.full(n_components, 3.0))
+    return scale * _rng.normal(size=m), _rng.integers(1, most, size=m, endpoint=True), weights, means, variances
 
 
 _rng = np.random.default_rng(505)
@@ -87,52 +80,72 @@ exercise(
     "ex-loglik-line",
     _total,
     cases=[
-        (np.array([1.0, 2.0, 3.0]), np.array([0.7, 0.3]), np.array([1.0, 3.0]), np.array([1.0, 4.0])),
-        _line_case(6, 3, 3.0),
-        _line_case(5, 1, 2.0),
-        _line_case(900, 2, 4.0),  # the product of 900 densities underflows
-        _line_case(4, 3, 1000.0),  # each density underflows
+        (
+            np.array([1.0, 2.0, 3.0]),
+            np.array([2, 1, 5]),
+            np.array([0.7, 0.3]),
+            np.array([1.0, 3.0]),
+            np.array([1.0, 4.0]),
+        ),
+        _table_case(6, 3, 3.0, 4),
+        _table_case(5, 1, 2.0, 9),
+        _table_case(30, 2, 4.0, 90),  # the product of all densities underflows
+        _table_case(4, 3, 1000.0, 3),  # each density underflows
     ],
     mistakes=[
+        (
+            lambda x, c, w, m, v: _per_value(x, w, m, v).sum(),
+            "every value counts once here; `counts` says how many samples have it.",
+        ),
+        (
+            lambda x, c, w, m, v: (np.log(c) + _per_value(x, w, m, v)).sum(),
+            "c equal samples multiply the density c times: the count stands before the logarithm, not inside.",
+        ),
         (_by_product, "the product of the densities underflows to 0 for many samples: sum the logarithms."),
         (_naive_sum, "far from all components every density underflows, and log 0 is -inf: use log-sum-exp."),
-        (lambda *a: _per_sample(*a).mean(), "that is the mean per sample; the total is asked for."),
-        (_per_sample, "these are the values per sample, shape (n,); sum them."),
+        (lambda x, c, *a: _total(x, c, *a) / c.sum(), "that is the mean per sample; the total is asked for."),
+        (lambda x, c, *a: _total(x, c, *a) / len(x), "the total is asked for: do not divide."),
         (
-            lambda x, w, m, v: np.logaddexp.reduce(_log_joint(x, w, m, v), axis=None),
-            "that is one log-sum-exp over everything; take it for each sample, axis=1, and sum these.",
+            lambda x, c, w, m, v: c * _per_value(x, w, m, v),
+            "these are the terms of the values, shape (m,); sum them.",
+        ),
+        (
+            lambda x, c, w, m, v: np.logaddexp.reduce(_log_joint(x, w, m, v), axis=None),
+            "that is one log-sum-exp over everything; take it for each value, axis=1.",
         ),
         (_sum_of_logs, "the logarithm stands outside the sum over components, not inside."),
-        (_joint_summed, "you summed the log joint over the components; first take the log of the sum of exponentials."),
         (
-            lambda x, w, m, v: _total(x, np.full(len(w), 1 / len(w)), m, v),
+            lambda x, c, w, m, v: c @ _log_joint(x, w, m, v).sum(axis=1),
+            "you summed the log joint over the components; first take the log of the sum of exponentials.",
+        ),
+        (
+            lambda x, c, w, m, v: _total(x, c, np.full(len(w), 1 / len(w)), m, v),
             "the weights are missing: log(weight) belongs to each component.",
         ),
-        (lambda x, w, m, v: _total(x, w, m, v**2), "the argument is the variance: do not square it."),
-        (_without_constant, "here the constant -log(2 pi)/2 counts; only responsibilities may drop it."),
+        (lambda x, c, w, m, v: _total(x, c, w, m, v**2), "the argument is the variance: do not square it."),
         (
-            lambda x, w, m, v: _log_joint(x, w, m, v).max(axis=1).sum(),
-            "that counts the largest component of each sample alone; the others belong to the sum as well.",
+            lambda x, c, w, m, v: _total(x, c, w, m, v) + 0.5 * c.sum() * np.log(2 * np.pi),
+            "here the constant -log(2 pi)/2 counts; only responsibilities may drop it.",
         ),
         (
-            lambda x, w, m, v: np.log(np.exp(_log_joint(x, w, m, v)).sum()),
-            "that is the logarithm of one sum over everything; take it for each sample, and sum the logarithms.",
+            lambda x, c, w, m, v: c @ _log_joint(x, w, m, v).max(axis=1),
+            "that counts the largest component of each value alone; the others belong to the sum as well.",
         ),
         (
-            lambda x, w, m, v: np.log(np.exp(_log_joint(x, w, m, v)).sum(axis=1) + 1e-300).sum(),
+            lambda x, c, w, m, v: c @ np.log(np.exp(_log_joint(x, w, m, v)).sum(axis=1) + 1e-300),
             "a tiny constant hides the underflow: far away it is all that is left. Use log-sum-exp.",
         ),
         (
-            lambda x, w, m, v: np.logaddexp.reduce(w * _log_joint(x, np.ones(len(w)), m, v), axis=1).sum(),
+            lambda x, c, w, m, v: c @ np.logaddexp.reduce(w * _log_joint(x, np.ones(len(w)), m, v), axis=1),
             "the weight multiplies the density: to its logarithm log(weight) is added.",
         ),
         (
-            lambda x, w, m, v: _expected_joint(_log_joint(x, w, m, v)),
+            lambda x, c, w, m, v: c @ _expected_joint(_log_joint(x, w, m, v)),
             "that is the sum weighted by the responsibilities; log p(x) is a log-sum-exp.",
         ),
         (
-            lambda x, w, m, v: np.logaddexp.reduce(_log_joint(x, w, m, v), axis=0).sum(),
-            "the log-sum-exp runs over the components of each sample, axis 1; yours runs over the samples.",
+            lambda x, c, w, m, v: np.logaddexp.reduce(c[:, None] * _log_joint(x, w, m, v), axis=1).sum(),
+            "the count multiplies the logarithm of the whole density, after the log-sum-exp.",
         ),
     ],
 )

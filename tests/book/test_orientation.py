@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 
 sys.path.append(str(chapters.ROOT / "_ext"))
 import orientation
+import reading
 
 
 def soup(site, name):
@@ -28,7 +29,7 @@ class TestOfTheParts:
         assert orientation.direct(after) == {"a": [], "b": ["a"], "c": ["b"], "d": ["a"], "e": ["d", "b"]}
 
     def test_map_draws_one_line_for_each_need(self):
-        row = {"href": "#", "about": "", "minutes": 5, "part": ""}
+        row = {"href": "#", "about": "", "minutes": (5, 0), "part": ""}
         rows = [{**row, "docname": name, "number": i, "title": f"<{name}>"} for i, name in enumerate("abc", 1)]
         page = BeautifulSoup(orientation.map_html(rows, {"a": [], "b": ["a"], "c": ["a", "b"]}), "html.parser")
         assert [path["class"] for path in page.select("path")] == [
@@ -43,23 +44,46 @@ class TestOfTheParts:
         ]
         assert page.select_one("li a").get_text() == "1 <a>"
 
-    def test_reading_time_counts_words_equations_figures_and_code_but_no_exercises(self):
-        from docutils import nodes
+    def test_chapters_to_come_stand_in_their_place_and_part_without_a_link(self):
+        written = {
+            "docname": "b",
+            "number": "2",
+            "title": "B",
+            "href": "#",
+            "about": "",
+            "minutes": (5, 5),
+            "part": "I",
+        }
+        planned = {"number": "10", "title": "C", "about": "more", "part": "II"}
+        rows = orientation.in_order([written, planned, {**planned, "number": "9", "title": "<A>", "part": None}])
+        page = BeautifulSoup(orientation.map_html(rows, {"b": []}), "html.parser")
+        assert [" ".join(li.stripped_strings) for li in page.select("li")] == [
+            "I 2 B 5 + 5 min · needs no other chapter",
+            "9 <A> more to come",
+            "II 10 C more to come",
+        ]
+        assert len(page.select("li a")) == 1
 
-        def minutes(*parts):
-            return orientation.reading_minutes(nodes.section("", *parts))
+    def test_reading_time_counts_what_is_read_and_keeps_the_deeper_sections_apart(self):
+        from nbformat.v4 import new_code_cell, new_markdown_cell
 
-        words = nodes.paragraph("", "word " * 1500)
-        assert minutes(words) == 10
-        assert minutes(words.deepcopy(), *(nodes.math_block("", "x") for _ in range(25))) == 20
-        assert minutes(words.deepcopy(), *(nodes.figure() for _ in range(20))) == 20
-        code = nodes.container("", nodes.literal_block("", "x = 1\n\n" * 100), classes=["cell_input"])
-        cell = nodes.container("", code, classes=["cell"])
-        assert minutes(words.deepcopy(), cell) == 15
-        cell["classes"].append("tag_hide-input")
-        assert minutes(words.deepcopy(), cell.deepcopy()) == 10
-        exercise = nodes.container("", words.deepcopy(), cell, classes=["exercise"])
-        assert minutes(words.deepcopy(), exercise) == 10
+        words = "word " * 200
+        card = ":::{admonition} At a glance\n" + words + "\n:::\n\n"
+        cells = [
+            new_markdown_cell("# Title\n\n" + card + words + "$x+y$"),
+            new_code_cell("import x\n" * 30, metadata={"tags": ["hide-input"]}),
+            new_code_cell("x = 1\n\n" * 30, metadata={"mystnb": {"figure": {"name": "fig-x"}}}),
+            new_markdown_cell("$$ x $$ (eq-x)\n\n```{math}\n:label: y\ny\n```\n\n## Deeper: why\n\n" + words),
+            new_markdown_cell("### A part of it\n\n" + words),
+            new_markdown_cell(
+                "## In practice\n\n{doc}`03_mixture_density` and {eq}`a <b>`\n\n## Exercises\n\n" + words
+            ),
+            new_code_cell("x = 1"),
+        ]
+        essential, deeper = reading.readings(cells)
+        assert vars(essential) == {"words": 1 + 200 + 1 + 2 + 4, "equations": 2, "figures": 1, "lines": 30}
+        assert vars(deeper) == {"words": 2 + 400 + 4, "equations": 0, "figures": 0, "lines": 0}
+        assert essential.minutes == pytest.approx(208 / 200 + 2 / 4 + 1 / 3 + 30 / 30)
 
     def test_names_in_code_and_prose(self):
         from docutils import nodes
@@ -77,7 +101,8 @@ class TestOfTheParts:
         page = nodes.section("", nodes.paragraph("", "text"))
         transform = object.__new__(orientation.ReadTheChapter)
         transform.document = page
-        page.settings = SimpleNamespace(env=SimpleNamespace(docname="book/01_test"))
+        notebook = str(chapters.notebooks()[0])
+        page.settings = SimpleNamespace(env=SimpleNamespace(docname="book/01_test", doc2path=lambda name: notebook))
         with caplog.at_level("WARNING", logger="sphinx.orientation"):
             transform.apply()
         assert "Prerequisites" in caplog.text
@@ -92,12 +117,11 @@ class TestOfTheBook:
         rows = {a["href"]: a.find_parent("li") for a in soup(site, "book/index").select(".book-map a")}
         assert list(rows) == [f"{name}.html" for name in self.NOTEBOOKS]
         for name in self.NOTEBOOKS:
-            minutes = int(
-                re.fullmatch(r"(\d+) minutes, exercises apart", card(soup(site, f"book/{name}"), "Reading time"))[1]
-            )
-            text = chapters.visible(chapters.markdown(chapters.BOOK / f"{name}.ipynb"))
-            assert len(text.split()) / 250 < minutes < len(text.split()) / 50, name
-            assert rows[f"{name}.html"].select_one(".map-facts").text.startswith(f"{minutes} min"), name
+            minutes = orientation.minutes_of(chapters.BOOK / f"{name}.ipynb")
+            told = card(soup(site, f"book/{name}"), "Reading time")
+            assert told == orientation.in_words(minutes) + "; exercises apart"
+            on_map = rows[f"{name}.html"].select_one(".map-facts").text
+            assert re.match(r"[\d +]+", on_map)[0].strip() == " + ".join(str(m) for m in minutes if m), name
 
     def test_chapters_need_only_what_comes_before(self, site):
         for name in self.NOTEBOOKS:

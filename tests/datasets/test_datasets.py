@@ -77,16 +77,18 @@ def test_old_faithful_is_the_published_set():
     assert data.labels() == ("eruptions (min)", "waiting (min)")
 
 
-def test_galaxies_are_the_published_set_with_its_misprint():
+def test_galaxies_are_the_published_set_without_its_misprint():
     data = datasets.load_galaxies()
-    assert data.X.sum() == 1707910
-    assert data.X[77, 0] == 26690
+    assert data.X.sum() == 1707910 + 270
+    assert data.X[77, 0] == 26960
+    assert_array_equal(np.diff(data.X[:, 0]) >= 0, True)  # the rows rise, with the misprint too
     assert (data.X.min(), data.X.max()) == (9172, 34279)
     assert data.labels() == ("velocity (km/s)",)
-    corrected = datasets.load_galaxies(corrected=True)
-    assert corrected.X[77, 0] == 26960
-    assert_array_equal(np.flatnonzero(corrected.X[:, 0] != data.X[:, 0]), [77])
-    assert datasets.load_galaxies().X[77, 0] == 26690
+    misprinted = datasets.load_galaxies(corrected=False)
+    assert misprinted.X.sum() == 1707910
+    assert misprinted.X[77, 0] == 26690
+    assert_array_equal(np.flatnonzero(misprinted.X[:, 0] != data.X[:, 0]), [77])
+    assert datasets.load_galaxies().X[77, 0] == 26960
 
 
 def test_iris_carries_its_unit_beside_the_name():
