@@ -119,22 +119,33 @@ def merge(app, env, docnames, other):
 # ---------------------------------------------------------------------------------------------- the map
 
 
+PLANNED = re.compile(r"(?:(?P<part>.+) / )?(?P<number>\d+) (?P<title>.+)")
+
+
 class book_map(nodes.General, nodes.Element):
     """Stands for the map until all chapters were read."""
 
 
 class BookMap(Directive):
-    """Draw the map of the book; the body has a line ``file: what it is about`` for each page of ``_toc.yml``."""
+    """Draw the map of the book; the body has a line ``file: what it is about`` for each page of ``_toc.yml``.
+
+    A line ``12 Title: what it is about`` announces a chapter to come, in the part of the chapter before it unless it
+    begins with the name of another, ``Part / 12 Title``.
+    """
 
     has_content = True
 
     def run(self):
         lines = {}
+        planned = []
         for line in self.content:
             if line.strip():
-                name, _, about = line.partition(":")
-                lines[name.strip()] = about.strip()
-        return [book_map("", lines=lines)]
+                name, _, about = (part.strip() for part in line.partition(":"))
+                if plan := PLANNED.fullmatch(name):
+                    planned.append({**plan.groupdict(), "about": about})
+                else:
+                    lines[name] = about
+        return [book_map("", lines=lines, planned=planned)]
 
 
 def parts_of(source):
@@ -188,18 +199,25 @@ def map_html(rows, after):
     ----------
     rows : list of dict
         One for each numbered chapter in reading order: docname, number, title, href, about, minutes (essential and
-        deeper), part (the caption, in the first row of a part only).
+        deeper), part (the caption, in the first row of a part only). A chapter to come has no docname.
     after : dict
         The chapters that each builds on directly.
     """
-    order = {row["docname"]: i for i, row in enumerate(rows)}
-    numbers = {row["docname"]: str(row["number"]) for row in rows}
+    order = {row["docname"]: i for i, row in enumerate(rows) if "docname" in row}
+    numbers = {row["docname"]: str(row["number"]) for row in rows if "docname" in row}
     items = []
     for row in rows:
+        part = f'<span class="map-part">{escape(row["part"])}</span>' if row["part"] else ""
+        if "docname" not in row:
+            items.append(
+                f'<li class="planned">{part}<span><span class="map-number">{row["number"]} </span>'
+                f"{escape(row['title'])}</span>"
+                f'<span class="map-about">{escape(row["about"])}</span><span class="map-facts">to come</span></li>'
+            )
+            continue
         needs = [numbers[name] for name in after[row["docname"]]]
         first = not needs
         told = "needs no other chapter" if first else f"after {_in_words(needs)}"
-        part = f'<span class="map-part">{escape(row["part"])}</span>' if row["part"] else ""
         items.append(
             f'<li>{part}<a href="{escape(row["href"])}"><span class="map-number">{row["number"]} </span>'
             f"{escape(row['title'])}</a>"
@@ -216,6 +234,14 @@ def map_html(rows, after):
         f'<svg aria-hidden="true" focusable="false" viewBox="0 0 100 {len(rows)}" preserveAspectRatio="none">'
         f"{_arcs(after, order)}</svg><ol>{''.join(items)}</ol></div>"
     )
+
+
+def in_order(rows):
+    """Sort the rows of the map by number and leave the name of a part to its first chapter."""
+    rows, part = sorted(rows, key=lambda row: int(row["number"])), None
+    for row in rows:
+        row["part"], part = "" if row["part"] in (None, part) else row["part"], row["part"] or part
+    return rows
 
 
 def _title(env, docname):
@@ -241,7 +267,7 @@ def draw_map(app, doctree, docname):
             if not numbered:
                 others.append((caption, [n for n in names if n in env.titles]))
                 continue
-            for i, name in enumerate(n for n in names if n in known):
+            for name in (n for n in names if n in known):
                 for need in known[name]["after"]:
                     if need not in after:
                         logger.warning("its card names %s, which comes later, as a prerequisite", need, location=name)
@@ -254,9 +280,10 @@ def draw_map(app, doctree, docname):
                         "href": app.builder.get_relative_uri(docname, name),
                         "about": about.get(name, ""),
                         "minutes": known[name]["minutes"],
-                        "part": caption if i == 0 else "",
+                        "part": caption,
                     }
                 )
+        rows = in_order(rows + node["planned"])
         put = [nodes.raw("", map_html(rows, direct(after)), format="html")]
         for caption, names in others:
             items = nodes.bullet_list()

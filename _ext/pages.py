@@ -5,6 +5,7 @@ What the theme and the extensions write is put right here, in one place, on the 
 * The sidebar becomes a landmark of its own; roles that HTML does not know, empty header cells, a place
   for advertisements and a second viewport are taken out. Icons are hidden from screen readers.
 * The theme is settled before the first paint, so that a dark page does not flash white.
+* Figures of panels side by side have a stacked version for narrow screens (`narrow`).
 * Figures are drawn to one scale, whatever their size, and lead to the picture itself. Images say how large they
   are, and those below the first are loaded when they come near.
 * Long formulas in a line of text are cut where TeX would break the line, after a sign such as "=". Formulas keep
@@ -22,6 +23,7 @@ from html import escape, unescape
 from pathlib import Path
 
 import mathroom
+import narrow
 from PIL import Image, UnidentifiedImageError
 
 SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
@@ -223,13 +225,13 @@ def with_heads_in_words(html):
     return FORMULA_HEAD.sub(repair, html)
 
 
-def polish(html, size_of, search=False):
+def polish(html, size_of, search=False, stacked_of=lambda address: None):
     """Return the text of a page as the reader gets it."""
     for pattern, repair in REPAIRS:
         html = pattern.sub(repair, html)
     if not search:
         html = SEARCH_SCRIPTS.sub("", html)
-    html = with_links(with_sizes(html, size_of))
+    html = narrow.with_narrow(with_links(with_sizes(html, size_of)), stacked_of)
     return with_breaks(with_signs(with_room(with_pieces(with_heads_in_words(html)))))
 
 
@@ -239,16 +241,25 @@ def polish_pages(app):
         return
     render = app.builder.templates.render
 
-    def size_of(address):
+    def source_of(address):
         name = Path(address).name
         source = next((path for path, stored in app.builder.images.items() if stored == name), None)
-        return None if source is None else picture_size(Path(app.srcdir) / source)
+        return None if source is None else Path(app.srcdir) / source
+
+    def size_of(address):
+        source = source_of(address)
+        return None if source is None else picture_size(source)
+
+    def stacked_of(address):
+        source = source_of(address)
+        picture = None if source is None or source.suffix != ".png" else narrow.stacked(Image.open(source))
+        return None if picture is None else tuple(round(side / DOTS) for side in picture.size)
 
     def render_polished(template, context):
         text = render(template, context)
         if not template.endswith(".html"):
             return text
-        return polish(text, size_of, search=context.get("pagename") == "search")
+        return polish(text, size_of, search=context.get("pagename") == "search", stacked_of=stacked_of)
 
     app.builder.templates.render = render_polished
 
@@ -269,6 +280,10 @@ def shrink_site(app, exception):
     if exception is not None or app.builder.name not in ("html", "dirhtml"):
         return
     out = Path(app.outdir)
+    for path in sorted((out / "_images").glob("*.png")):
+        picture = narrow.stacked(Image.open(path))
+        if picture is not None:
+            picture.save(narrow.name_of(path))
     for path in (out / "_images").glob("*.png"):
         data = path.read_bytes()
         small = shrink(data)

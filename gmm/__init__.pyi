@@ -18,6 +18,9 @@ from .estimators import Selection as Selection
 from .estimators import Summary as Summary
 from .estimators import mixture_kl_divergence as mixture_kl_divergence
 from .estimators import select as select
+from .formulas.convergence import em_cost as em_cost
+from .formulas.convergence import has_converged as has_converged
+from .formulas.convergence import parameter_change as parameter_change
 from .formulas.criteria import aic as aic
 from .formulas.criteria import bic as bic
 from .formulas.criteria import bic_maximised as bic_maximised
@@ -29,12 +32,9 @@ from .formulas.em import SingularCovarianceError as SingularCovarianceError
 from .formulas.em import e_step as e_step
 from .formulas.em import elbo as elbo
 from .formulas.em import em as em
-from .formulas.em import em_cost as em_cost
 from .formulas.em import em_steps as em_steps
-from .formulas.em import has_converged as has_converged
 from .formulas.em import kl_divergence as kl_divergence
 from .formulas.em import m_step as m_step
-from .formulas.em import parameter_change as parameter_change
 from .formulas.em import random_start as random_start
 from .formulas.gaussian import cholesky as cholesky
 from .formulas.gaussian import ellipse_mass as ellipse_mass

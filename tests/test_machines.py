@@ -1,12 +1,17 @@
 """The tool that plays other machines: what it sets arrives where numbers are computed, and a fragile cell is found."""
 
 import json
+import os
 
 import machines
 import nbformat
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.skipif(
+    not {"NUMBA_CPU_NAME", "NPY_DISABLE_CPU_FEATURES", "GLIBC_TUNABLES", "PERTURBATION"}.isdisjoint(os.environ),
+    reason="who plays another machine plays no third",
+)
 MACHINES = machines.machines()
 SEEN = """
 import json, math, os

@@ -287,7 +287,6 @@ NUMBA_INSIDE = {
         "numba.core.typed_passes",
         "numba.core.untyped_passes",
     },
-    "exercises/_guard.py": {"numba.core.dispatcher", "numba.core.registry"},
 }
 
 

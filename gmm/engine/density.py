@@ -26,7 +26,7 @@ class Units(NamedTuple):
         exponent = math.frexp(float(spread.max()))[1]
         scale = math.ldexp(1.0, -exponent) if abs(exponent) > LARGEST_EXPONENT else 1.0
         shift = shift_of_far_data(middle, spread)
-        return cls(shift, scale, scale == 1.0 and not shift.any())
+        return cls(shift, scale, scale == 1.0 and not np.count_nonzero(shift))
 
     @property
     def log_unit(self):

@@ -98,18 +98,18 @@ def draw(masses, total, u):
 
 
 @inlined
-def seed(X, sample_weight, layout, work, uniforms, room, chosen, centres, team):
-    """k-means++ (eq-kmeans-plusplus): fill `chosen` (K,) with row numbers of X and `centres` with these rows.
+def kmeans_plusplus_kernel(X, sample_weight, layout, work, uniforms, memory, chosen, centres, team):
+    """eq-kmeans-plusplus: fill `chosen` (K,) with row numbers of X and `centres` with these rows.
 
     Each next centre is drawn with probability proportional to w_i D_i², D_i the distance to the nearest centre so
     far; of uniforms.shape[1] such candidates the one that lowers Σ w D² most is taken (Arthur & Vassilvitskii 2007,
-    with greedy trials). `room` is that of `seeding_room`.
+    with greedy trials). `memory` is that of `seeding_memory`.
     """
     length, _, shift, scale = layout
     n, d = X.shape
     most = uniforms.shape[1]
-    masses, potentials = shaped(room, 0, (n,)), shaped(room, n, (most,))  # w D²; what Σ w D² would become
-    numbers, candidates = shaped(room, n + most, (most,)), shaped(room, n + 2 * most, (most, d))
+    masses, potentials = shaped(memory, 0, (n,)), shaped(memory, n, (most,))  # w D²; what Σ w D² would become
+    trials, candidates = shaped(memory, n + most, (most,)), shaped(memory, n + 2 * most, (most, d))
     x = rows_of(work, 0, d)
     for i in range(n):
         masses[i] = sample_weight[i] if sample_weight.size else 1.0  # the first is drawn by weight alone
@@ -123,9 +123,9 @@ def seed(X, sample_weight, layout, work, uniforms, room, chosen, centres, team):
         for trial in range(n_trials):
             u = uniforms[k, trial]
             # With fewer distinct points than centres the mass runs out, and any point will do.
-            numbers[trial] = draw(masses, total, u) if total > 0.0 else math.floor(u * n)
+            trials[trial] = draw(masses, total, u) if total > 0.0 else math.floor(u * n)
             for j in range(d):
-                candidates[trial, j] = (X[np.int64(numbers[trial]), j] - shift[j]) * scale
+                candidates[trial, j] = (X[np.int64(trials[trial]), j] - shift[j]) * scale
             potentials[trial] = 0.0
         # One round finds the potentials, where there is a choice; the next takes the best candidate.
         for taking in range(0 if n_trials > 1 else 1, 2):
@@ -135,7 +135,7 @@ def seed(X, sample_weight, layout, work, uniforms, room, chosen, centres, team):
                 for trial in range(1, n_trials):
                     if potentials[trial] < potentials[first]:
                         first = trial
-                chosen[k] = np.int64(numbers[first])
+                chosen[k] = np.int64(trials[first])
                 for j in range(d):
                     centres[k, j] = candidates[first, j]
             distances = rows_of(work, d + 2, count)
@@ -220,10 +220,10 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
     finds those of the final centres, and the sums are theirs too. Returns (iterations, status, squared moves).
     One function does all, because each function that Python can call costs a second of compilation.
     """
-    uniforms, room, chosen, sum_values, max_iter, tolerance = loop
+    uniforms, memory, chosen, sum_values, max_iter, tolerance = loop
     leading = team[-1] == LEAD
     if uniforms.size and leading:
-        seed(X, sample_weight, layout, work, uniforms, room, chosen, model.centres, team)
+        kmeans_plusplus_kernel(X, sample_weight, layout, work, uniforms, memory, chosen, model.centres, team)
     iteration, status, moved = 0, RUNNING, 0.0
     while True:
         make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
@@ -248,8 +248,8 @@ NO_NUMBERS = np.empty(0, dtype=np.int64)
 NO_LOOP = (NO_TABLE, NO_WEIGHTS, NO_NUMBERS, NO_WEIGHTS, 0, 0.0)
 
 
-def seeding_room(n_samples, n_features, uniforms):
-    """Room for what `seed` keeps: of each sample its mass, of each candidate its row, its number and its potential."""
+def seeding_memory(n_samples, n_features, uniforms):
+    """What `kmeans_plusplus_kernel` keeps: of samples their mass, of candidates row, number and potential."""
     return np.empty(n_samples + uniforms.shape[1] * (n_features + 2) if uniforms.size else 0)
 
 
@@ -289,30 +289,30 @@ def labels_of(samples, start, stop, centres):
     """The numbers of the centres nearest to samples start … stop - 1, the first of equals, as float64."""
     labels = np.empty(stop - start)
     slot = np.empty(1 + centres.shape[0] + centres.size)  # not written to
-    room = workspace(work_rows(*centres.shape[::-1]), samples.length)
+    work = workspace(work_rows(*centres.shape[::-1]), samples.length)
     for rows, row, low, high in samples.slabs(start, stop):
         model = Clusters(centres, labels[low - start : high - start], row, False)
         stop_row = row + high - low
-        run(rows, NO_WEIGHTS, NO_TABLE, row, stop_row, samples.layout, room, model, slot, NO_LOOP, ALONE)
+        run(rows, NO_WEIGHTS, NO_TABLE, row, stop_row, samples.layout, work, model, slot, NO_LOOP, ALONE)
     return labels
 
 
 def _compiled(
-    samples, sample_weight, centres, max_iter, tolerance, n_threads=1, uniforms=NO_TABLE, given=None, passing=True,
+    samples, sample_weight, centres, max_iter, tolerance, n_threads=1, uniforms=NO_TABLE, known=None, passing=True,
     labels=NO_WEIGHTS,
 ):  # fmt: skip
     """`run` on samples that it can read in place. Returns (iterations, status, sums, squared moves, chosen).
 
-    Where the sums are `given`, an update of the centres is all; without `passing`, seeding is.
+    Where the sums are `known`, an update of the centres is all; without `passing`, seeding is.
     """
     n_components, d = centres.shape
     sum_values, sums = flat_views(_shapes(n_components, d))
-    if given is not None:
+    if known is not None:
         passing = False
-        for total, value in zip(sums, given, strict=True):
+        for total, value in zip(sums, known, strict=True):
             total[...] = value
-    chosen, room = np.empty(len(uniforms), dtype=np.int64), seeding_room(*samples.X.shape, uniforms)
-    loop = (uniforms, room, chosen, sum_values, max_iter, tolerance)
+    chosen, memory = np.empty(len(uniforms), dtype=np.int64), seeding_memory(*samples.X.shape, uniforms)
+    loop = (uniforms, memory, chosen, sum_values, max_iter, tolerance)
     if _cost(samples, n_components) <= passes.WORTH_A_THREAD:
         n_threads = 1
     done, status, moved = passes.run_team(
@@ -332,9 +332,9 @@ def _lloyd(
     bout = max(1, int(BOUT / _cost(samples, len(centres)))) if samples.native else 1
     done, status, sums, refilled = 0, RUNNING, None, None
     while done < max_iter and status in (RUNNING, EMPTY):
-        given = None if samples.native else _slabs(samples, centres, sample_weight, n_threads)
+        known = None if samples.native else _slabs(samples, centres, sample_weight, n_threads)
         n_done, status, sums, moved, _ = _compiled(
-            samples, sample_weight, centres, min(bout, max_iter - done), tolerance, n_threads, uniforms, given,
+            samples, sample_weight, centres, min(bout, max_iter - done), tolerance, n_threads, uniforms, known,
             labels=labels,
         )  # fmt: skip
         uniforms, refilled = NO_TABLE, None
@@ -378,11 +378,11 @@ def _part(samples, weights, n_clusters, rng):
     n, d = samples.n_samples, samples.n_features
     m = min(n, max(min(max(LEAST, SUBSAMPLE_VALUES // d), MOST), n_clusters))
     if m < n:
-        numbers = np.minimum(((np.arange(m) + rng.random(m)) * (n / m)).astype(np.int64), n - 1)
-        rows = np.ascontiguousarray(samples.X[numbers], dtype=np.float64)  # a copy already
-        weights = weights[numbers] if weights.size else weights
+        row_numbers = np.minimum(((np.arange(m) + rng.random(m)) * (n / m)).astype(np.int64), n - 1)
+        rows = np.ascontiguousarray(samples.X[row_numbers], dtype=np.float64)  # a copy already
+        weights = weights[row_numbers] if weights.size else weights
     else:
-        numbers = np.arange(n)
+        row_numbers = np.arange(n)
         rows = np.array(samples.X, dtype=np.float64, order="C")
     if weights.size and not weights.any():
         weights = NO_WEIGHTS
@@ -390,7 +390,7 @@ def _part(samples, weights, n_clusters, rng):
     rows -= samples.shift
     samples.scale = _scale_of(rows)
     rows *= samples.scale
-    return Samples(rows), numbers, weights
+    return Samples(rows), row_numbers, weights
 
 
 def _scale_of(rows):
@@ -428,11 +428,11 @@ def kmeans_plusplus(X, n_clusters, rng, *, sample_weight=None, n_threads=None):
     samples = Samples(X)
     _check_n_clusters(n_clusters, samples.n_samples)
     weights = as_sample_weight(sample_weight, samples.n_samples)
-    part, numbers, weights = _part(samples, weights, n_clusters, rng)
+    part, row_numbers, weights = _part(samples, weights, n_clusters, rng)
     centres = np.empty((n_clusters, samples.n_features))
     chosen = _compiled(part, weights, centres, 0, 0.0, 1, _uniforms(n_clusters, rng), passing=False)[-1]
-    numbers = numbers[chosen]
-    return np.array(samples.X[numbers], dtype=np.float64), numbers
+    row_numbers = row_numbers[chosen]
+    return np.array(samples.X[row_numbers], dtype=np.float64), row_numbers
 
 
 def kmeans(
@@ -472,11 +472,11 @@ def kmeans(
     _check_n_clusters(n_clusters, samples.n_samples)
     weights = as_sample_weight(sample_weight, samples.n_samples)
     n_threads = threads.resolve_n_threads(n_threads)
-    given = None
+    initial = None
     if not isinstance(init, str):
-        given = passes.check_centres(samples, init)
-        if given.shape[0] != n_clusters:
-            raise ValueError(f"init must have shape ({n_clusters}, {samples.n_features}), got {given.shape}.")
+        initial = passes.check_centres(samples, init)
+        if initial.shape[0] != n_clusters:
+            raise ValueError(f"init must have shape ({n_clusters}, {samples.n_features}), got {initial.shape}.")
         n_init = 1
     elif init not in ("k-means++", "random"):
         raise ValueError(f"init must be 'k-means++', 'random' or an array of centres, got {init!r}.")
@@ -488,8 +488,8 @@ def kmeans(
         mean = np.einsum("ij->j", part.X) / part.n_samples
         tolerance = tol * max(0.0, float(np.vdot(part.X, part.X) / part.X.size - mean @ mean / mean.size))
         uniforms = NO_TABLE
-        if given is not None:
-            centres = (given - samples.shift) * samples.scale
+        if initial is not None:
+            centres = (initial - samples.shift) * samples.scale
         elif init == "random":
             centres = part.X[np.argsort(rng.random(part.n_samples), kind="stable")[:n_clusters]]
         else:

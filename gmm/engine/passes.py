@@ -37,9 +37,9 @@ def run_team(
     X = samples.X if samples.native else NO_TABLE  # which is not looked at: stop is 0 then
 
     def take_part(role):
-        room = workspace(work_rows, samples.length)
+        work = workspace(work_rows, samples.length)
         return kernel(
-            X, sample_weight, table, 0, stop, samples.layout, room, model, np.empty(slot_size), *arguments,
+            X, sample_weight, table, 0, stop, samples.layout, work, model, np.empty(slot_size), *arguments,
             (state, places, flag, role),
         )  # fmt: skip
 
@@ -95,7 +95,7 @@ def run_slabs(
             places.release(n_threads)
             raise
 
-    def take_chunks(room):
+    def take_chunks(work):
         while places.acquire():
             chunk = None if failed else next(chunks, None)
             if chunk is None:
@@ -111,7 +111,7 @@ def run_slabs(
                     return
                 threads.check_flag(flag)
                 kernel(
-                    rows, weights, table, row, row + high - low, samples.layout, room, model, slot, *arguments,
+                    rows, weights, table, row, row + high - low, samples.layout, work, model, slot, *arguments,
                     team.ALONE,
                 )  # fmt: skip
             add(chunk, slot)

@@ -26,12 +26,12 @@ def _score(X, density, what, n_threads, scores=False):
     labels = np.empty(n, dtype=np.int64) if what == LABELS else _NO_LABELS
 
     def work(start, stop):
-        room = workspace(loop.work_rows(model), samples.length)
+        work = workspace(loop.work_rows(model), samples.length)
         for rows, row, low, high in samples.slabs(start, stop):
             # Outputs are indexed like the rows: give the kernel views that begin where the slab does.
             first = low - row
             outputs = (out_scores[first:], table[first:], labels[first:])
-            loop.run_scores(rows, row, row + high - low, samples.layout, room, model, what, outputs)
+            loop.run_scores(rows, row, row + high - low, samples.layout, work, model, what, outputs)
 
     cost = passes.pass_cost(density.model, n, d, n_components) / 2
     if cost <= passes.WORTH_A_THREAD:

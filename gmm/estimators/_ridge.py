@@ -41,23 +41,28 @@ def _least(model, matrices, ridge):
     return np.linalg.eigvalsh(matrices / root[:, None] / root)[:, 0]
 
 
-def _may_be_flat(parameters, ridge):
-    """Whether there may be a direction made of the ridge: bounds that cost next to nothing.
+def _at_most(parameters, ridge):
+    """A bound of ridge / variance for every component and direction that costs next to nothing.
 
-    The largest eigenvalue of R^½ Σ⁻¹ R^½ is at most its trace, Σ_ij ε_i P_ij².
+    The largest eigenvalue of Σ⁻¹ is at most its trace, Σ_ij P_ij², and so is that of any component at most their sum.
     """
-    squares = parameters.precisions_cholesky**2
-    if FLAT * np.max(ridge) * squares.sum() < 1.0:
+    factors = parameters.precisions_cholesky.ravel()
+    return (ridge if isinstance(ridge, float) else float(np.max(ridge))) * float(factors @ factors)
+
+
+def _may_be_flat(parameters, ridge):
+    """Whether there may be a direction made of the ridge: a closer bound, with Σ_ij ε_i P_ij² for R^½ Σ⁻¹ R^½."""
+    if FLAT * _at_most(parameters, ridge) < 1.0:
         return False
     model = parameters.structure.model
     if model is Spherical or np.ndim(ridge) == 0:
         return True
-    return FLAT * (squares * (ridge if model is Diagonal else ridge[:, None])).sum() >= 1.0
+    return FLAT * (parameters.precisions_cholesky**2 * (ridge if model is Diagonal else ridge[:, None])).sum() >= 1.0
 
 
 def flat_components(parameters, ridge):
     """Indices of components that have a direction made of the ridge; [-1] for a shared covariance."""
-    if not np.all(ridge) or not _may_be_flat(parameters, ridge):
+    if not _may_be_flat(parameters, ridge) or not np.all(ridge):
         return []
     model = parameters.structure.model
     matrices = parameters.matrices[:1] if model is Tied else parameters.matrices
@@ -86,6 +91,8 @@ def large_beside(parameters, ridge):
 
     Returns (indices, variances) of features; with spherical covariances all features count as one, of index -1.
     """
+    if (1.0 + LARGE) * _at_most(parameters, ridge) < LARGE:  # variances within components are part of the whole
+        return [], []
     structure, weights = parameters.structure, parameters.weights
     offsets = parameters.means - weights @ parameters.means
     # The variances of the mixture as a whole, which after an M-step are those of the data and the ridge.

@@ -144,11 +144,10 @@ def check(label: str, answer) -> None:
     change in the source of your function would make every case right, such as another axis, the line is named. In a
     notebook the verdict is a small box, elsewhere plain text.
 
-    Nothing is written to disk and nothing is sent anywhere. Your function runs under a limit of a few seconds and
-    of half a gigabyte, also if it loops for ever or catches every exception. Functions compiled by Numba are run
-    as plain Python first, because compiled code cannot be interrupted. What no limit can stop is a single call
-    into C that never returns, such as ``sum(itertools.count())``, a loop that is endless only when it is compiled,
-    and on macOS and Windows one huge array that the system grants.
+    Nothing is sent anywhere. Your function runs for a few seconds at most and may use half a gigabyte, its printed
+    output is cut after a screenful, and input() and quit() are refused. A function compiled by Numba is run as plain
+    Python first, because compiled code cannot be interrupted. Nor can a single call into C that never returns, such as
+    ``sum(itertools.count())``; then interrupt or restart the kernel.
 
     Parameters
     ----------
@@ -196,6 +195,7 @@ def examine(label: str, answer) -> Verdict:
     TypeError, ValueError
         As :func:`check`.
     """
+    _guard.refuse_inside(_INSIDE)
     _load()
     if isinstance(label, str) and label not in EXERCISES and label in _session.texts():
         message = "no program checks this exercise. Write your answer down, then compare it with the solution: "
@@ -205,6 +205,16 @@ def examine(label: str, answer) -> Verdict:
     if task.asks == "class" and answer is not None and answer is not ... and not isinstance(answer, type):
         text = f"a class is asked for: pass the class itself, without parentheses. This is: {_diagnosis.show(answer)}."
         return Verdict("wrong", text)
+    return examined(task, answer)
+
+
+def examined(task, answer):
+    """The verdict on an answer to an exercise."""
+    plain = getattr(answer, "py_func", None)
+    if plain is not None:  # compiled by Numba: what ends as plain Python ends, and tells its lines
+        found = examined(task, plain)
+        if not found.right:
+            return found
     if task.via and callable(answer):
         judged = task.via(answer)
         with_names = judged if isinstance(answer, type) else answer  # a class is not called with the case
@@ -218,6 +228,10 @@ def verdict(task: Exercise, answer) -> str:
     return judge(task, answer, answer).text
 
 
+_INSIDE = (
+    "your function checks itself: the line with exercises.check is indented into it. Move it to the left margin, below "
+    "the function."
+)
 _NOTHING = Verdict(
     "empty", "there is no answer here so far. Write yours in the place of the dots, and run the cell again."
 )
@@ -245,26 +259,12 @@ def judge(task, answer, written):
 
 
 def _by_judge(task, answer):
-    found, failure = _guarded(lambda: task.judge(answer), answer)
+    found, failure = _guard.guarded(lambda: task.judge(answer))
     if failure:
         return _failed(failure, ())
     if isinstance(found, Verdict):
         return found
     return Verdict("right", ".") if found is None else Verdict("wrong", found)
-
-
-def _guarded(function, answer):
-    """Run a function that calls the answer: interpreted first, if the reader compiled any of it."""
-    located = None
-    if _guard.compiled_by_reader(answer):
-        with _guard.interpreted():
-            _, located = _guard.guarded(function)
-        if located and located.kind != "error":
-            return None, located
-    value, failure = _guard.guarded(function)
-    if failure and located and not failure.where:  # compiled code does not know its line
-        failure = _guard.Failure(failure.kind, failure.error, located.where, failure.running)
-    return value, failure
 
 
 def _value(task, answer):
@@ -303,28 +303,23 @@ def _function(task, answer):
     results, changed = [], [""] * len(task.cases)
 
     def run():
-        with _guard.quiet():
-            for number, case in enumerate(task.cases):
-                arguments = copy.deepcopy(case)
-                try:
-                    results.append(answer(*arguments))
-                except Exception as error:
-                    results.append(error)
-                    if isinstance(error, Refusal):
-                        return
-                    if number == 0 or isinstance(error, (MemoryError, RecursionError)):
-                        raise
-                changed[number] = " and ".join(
-                    name
-                    for name, before, after in zip(task.names(), case, arguments)
-                    if not _diagnosis.same(before, after, 0.0)
-                )
+        for number, case in enumerate(task.cases):
+            arguments = copy.deepcopy(case)
+            try:
+                results.append(answer(*arguments))
+            except Exception as error:
+                results.append(error)
+                if isinstance(error, Refusal):
+                    return
+                if number == 0 or isinstance(error, (MemoryError, RecursionError)):
+                    raise
+            changed[number] = " and ".join(
+                name
+                for name, before, after in zip(task.names(), case, arguments)
+                if not _diagnosis.same(before, after, 0.0)
+            )
 
-    def restart():
-        results.clear()
-        run()
-
-    _, failure = _guarded(restart, answer)
+    _, failure = _guard.guarded(run)
     if failure:
         number = min(len(results), len(task.cases)) - (failure.kind == "error" or bool(failure.error))
         called = _diagnosis.arguments(task, max(number, 0))
@@ -353,13 +348,9 @@ def _function(task, answer):
 def _is_random(task, answer, results):
     """Whether a function that is wrong gives another result when it is called again."""
 
-    def again():
-        with _guard.quiet():
-            return answer(*copy.deepcopy(task.cases[0]))
-
     if isinstance(results[0], Exception):
         return False
-    second, failure = _guard.guarded(again)
+    second, failure = _guard.guarded(lambda: answer(*copy.deepcopy(task.cases[0])), printed=0)
     return failure is None and not _diagnosis.same(results[0], second, 1e-12) and _diagnosis.is_numeric(second)
 
 
@@ -391,11 +382,11 @@ def _failed(failure, called):
         if failure.error.startswith("NotImplementedError"):
             return _NOT_IMPLEMENTED
         return Verdict("wrong", f"your function raised {failure.error}", (*where, *called))
+    if failure.kind == "refused":
+        return Verdict("wrong", failure.error, where)
     if failure.kind == "memory":
         said = f" {failure.error.split(': ', 1)[-1]}." if failure.error else ""
         text = f"your function asks for more memory than such a small case can need.{said}"
     else:
-        text = f"your function did not end within {_guard.CPU_SECONDS:g} seconds. Is there a loop that never stops?"
-    if failure.running:
-        text += " It could not be stopped and still runs in the background: restart the kernel to be rid of it."
+        text = f"your function did not end within {_guard.SECONDS:g} seconds. Is there a loop that never stops?"
     return Verdict("wrong", text, (*where, *called))

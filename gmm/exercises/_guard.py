@@ -1,31 +1,27 @@
-"""Run a reader's function so that it can neither hang nor exhaust the machine, and say where it failed.
+"""Run a reader's answer for a few seconds at most, and say where it failed.
 
-The function runs in a thread of its own while the caller watches. When the time or the memory is used up, the caller
-raises `SystemExit` and :class:`Stopped` in that thread, in turn, until the function has ended. Where a reader's
-``except:`` swallows them, a line tracer takes over that raises anew on every line, so that no nest of handlers is a
-refuge. A thread that does not end even so is left behind as a daemon: the caller has its answer all the same.
+A timer of the system looks in twenty times a second. When the seconds are used up, or half a gigabyte is, it raises
+:class:`Stopped` where the answer is: what Ctrl-C does, done by a clock. Printed output is cut after a screenful; what
+would ask or end the notebook, ``input()`` and ``quit()``, is refused in words. All of it holds while the answer runs,
+and is put back when it has ended.
 
-This works for Python and NumPy on every platform, because both return to the interpreter again and again. Compiled
-Numba code does not, and holds the interpreter's lock. So functions that the reader compiled with ``@njit`` are run
-as plain Python first, and compiled only after the plain run has ended. Memory is watched the same way; on Linux
-a limit on the address space also refuses a single huge array before it is touched.
-
-Not covered: one call into C that never returns and holds the lock (``sum(itertools.count())``), a Numba function
-that loops for ever compiled and not interpreted, a kernel of ``@vectorize``, a function that calls itself without end
-and catches everything on the way, and on macOS and Windows one single array larger than the memory that the system
-is willing to promise.
+Python hears the timer between two of its own instructions. So nothing here ends a single call into C that does not
+come back (``sum(itertools.count())``), an endless loop that Numba has compiled, or one that catches every exception
+in two places, one around the other. One single array larger than the memory of the machine is the system's affair. In
+another thread than the main one there are no limits.
 """
 
 from __future__ import annotations
 
-import collections
+import _thread
+import builtins
 import contextlib
 import contextvars
-import ctypes
-import itertools
+import io
 import linecache
 import os
 import re
+import signal
 import sys
 import sysconfig
 import threading
@@ -36,157 +32,65 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Seconds of processor time that an answer may use; compiling is not counted.
-CPU_SECONDS = 4.0
-#: Seconds on the clock, for an answer that sleeps or waits.
-WALL_SECONDS = 20.0
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+#: Seconds that an answer may take; compiling is not counted.
+SECONDS = 4.0
 #: Bytes by which the process may grow.
 MEMORY = 512 * 2**20
-#: Bytes of address space beyond the present use, on Linux: what is refused at once.
-ADDRESS_SPACE = 3 * 2**29
-#: How long a function that was stopped may take to end before its thread is left behind.
-_GRACE = 3.0
-_TICK = 0.01
+#: Characters that an answer may print.
+PRINTED = 2_000
+#: Seconds between two looks.
+TICK = 0.05
+_CUT = "\n… (the rest of what your function prints is left out)\n"
+_ASKS = "your function asks for input(), and nobody answers: it is given all it needs as arguments."
+_ENDS = "your function calls quit(), which would end the session with all that is in it. Leave a function by return."
 
-_LIBRARIES = tuple(
-    {
-        os.path.realpath(path) + os.sep
-        for path in (
-            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-            os.path.dirname(os.path.dirname(__file__)),  # the package itself
-            os.path.dirname(os.path.dirname(np.__file__)),
-        )
-        if path
-    }
-)
+_setitimer = getattr(signal, "setitimer", None)
+_SIGNAL = getattr(signal, "SIGALRM", None) or signal.SIGBREAK
+_inside = contextvars.ContextVar("inside", default=False)
 
 
-class Stopped(SystemExit):
-    """Raised inside a reader's function whose time or memory is used up.
-
-    A subclass of `SystemExit`, as a thread that it ends stays silent. Python makes the instance in the thread in
-    which it is raised, and drops it there when a handler is done with it: both times it starts the tracer.
-    """
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        _insist()
-
-    def __del__(self):
-        _insist()
+class Stopped(BaseException):
+    """Raised in an answer whose time or memory is used up; ``except Exception`` lets it pass."""
 
 
-_current = threading.local()
-
-
-def _insist():
-    run = getattr(_current, "run", None)
-    if run is not None and run.stopping and not run.over:
-        run.insist()
-
-
-def _raise_in(ident, kind):
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(kind) if kind else None)
+class Refused(BaseException):
+    """Raised in an answer for what no answer may do; its text is the verdict."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong while a reader's function ran.
+    """Why an answer did not come to its end.
 
     Attributes
     ----------
     kind : str
-        ``"error"``, ``"time"`` or ``"memory"``.
+        ``"error"``, ``"time"``, ``"memory"`` or ``"refused"``.
     error : str
-        Type and message of an exception, in one text.
+        Type and message of an exception, in one text; what to say, if something was refused.
     where : str
         The reader's line: where it stands and what it says; empty if unknown.
-    running : bool
-        Whether the function still runs in the background.
     """
 
     kind: str
     error: str = ""
     where: str = ""
-    running: bool = False
 
 
-class _Run:
-    """One function in a thread of its own."""
-
-    def __init__(self, function):
-        self.function, self.value, self.error, self.where = function, None, None, ""
-        self.over = self.stopping = False
-        self.done = threading.Event()
-        self.context = contextvars.copy_context()
-        self.thread = threading.Thread(target=self._work, name="exercise", daemon=True)
-
-    def _work(self):
-        try:
-            _current.run = self
-            try:
-                self.value = self.context.run(self.function)
-            finally:
-                self.over = True
-                sys.settrace(None)
-        except BaseException as error:  # the reader's code may raise anything
-            self.over = True
-            self.where = reader_line(error.__traceback__)
-            self.error = error.with_traceback(None)
-            traceback.clear_frames(error.__traceback__)
-        self.done.set()
-
-    def insist(self):
-        """Raise anew on every line from here on; called in the reader's thread."""
-
-        def trace(frame, event, argument):
-            if self.over or not _is_readers(frame.f_code.co_filename):
-                return None
-            raise Stopped  # Python removes a tracer that raises; the exception starts it anew
-
-        frame = sys._getframe()
-        while frame is not None:
-            if frame.f_code.co_filename != __file__:
-                frame.f_trace = trace
-            frame = frame.f_back
-        sys.settrace(trace)
-
-    def stop(self):
-        """Make the function end; return whether it did."""
-        self.stopping = True
-        deadline = time.monotonic() + _GRACE
-        # `SystemExit` needs no Python code to come up, so it ends a function that stands at the limit of recursion too.
-        kinds = itertools.cycle((SystemExit, Stopped))
-        with _clean_up_unheard():
-            while not (ended := self.done.is_set() or not self.thread.is_alive()) and time.monotonic() < deadline:
-                if not self.over:
-                    _raise_in(self.thread.ident, next(kinds))
-                self.done.wait(0.02)
-            self.over = True
-        return ended
-
-
-@contextlib.contextmanager
-def _clean_up_unheard():
-    """Say nothing of what a ``__del__`` raises: in a function that is made to end, it may be :class:`Stopped` there."""
-    hook = sys.unraisablehook
-    sys.unraisablehook = collections.deque(maxlen=0).append  # compiled: called where no more recursion is left
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-
-
-def guarded(function, cpu_seconds=None, wall_seconds=None, memory=None):
+def guarded(function, seconds=None, printed=None):
     """Call a function without arguments under watch.
 
     Parameters
     ----------
     function : callable
-    cpu_seconds, wall_seconds : float, optional
-        Limits of time; the module's constants if missing.
-    memory : int, optional
-        Bytes by which the process may grow.
+    seconds : float, optional
+        Limit of time; `SECONDS` if missing.
+    printed : int, optional
+        Characters that are printed at most; `PRINTED` if missing.
 
     Returns
     -------
@@ -194,39 +98,144 @@ def guarded(function, cpu_seconds=None, wall_seconds=None, memory=None):
         What the function returned; None if it failed.
     failure : Failure or None
     """
-    cpu_seconds = CPU_SECONDS if cpu_seconds is None else cpu_seconds
-    wall_seconds = WALL_SECONDS if wall_seconds is None else wall_seconds
-    memory = MEMORY if memory is None else memory
-    run = _Run(function)
-    with _address_space_limited(), _compile_clock() as compiling:
-        before, wall, cpu = _resident(), 0.0, 0.0
-        last = time.monotonic(), time.process_time()
-        run.thread.start()
-        kind, where = None, ""
+    seconds, printed = SECONDS if seconds is None else seconds, PRINTED if printed is None else printed
+    try:
+        with _watched(seconds), _within(printed), quiet():
+            return _call(function), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the reader's code may raise anything
+        while isinstance(error.__context__, Stopped):  # raised anew on the way out
+            error = error.__context__
+        where = reader_line(error.__traceback__)
+        traceback.clear_frames(error.__traceback__)  # and lets go of its arrays
+        if isinstance(error, (Stopped, Refused)):
+            kind, text = error.args
+            return None, Failure(kind, text, where)
+        return None, Failure("memory" if isinstance(error, MemoryError) else "error", describe(error), where)
+
+
+def _call(function):
+    return function()
+
+
+def _is_answers(frame):
+    """Whether a frame belongs to an answer that is running."""
+    while frame is not None and frame.f_code is not _call.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+@contextlib.contextmanager
+def _watched(seconds):
+    """Raise `Stopped` in what is called here once it has taken these seconds, or too much memory."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    deadline, memory = time.monotonic() + seconds, _memory() + MEMORY
+
+    def look(_, frame):
+        nonlocal deadline
+        if _compiles():
+            deadline += TICK
+            return
+        kind = "time" if time.monotonic() > deadline else "memory" if _memory() > memory else None
+
+        def stop(frame, event, _):
+            if event == "line" and _is_answers(frame):
+                raise Stopped(kind, "")
+            return stop
+
+        if kind and _is_answers(frame):
+            frame.f_trace = stop  # where this line stands in a `try`, the line that catches it raises too
+            sys.settrace(stop)
+            raise Stopped(kind, "")
+
+    def ring():
+        while not over.wait(TICK):
+            _thread.interrupt_main(_SIGNAL)
+
+    over, tracer, handler = threading.Event(), sys.gettrace(), signal.signal(_SIGNAL, look)
+    try:
+        if _setitimer:
+            timer = _setitimer(signal.ITIMER_REAL, TICK, TICK)
+        else:
+            threading.Thread(target=ring, daemon=True).start()
+        yield
+    finally:
+        over.set()
+        if _setitimer:
+            _setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(_SIGNAL, handler)
+        sys.settrace(tracer)
+
+
+def _memory():
+    """The most memory that this process has used, in bytes; 0 where the system does not say."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0
+    return used if sys.platform == "darwin" else used * 1024
+
+
+def _compiles():
+    """Whether Numba compiles at present."""
+    module = sys.modules.get("numba.core.compiler_lock")
+    return module is not None and module.global_compiler_lock.is_locked()
+
+
+@contextlib.contextmanager
+def _within(printed):
+    """Cut what is printed, and refuse what would ask or end the session."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    ends = {"quit": _refusing(_ENDS), "exit": _refusing(_ENDS)}
+    with (
+        contextlib.redirect_stdout(_Cut(sys.stdout, printed)),
+        contextlib.redirect_stderr(_Cut(sys.stderr, printed)),
+        _replaced(vars(builtins), input=_refusing(_ASKS), **ends),
+        _replaced(getattr(shell, "user_ns", {}), **ends),
+    ):
+        token = _inside.set(True)
         try:
-            while kind is None and not run.done.wait(_TICK) and run.thread.is_alive():
-                now = time.monotonic(), time.process_time()
-                if not compiling():
-                    wall, cpu = wall + now[0] - last[0], cpu + now[1] - last[1]
-                last = now
-                if cpu > cpu_seconds or wall > wall_seconds:
-                    kind = "time"
-                elif before and _resident() - before > memory:
-                    kind = "memory"
-            if kind:
-                where = reader_line_of_thread(run.thread.ident)
-                if not run.stop():
-                    return None, Failure(kind, where=where, running=True)
-        except KeyboardInterrupt:
-            run.stop()
-            raise
-    if kind:
-        return None, Failure(kind, where=where or run.where)
-    if isinstance(run.error, MemoryError):
-        return None, Failure("memory", describe(run.error), run.where)
-    if run.error is not None:
-        return None, Failure("error", describe(run.error), run.where)
-    return run.value, None
+            yield
+        finally:
+            _inside.reset(token)
+
+
+class _Cut(io.TextIOBase):
+    """A stream that passes on so many characters and no more."""
+
+    def __init__(self, stream, room):
+        self.stream, self.room = stream, room if stream else 0
+
+    def write(self, text):
+        if self.room > 0:
+            self.stream.write(text if len(text) <= self.room else text[: self.room] + _CUT)
+            self.room = max(self.room - len(text), 0)
+        return len(text)
+
+
+@contextlib.contextmanager
+def _replaced(names, **others):
+    """Let these names mean something else, where they mean anything."""
+    before = {name: names[name] for name in others if name in names}
+    names.update({name: others[name] for name in before})
+    try:
+        yield
+    finally:
+        names.update(before)
+
+
+def _refusing(text):
+    def refuse(*_, **__):
+        raise Refused("refused", text)
+
+    return refuse
+
+
+def refuse_inside(text):
+    """Refuse something if an answer is running."""
+    if _inside.get():
+        _refusing(text)()
 
 
 @contextlib.contextmanager
@@ -250,6 +259,18 @@ def describe(error):
 
 
 # ------------------------------------------------------------------------- the reader's line
+
+_LIBRARIES = tuple(
+    {
+        os.path.realpath(path) + os.sep
+        for path in (
+            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+            os.path.dirname(os.path.dirname(__file__)),  # the package itself
+            os.path.dirname(os.path.dirname(np.__file__)),
+        )
+        if path
+    }
+)
 
 
 def _is_readers(filename):
@@ -279,152 +300,3 @@ def reader_line(trace):
     found = [(f.f_code.co_filename, number) for f, number in traceback.walk_tb(trace)]
     found = [(filename, number) for filename, number in found if _is_readers(filename)]
     return place(*found[-1]) if found else ""
-
-
-def reader_line_of_thread(ident):
-    """The line of the reader's own code at which a thread is."""
-    frame = sys._current_frames().get(ident)
-    while frame is not None:
-        if _is_readers(frame.f_code.co_filename):
-            return place(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back
-    return ""
-
-
-# ------------------------------------------------------------------------- memory
-
-
-def _statm(column):
-    """A column of Linux's account of the memory of this process, in bytes: 0 address space, 1 resident."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[column]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _resident():
-    """Bytes of memory in use by this process, or 0 if the system does not say."""
-    try:
-        if sys.platform == "linux":
-            return _statm(1)
-        if sys.platform == "win32":
-            return _resident_windows()
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    except (OSError, ImportError, AttributeError, ValueError):
-        return 0
-
-
-def _resident_windows():
-    names = ("PeakWorkingSetSize", "WorkingSetSize", "A", "B", "C", "D", "PagefileUsage", "PeakPagefileUsage")
-    fields = [("cb", ctypes.c_uint32), ("faults", ctypes.c_uint32), *((name, ctypes.c_size_t) for name in names)]
-    Counters = type("Counters", (ctypes.Structure,), {"_fields_": fields})
-    kernel, counters = ctypes.windll.kernel32, Counters()
-    kernel.GetCurrentProcess.restype = ctypes.c_void_p
-    kernel.K32GetProcessMemoryInfo.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
-    counters.cb = ctypes.sizeof(counters)
-    kernel.K32GetProcessMemoryInfo(kernel.GetCurrentProcess(), ctypes.byref(counters), counters.cb)
-    return counters.PagefileUsage
-
-
-@contextlib.contextmanager
-def _address_space_limited():
-    """On Linux, let the process ask for so much more memory and no more."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    try:
-        before = resource.getrlimit(resource.RLIMIT_AS)
-        bounds = [bound for bound in (_statm(0) + ADDRESS_SPACE, *before) if bound != resource.RLIM_INFINITY]
-        resource.setrlimit(resource.RLIMIT_AS, (min(bounds), before[1]))
-    except (OSError, ValueError):
-        yield
-        return
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-# ------------------------------------------------------------------------- Numba
-
-
-@contextlib.contextmanager
-def _compile_clock():
-    """Give a function that says whether Numba compiles at present."""
-    event = sys.modules.get("numba.core.event")
-    if event is None:
-        yield lambda: False
-        return
-    depth = [0]
-
-    class Listener(event.Listener):
-        def on_start(self, _):
-            depth[0] += 1
-
-        def on_end(self, _):
-            depth[0] -= 1
-
-    with event.install_listener("numba:compile", Listener()):
-        yield lambda: depth[0] > 0
-
-
-def compiled_by_reader(function):
-    """Whether a function is, or reaches by its names, a Numba function that does not belong to a library."""
-    if "numba" not in sys.modules:
-        return False
-    from numba.core.dispatcher import Dispatcher
-
-    seen, waiting = set(), [function]
-    while waiting:
-        candidate = waiting.pop()
-        if id(candidate) in seen:
-            continue
-        seen.add(id(candidate))
-        candidate = getattr(candidate, "func", candidate)  # functools.partial
-        wrapped = getattr(candidate, "__wrapped__", None)
-        if isinstance(candidate, Dispatcher):
-            if _is_readers(candidate.py_func.__code__.co_filename):
-                return True
-            continue
-        if wrapped is not None:
-            waiting.append(wrapped)
-        candidate = getattr(candidate, "__func__", candidate)  # a method
-        code = getattr(candidate, "__code__", None)
-        if code is None or not (_is_readers(code.co_filename) or candidate is function):
-            continue
-        names, module = _names(code), candidate.__globals__
-        waiting += [module[name] for name in names if name in module]
-        for cell in candidate.__closure__ or ():
-            with contextlib.suppress(ValueError):
-                waiting.append(cell.cell_contents)
-    return False
-
-
-def _names(code):
-    """All names that a code object and those inside it use."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if hasattr(constant, "co_names"):
-            names |= _names(constant)
-    return names
-
-
-@contextlib.contextmanager
-def interpreted():
-    """Let Numba functions of the reader run as the plain Python that they were written in."""
-    from numba.core.registry import CPUDispatcher
-
-    compiled = CPUDispatcher.__call__
-
-    def call(self, *arguments, **named):
-        if _is_readers(self.py_func.__code__.co_filename):
-            return self.py_func(*arguments, **named)
-        return compiled(self, *arguments, **named)
-
-    CPUDispatcher.__call__ = call
-    try:
-        yield
-    finally:
-        del CPUDispatcher.__call__

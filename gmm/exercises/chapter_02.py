@@ -86,58 +86,66 @@ exercise(
 
 def _problem(rng, n, d, offset=0.0, scale=1.0):
     root = np.tril(rng.normal(size=(d, d)), -1) / d + np.diag(rng.uniform(0.5, 1.5, size=d))
-    mean = offset + rng.normal(size=d)
-    X = mean + scale * rng.normal(size=(n, d)) @ root.T
+    means = offset + rng.normal(size=(n, d))
+    X = means + scale * rng.normal(size=(n, d)) @ root.T
     covariance = scale**2 * root @ root.T
-    return X, mean, (covariance + covariance.T) / 2
+    return X, means, (covariance + covariance.T) / 2
 
 
-def _terms(X, mean, covariance):
+def _terms(X, means, covariance):
     """Constant, log-determinant and squared distances."""
     L = np.linalg.cholesky(covariance)
-    Y = np.zeros_like((X - mean).T)
-    for j, b in enumerate((X - mean).T):
+    Y = np.zeros_like((X - means).T)
+    for j, b in enumerate((X - means).T):
         Y[j] = (b - L[j, :j] @ Y[:j]) / L[j, j]
-    return len(mean) * math.log(2 * math.pi), 2 * np.log(np.diag(L)).sum(), (Y**2).sum(axis=0)
+    return X.shape[1] * math.log(2 * math.pi), 2 * np.log(np.diag(L)).sum(), (Y**2).sum(axis=0)
 
 
-def _log_density(X, mean, covariance):
-    constant, log_det, squared = _terms(X, mean, covariance)
+def _log_density(X, means, covariance):
+    constant, log_det, squared = _terms(X, means, covariance)
     return -0.5 * (constant + log_det + squared)
 
 
-def _half_log_det(X, mean, covariance):
-    constant, log_det, squared = _terms(X, mean, covariance)
+def _half_log_det(X, means, covariance):
+    constant, log_det, squared = _terms(X, means, covariance)
     return -0.5 * (constant + log_det / 2 + squared)
 
 
-def _constant_without_d(X, mean, covariance):
-    _, log_det, squared = _terms(X, mean, covariance)
+def _constant_without_d(X, means, covariance):
+    _, log_det, squared = _terms(X, means, covariance)
     return -0.5 * (math.log(2 * math.pi) + log_det + squared)
 
 
-def _distance_not_squared(X, mean, covariance):
-    constant, log_det, squared = _terms(X, mean, covariance)
+def _distance_not_squared(X, means, covariance):
+    constant, log_det, squared = _terms(X, means, covariance)
     return -0.5 * (constant + log_det + np.sqrt(squared))
 
 
-def _no_half(X, mean, covariance):
-    return 2 * _log_density(X, mean, covariance)
+def _no_half(X, means, covariance):
+    return 2 * _log_density(X, means, covariance)
 
 
-def _transposed_factor(X, mean, covariance):
-    constant, log_det, _ = _terms(X, mean, covariance)
-    Y = np.linalg.solve(np.linalg.cholesky(covariance).T, (X - mean).T)
+def _transposed_factor(X, means, covariance):
+    constant, log_det, _ = _terms(X, means, covariance)
+    Y = np.linalg.solve(np.linalg.cholesky(covariance).T, (X - means).T)
     return -0.5 * (constant + log_det + (Y**2).sum(axis=0))
 
 
-def _by_determinant(X, mean, covariance):
-    constant, _, squared = _terms(X, mean, covariance)
+def _by_determinant(X, means, covariance):
+    constant, _, squared = _terms(X, means, covariance)
     return -0.5 * (constant + np.log(np.linalg.det(covariance)) + squared)
 
 
-def _sum_over_samples(X, mean, covariance):
-    return _log_density(X, mean, covariance).sum()
+def _first_mean(X, means, covariance):
+    return _log_density(X, np.broadcast_to(means[0], X.shape), covariance)
+
+
+def _common_mean(X, means, covariance):
+    return _log_density(X, np.broadcast_to(means.mean(axis=0), X.shape), covariance)
+
+
+def _sum_over_samples(X, means, covariance):
+    return _log_density(X, means, covariance).sum()
 
 
 _rng = np.random.default_rng(202)
@@ -145,7 +153,7 @@ exercise(
     "ex-gaussian-log-density",
     _log_density,
     cases=[
-        (np.array([[3.0, 4.0]]), np.ones(2), np.array([[4.0, 2.0], [2.0, 5.0]])),
+        (np.array([[3.0, 4.0]]), np.ones((1, 2)), np.array([[4.0, 2.0], [2.0, 5.0]])),
         _problem(_rng, 4, 1),
         _problem(_rng, 5, 3),
         _problem(_rng, 4, 2, offset=1e8),
@@ -161,6 +169,8 @@ exercise(
             _by_determinant,
             "right in low dimensions, but for d = 200 the determinant underflows to zero. Sum logarithms instead.",
         ),
+        (_first_mean, "every sample was compared with the first mean; row i of means belongs to row i of X."),
+        (_common_mean, "the means were averaged; row i of means belongs to row i of X."),
         (_sum_over_samples, "return one value for each sample; do not add them up."),
     ],
 )

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gmm.datasets import load_old_faithful
-from gmm.exercises._core import Refusal, exercise
-from gmm.exercises.chapter_06 import M_STEP_MISTAKES, _m_step
-from gmm.formulas.em import SingularCovarianceError, em
-from gmm.formulas.gaussian import sample_covariance
+from gmm.exercises._core import exercise
+from gmm.exercises.chapter_06 import _m_step
 from gmm.formulas.mixture import joint_log_density
 
 _rng = np.random.default_rng(707)
@@ -36,19 +33,6 @@ exercise(
     ],
 )
 
-# ------------------------------------------------------------------------- predict: what a tolerance leaves
-
-exercise(
-    "ex-em-tolerance",
-    50.0,
-    mistakes=[
-        (1e-3, "that is the change per sample; the total is a sum over all of them."),
-        (0.05, "you divided where a factor is needed, or took 50 samples instead of 50,000."),
-        (5e-8 / 2.5, "per sample to total multiplies by n; you divided by n."),
-        (5.0, "once more the power of ten: 50,000 times 0.001."),
-    ],
-)
-
 # ------------------------------------------------------------------------- compute: the bound
 
 
@@ -70,6 +54,10 @@ def _zero_times_infinity(q, log_joint):
     return (q * (log_joint - np.log(q))).sum()
 
 
+def _infinity_left_out(q, log_joint):
+    return _elbo(q, np.where(np.isinf(log_joint), np.log(np.where(q > 0, q, 1.0)), log_joint))
+
+
 def _softened(q, log_joint):
     return (q * (log_joint - np.log(q + 1e-3))).sum()
 
@@ -84,9 +72,14 @@ exercise(
         *_bounds,
         (np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[-1.0, -2.0], [-3.0, -1.0]])),  # 0 log 0
         (np.array([[0.0, 1.0]]), np.array([[-np.inf, -2.0]])),  # a component of weight zero
+        (np.array([[0.5, 0.5]]), np.array([[-np.inf, -2.0]])),  # and a share in it: minus infinity
     ],
     mistakes=[
         (_zero_times_infinity, "right for positive q, but 0 · log 0 gives NaN. Its limit is 0: treat q = 0 apart."),
+        (
+            _infinity_left_out,
+            "right for q = 0, but where q > 0 meets a log joint density of −∞ the bound is −∞: leave that term in.",
+        ),
         (_without_entropy, "this is Q, the expected complete log-likelihood; the entropy of q is missing."),
         (_wrong_sign, "the entropy has the wrong sign: subtract log q inside the bracket."),
         (_softened, "a small number inside the logarithm changes the value. Leave q alone, and treat q = 0 apart."),
@@ -99,112 +92,223 @@ exercise(
     ],
 )
 
-# ------------------------------------------------------------------------- compute: E-step
+# ------------------------------------------------------------------------- compute: an E-step with labels
 
 
-def _e_step(X, weights, means, covariances):
-    log_joint = joint_log_density(X, weights, means, covariances)
+def _lse(log_joint):
     top = log_joint.max(axis=1, keepdims=True)
-    log_density = top + np.log(np.exp(log_joint - top).sum(axis=1, keepdims=True))
-    return log_joint - log_density, log_density.sum()
+    return top + np.log(np.exp(log_joint - top).sum(axis=1, keepdims=True))
 
 
-def _from_log_joint(log_joint):
-    log_density = np.logaddexp.reduce(log_joint, axis=1, keepdims=True)
-    return log_joint - log_density, log_density.sum()
-
-
-def _shares_of_logarithms(log_joint):
-    return log_joint / log_joint.sum(axis=1, keepdims=True)
-
-
-def _naive_e_step(X, weights, means, covariances):
-    joint = np.exp(joint_log_density(X, weights, means, covariances))
-    return np.log(joint / joint.sum(axis=1, keepdims=True)), np.log(joint.sum(axis=1)).sum()
-
-
-def _no_weights(X, weights, means, covariances):
-    return _e_step(X, np.full(len(weights), 1 / len(weights)), means, covariances)
-
-
-def _down_the_columns(X, weights, means, covariances):
+def _e_step(X, weights, means, covariances, labels):
     log_joint = joint_log_density(X, weights, means, covariances)
-    return log_joint - np.logaddexp.reduce(log_joint, axis=0), _e_step(X, weights, means, covariances)[1]
+    resp = np.exp(log_joint - _lse(log_joint))
+    log_density = _lse(log_joint)[:, 0]
+    for i in np.flatnonzero(labels >= 0):
+        resp[i] = np.arange(len(weights)) == labels[i]
+        log_density[i] = log_joint[i, labels[i]]
+    return resp, log_density.sum()
 
 
-def _per_sample(X, *parameters):
-    log_resp, total = _e_step(X, *parameters)
-    return log_resp, total / len(X)
+def _labels_ignored(X, weights, means, covariances, labels):
+    return _e_step(X, weights, means, covariances, np.full(len(X), -1))
 
 
-def _no_logarithm(X, *parameters):
-    log_resp, total = _e_step(X, *parameters)
-    return np.exp(log_resp), total
+def _marginal_of_labelled(*a):
+    return _e_step(*a)[0], _labels_ignored(*a)[1]
 
 
-def _sum_of_joint(X, *parameters):
-    return _e_step(X, *parameters)[0], joint_log_density(X, *parameters).sum()
+def _shares_kept(*a):
+    return _labels_ignored(*a)[0], _e_step(*a)[1]
 
 
-_far = np.array([[0.0, 0.0], [60.0, 60.0], [-900.0, 3.0]])
+def _labelled_left_out(X, weights, means, covariances, labels):
+    log_density = _lse(joint_log_density(X, weights, means, covariances))[:, 0]
+    return _e_step(X, weights, means, covariances, labels)[0], log_density[labels < 0].sum()
+
+
+def _label_without_weight(X, weights, means, covariances, labels):
+    resp, total = _e_step(X, weights, means, covariances, labels)
+    return resp, total - np.log(weights[labels[labels >= 0]]).sum()
+
+
+def _naive_e_step(X, weights, means, covariances, labels):
+    joint = np.exp(joint_log_density(X, weights, means, covariances))
+    joint[(labels[:, None] >= 0) & (np.arange(len(weights)) != labels[:, None])] = 0.0
+    return joint / joint.sum(axis=1, keepdims=True), np.log(joint.sum(axis=1)).sum()
+
+
+def _from_one(X, weights, means, covariances, labels):
+    return _e_step(X, weights, means, covariances, np.where(labels >= 0, labels - 1, -1))
+
+
+def _zero_is_unknown(X, weights, means, covariances, labels):
+    return _e_step(X, weights, means, covariances, np.where(labels > 0, labels, -1))
+
+
+def _minus_one_is_last(X, weights, means, covariances, labels):
+    return _e_step(X, weights, means, covariances, labels % len(weights))
+
+
+def _per_sample(X, *rest):
+    resp, total = _e_step(X, *rest)
+    return resp, total / len(X)
+
+
+def _logarithms(*a):
+    resp, total = _e_step(*a)
+    return np.log(resp), total
+
+
+def _labelled_case(shape, K, labels):
+    return _rng.normal(scale=3.0, size=shape), *_mixture(shape[1], K), np.array(labels)
+
+
+_far = np.array([[0.0, 0.0], [60.0, 60.0], [-900.0, 3.0], [-900.0, 3.0]])
 
 exercise(
     "ex-em-e-step",
     _e_step,
     cases=[
-        (np.array([[1.0], [2.0], [3.0]]), np.array([0.5, 0.5]), np.array([[1.0], [3.0]]), np.ones((2, 1, 1))),
-        (_rng.normal(scale=3.0, size=(6, 2)), *_mixture(2, 3)),
-        (_rng.normal(size=(4, 1)), *_mixture(1, 1)),  # one component
-        (_rng.normal(scale=2.0, size=(5, 3)), *_mixture(3, 2)),
-        (_far, np.array([0.3, 0.7]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.stack([np.eye(2)] * 2)),
+        (
+            np.array([[1.0], [2.0], [3.0]]),
+            np.array([0.5, 0.5]),
+            np.array([[1.0], [3.0]]),
+            np.ones((2, 1, 1)),
+            np.array([0, -1, -1]),
+        ),
+        _labelled_case((6, 2), 3, [-1, 2, -1, 0, 1, -1]),
+        _labelled_case((4, 1), 1, [-1, 0, -1, 0]),  # one component
+        _labelled_case((5, 3), 2, [-1] * 5),  # no labels
+        _labelled_case((3, 2), 2, [1, 0, 1]),  # all labels
+        (
+            _far,
+            np.array([0.3, 0.7]),
+            np.array([[0.0, 0.0], [1.0, 0.0]]),
+            np.stack([np.eye(2)] * 2),
+            np.array([-1, 0, -1, 1]),
+        ),
     ],
-    returns=("log_resp", "log_likelihood"),
+    returns=("resp", "log_likelihood"),
     mistakes=[
-        (_naive_e_step, "right near the components, but far samples underflow to log 0. Stay with logarithms."),
-        (_no_weights, "the weights are missing from the responsibilities: use the joint density."),
-        (_down_the_columns, "normalise over the components of each sample (axis 1), not over the samples."),
+        (_naive_e_step, "right near the components, but far samples underflow. Stay with logarithms till the end."),
+        (_labels_ignored, "the labels are not used: a labelled sample belongs to its component wholly."),
+        (
+            _marginal_of_labelled,
+            "the responsibilities are right; a labelled sample contributes its log joint density, not log p(x).",
+        ),
+        (_shares_kept, "the log-likelihood is right; the responsibilities of a labelled sample are 1 and 0."),
+        (
+            _labelled_left_out,
+            "the responsibilities are right; the labelled samples are missing from the log-likelihood.",
+        ),
+        (
+            _label_without_weight,
+            "the responsibilities are right; the joint density of a labelled sample has its component's weight.",
+        ),
+        (_from_one, "labels count from 0, and −1 stands for unknown."),
+        (_zero_is_unknown, "label 0 is the first component; only −1 stands for unknown."),
+        (_minus_one_is_last, "−1 is not the last component: it says that the label is unknown."),
         (_per_sample, "the log-likelihood should be the total; this is the average per sample."),
-        (_no_logarithm, "return the logarithms of the responsibilities, not the responsibilities."),
-        (_sum_of_joint, "the log-likelihood sums log p(x), a log-sum-exp over the components, not the log joints."),
-        (lambda *a: _e_step(*a)[::-1], "the order is (log_resp, log_likelihood)."),
-        (lambda *a: _e_step(*a)[0], "return the pair (log_resp, log_likelihood); the log-likelihood is missing."),
-        (
-            lambda *a: (_e_step(*a)[0], np.logaddexp.reduce(joint_log_density(*a), axis=None)),
-            "that is one log-sum-exp over everything; take it for each sample, axis 1, and sum these.",
-        ),
-        (
-            lambda *a: _from_log_joint(joint_log_density(*a) + np.log(a[1])),
-            "gmm.joint_log_density holds the weights already; here they count twice.",
-        ),
-        (
-            lambda *a: (_e_step(*a)[0], (np.exp(_e_step(*a)[0]) * joint_log_density(*a)).sum()),
-            "that is Q, the expected log joint; the log-likelihood is the sum of the log-sum-exps.",
-        ),
-        (
-            lambda *a: (_shares_of_logarithms(joint_log_density(*a)), _e_step(*a)[1]),
-            "logarithms are not shares: subtract the log-sum-exp of each row, do not divide.",
-        ),
+        (_logarithms, "return the responsibilities, not their logarithms."),
+        (lambda *a: _e_step(*a)[::-1], "the order is (resp, log_likelihood)."),
+        (lambda *a: _e_step(*a)[0], "return the pair (resp, log_likelihood); the log-likelihood is missing."),
     ],
 )
 
-# ------------------------------------------------------------------------- compute: M-step
+# ------------------------------------------------------------------------- compute: an M-step with one mean known
 
 
 def _resp(n, K):
     return _rng.dirichlet(np.ones(K), size=n)
 
 
+def _scatters_about(X, resp, centres):
+    return np.stack(
+        [(r[:, None] * (X - c)).T @ (X - c) / r.sum() for r, c in zip(resp.T, centres, strict=True)],
+    )
+
+
+def _m_step_known(X, resp, known):
+    weights, means, _ = _m_step(X, resp)
+    means[0] = known
+    return weights, means, _scatters_about(X, resp, means)
+
+
+def _known_ignored(X, resp, known):
+    return _m_step(X, resp)
+
+
+def _scatter_about_average(X, resp, known):
+    weights, means, _ = _m_step_known(X, resp, known)
+    return weights, means, _m_step(X, resp)[2]
+
+
+def _mean_kept(X, resp, known):
+    return *_m_step(X, resp)[:2], _m_step_known(X, resp, known)[2]
+
+
+def _all_about_known(X, resp, known):
+    weights, means, _ = _m_step_known(X, resp, known)
+    return weights, means, _scatters_about(X, resp, np.broadcast_to(known, means.shape))
+
+
+def _all_means_known(X, resp, known):
+    weights, means, _ = _m_step(X, resp)
+    means[:] = known
+    return weights, means, _scatters_about(X, resp, means)
+
+
+def _known_divided_by_n(X, resp, known):
+    weights, means, covariances = _m_step_known(X, resp, known)
+    return weights, means, covariances * weights[:, None, None]
+
+
+def _known_expanded(X, resp, known):
+    weights, means, _ = _m_step_known(X, resp, known)
+    counts, averages = resp.sum(axis=0), resp.T @ X / resp.sum(axis=0)[:, None]
+    second = np.einsum("ik,ia,ib->kab", resp, X, X) / counts[:, None, None]
+    cross = averages[:, :, None] * means[:, None, :]
+    return weights, means, second - cross - cross.swapaxes(1, 2) + means[:, :, None] * means[:, None, :]
+
+
+def _last_known(X, resp, known):
+    weights, means, _ = _m_step(X, resp)
+    means[-1] = known
+    return weights, means, _scatters_about(X, resp, means)
+
+
+def _known_case(n, d, K, offset=0.0):
+    return offset + _rng.normal(scale=2.0, size=(n, d)), _resp(n, K), offset + _rng.normal(size=d)
+
+
 exercise(
     "ex-em-m-step",
-    _m_step,
+    _m_step_known,
     cases=[
-        (np.array([[1.0], [2.0], [3.0]]), np.array([[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]])),
-        (_rng.normal(scale=3.0, size=(8, 2)), _resp(8, 3)),
-        (_rng.normal(size=(7, 3)), np.ones((7, 1))),  # one component
-        (1e6 + _rng.normal(size=(9, 2)), _resp(9, 2)),  # far from the origin
+        (np.array([[1.0], [2.0], [3.0]]), np.array([[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]]), np.array([1.0])),
+        _known_case(8, 2, 3),
+        _known_case(7, 3, 1),  # one component
+        _known_case(9, 2, 2, 1e6),  # far from the origin
     ],
     returns=("weights", "means", "covariances"),
-    mistakes=M_STEP_MISTAKES,
+    mistakes=[
+        (_known_ignored, "the known mean is not used: this is the ordinary M-step."),
+        (_scatter_about_average, "weights and means are right; the first scatter is taken about the known mean."),
+        (_mean_kept, "weights and covariances are right; the first mean returned should be the known one."),
+        (_all_about_known, "weights and means are right; only the first covariance is taken about the known mean."),
+        (_all_means_known, "only the first mean is known; the others are estimated."),
+        (_last_known, "the first component is the known one, not the last."),
+        (_known_divided_by_n, "weights and means are right; divide each scatter by its effective count, not by n."),
+        (
+            _known_expanded,
+            "right near the origin, but expanded squares lose their digits far from it. Differences first.",
+        ),
+        (
+            lambda X, resp, known: (resp.sum(axis=0), *_m_step_known(X, resp, known)[1:]),
+            "the first result holds the effective counts; divide them by n.",
+        ),
+    ],
 )
 
 # ------------------------------------------------------------------------- break: the variance and its square root
@@ -252,64 +356,5 @@ exercise(
         ),
         (_returns_deviations, "the density is right now, but the last value returned should be the variance."),
         (_old_mean, "the variance is taken about the old mean; use the new one."),
-    ],
-)
-
-# ------------------------------------------------------------------------- break: stuck
-
-
-def _best_of(X, K, n_starts=8):
-    """The highest log-likelihood of a few starts with the overall covariance."""
-    rng = np.random.default_rng(0)
-    overall = np.stack([sample_covariance(X)] * K)
-    chosen = [rng.choice(len(X), size=K, replace=False) for _ in range(n_starts)]
-    return max(em(X, np.full(K, 1 / K), X[rows], overall, tol=1e-9).log_likelihood for rows in chosen)
-
-
-def trapped(start):
-    """Judge a function from data to a start of three components: is EM caught at the two-component maximum?
-
-    Parameters
-    ----------
-    start : callable
-        From X to (weights, means, covariances).
-
-    Returns
-    -------
-    callable
-        From X to three numbers, each 1 for yes and 0 for no: three components; means not all equal; EM ends at the
-        highest log-likelihood of two components.
-    """
-
-    def judge(X):
-        answer = start(X)
-        if answer is None or answer is ...:
-            return None
-        if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-            raise Refusal("return a start of three parts: weights, means and covariances.")
-        try:
-            weights, means, covariances = (np.asarray(part, dtype=float) for part in answer)
-            end = em(X, weights, means, covariances, tol=1e-9, max_iter=400).log_likelihood
-        except (TypeError, ValueError, SingularCovarianceError) as error:
-            raise Refusal(f"EM cannot run from this start: {error}") from None
-        three = means.shape[0] == 3
-        apart = np.ptp(means, axis=0).max() > 1e-6
-        return float(three), float(apart), float(abs(end - _best_of(X, 2)) < 1e-3)
-
-    return judge
-
-
-_two = np.concatenate([_rng.normal([0.0, 0.0], 1.0, size=(60, 2)), _rng.normal([6.0, 2.0], 1.0, size=(90, 2))])
-
-exercise(
-    "ex-em-stuck",
-    lambda X: (1.0, 1.0, 1.0),
-    via=trapped,
-    cases=[(load_old_faithful().X,), (_two,)],
-    mistakes=[
-        (lambda X: (0.0, 1.0, 1.0), "two components reach the two-component maximum, but three are asked for."),
-        (lambda X: (1.0, 0.0, 0.0), "with all means equal EM stays at one single Gaussian. Let one component differ."),
-        (lambda X: (1.0, 1.0, 0.0), "EM is not caught: from here it ends at another log-likelihood. Who may be twins?"),
-        (lambda X: (0.0, 0.0, 0.0), "three components are asked for, and not all with the same mean."),
     ],
 )

@@ -40,20 +40,56 @@ exercise(
     rtol=1e-3,
 )
 
-# ------------------------------------------------------------------------- compute: k-means++
+# ------------------------------------------------------------------------- compute: the cost of each draw
 
 
 def _squared(X, centres):
     return ((X[:, None, :] - centres) ** 2).sum(axis=2)
 
 
-def _plusplus(X, centres):
-    nearest = _squared(X, centres).min(axis=1)
+def _nearest(X, centres):
+    return _squared(X, centres).min(axis=1)
+
+
+def _costs(X, centres):
+    return np.minimum(_nearest(X, centres), _squared(X, X)).sum(axis=1)
+
+
+def _guaranteed(X, centres):
+    nearest = _nearest(X, centres)
+    return nearest.sum() - nearest
+
+
+def _drawn_alone(X, centres):
+    return _squared(X, X).sum(axis=1)
+
+
+def _gains(X, centres):
+    return _nearest(X, centres).sum() - _costs(X, centres)
+
+
+def _not_squared(X, centres):
+    return np.minimum(np.sqrt(_nearest(X, centres)), np.sqrt(_squared(X, X))).sum(axis=1)
+
+
+def _averages(X, centres):
+    return _costs(X, centres) / len(X)
+
+
+def _shares(X, centres):
+    nearest = _nearest(X, centres)
     return nearest / nearest.sum()
 
 
-def _normalised(gain):
-    return gain / gain.sum()
+def _costs_of_the_last_centre(X, centres):
+    return np.minimum(_squared(X, centres)[:, -1], _squared(X, X)).sum(axis=1)
+
+
+def _expanded(X, centres):
+    def squared(A, B):
+        return ((A**2).sum(axis=1)[:, None] - 2 * A @ B.T + (B**2).sum(axis=1)).clip(0)
+
+    return np.minimum(squared(X, centres).min(axis=1), squared(X, X)).sum(axis=1)
 
 
 _exact = np.array([[0.0], [1.0], [2.0], [10.0], [11.0]])
@@ -61,7 +97,7 @@ _cloud = _rng.normal(scale=3.0, size=(8, 2))
 
 exercise(
     "ex-start-plusplus",
-    _plusplus,
+    _costs,
     cases=[
         (_exact, np.array([[0.0], [10.0]])),
         (_cloud, _cloud[[2, 5, 6]]),
@@ -69,23 +105,19 @@ exercise(
         (1e6 + _cloud, 1e6 + _cloud[[0, 3]]),  # far from the origin
     ],
     mistakes=[
-        (lambda X, c: _normalised(np.sqrt(_squared(X, c)).min(axis=1)), "the distances have to be squared."),
-        (lambda X, c: _normalised(_squared(X, c).max(axis=1)), "D is the distance to the nearest centre: a minimum."),
-        (lambda X, c: _normalised(_squared(X, c).sum(axis=1)), "only the nearest centre counts, not the sum over all."),
-        (lambda X, c: _normalised(_squared(X, c)[:, -1]), "all the centres count, not only the one drawn last."),
-        (lambda X, c: _squared(X, c).min(axis=1), "these are the squared distances: divide by their sum."),
+        (_guaranteed, "that is the bound: other samples near the drawn one gain as well."),
+        (_drawn_alone, "a sample stays with its old centre where that is nearer: take the smaller of the two."),
+        (_gains, "these are the gains, by how much the cost falls; the cost that is left is asked for."),
+        (_not_squared, "the cost is a sum of squared distances."),
+        (_averages, "that is the cost per sample; the cost is the sum."),
+        (_shares, "these are the probabilities of the draw; the cost that each draw would lead to is asked for."),
+        (_costs_of_the_last_centre, "all the centres count, not only the one drawn last."),
         (
-            lambda X, c: np.cumsum(_plusplus(X, c)),
-            "these are the cumulative sums of the probabilities; return the probabilities themselves.",
+            lambda X, c: np.minimum(_nearest(X, c), _squared(X, X)),
+            "these are the terms, one for each pair; sum each row over the samples.",
         ),
         (
-            lambda X, c: _normalised(_squared(X, c).argmin(axis=1)),
-            "argmin gives the index of the nearest centre; the squared distance to it is meant, min.",
-        ),
-        (
-            lambda X, c: _normalised(
-                ((X**2).sum(axis=1)[:, None] - 2 * X @ c.T + (c**2).sum(axis=1)).min(axis=1).clip(0)
-            ),
+            _expanded,
             "right near the origin, but expanded squares lose their digits far from it. Take differences first.",
         ),
     ],

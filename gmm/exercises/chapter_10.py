@@ -21,85 +21,89 @@ exercise(
 )
 
 
-# ------------------------------------------------------------------------- compute: responsibilities
+# ------------------------------------------------------------------------- compute: one step of the mixture
 
 
 def _squared(X, means):
     return ((X[:, None, :] - means) ** 2).sum(axis=2)
 
 
-def _spherical(X, weights, means, variance):
-    squared = _squared(X, means)
-    shares = weights * np.exp(-(squared - squared.min(axis=1, keepdims=True)) / (2 * variance))
+def _shares(exponent):
+    shares = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def _naive(X, weights, means, variance):
-    joint = weights * np.exp(-_squared(X, means) / (2 * variance))
+def _after(X, resp, old=None):
+    """New means, and the variance about them or about the old ones."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = resp.T @ X / resp.sum(axis=0)[:, None]
+    return means, (resp * _squared(X, means if old is None else old)).sum() / X.size
+
+
+def _resp(X, means, variance):
+    return _shares(-_squared(X, means) / (2 * variance))
+
+
+def _step(X, means, variance):
+    return _after(X, _resp(X, means, variance))
+
+
+def _naive(X, means, variance):
+    joint = np.exp(-_squared(X, means) / (2 * variance))
     with np.errstate(invalid="ignore"):
-        return joint / joint.sum(axis=1, keepdims=True)
+        return _after(X, joint / joint.sum(axis=1, keepdims=True))
 
 
-def _without_two(X, weights, means, variance):
-    return _spherical(X, weights, means, variance / 2)
+def _hard(X, means, variance):
+    return _after(X, np.eye(len(means))[_squared(X, means).argmin(axis=1)])
 
 
-def _variance_as_deviation(X, weights, means, variance):
-    return _spherical(X, weights, means, variance**2)
+def _distance_not_squared(X, means, variance):
+    return _after(X, _shares(-np.sqrt(_squared(X, means)) / (2 * variance)))
 
 
-def _without_weights(X, weights, means, variance):
-    return _spherical(X, np.ones(len(weights)), means, variance)
+def _columns_sum_to_one(X, means, variance):
+    resp = _resp(X, means, variance)
+    return _after(X, resp / resp.sum(axis=0))
 
 
-def _distance_not_squared(X, weights, means, variance):
-    distance = np.sqrt(_squared(X, means))
-    shares = weights * np.exp(-(distance - distance.min(axis=1, keepdims=True)) / (2 * variance))
-    return shares / shares.sum(axis=1, keepdims=True)
+def _then(change):
+    def wrong(X, means, variance):
+        new, spread = _step(X, means, variance)
+        return new, change(X, spread, len(means))
 
-
-def _exponents(X, weights, means, variance):
-    return np.log(weights) - _squared(X, means) / (2 * variance)
-
-
-def _down_the_columns(X, weights, means, variance):
-    a = _exponents(X, weights, means, variance)
-    shares = np.exp(a - a.max(axis=0))
-    return shares / shares.sum(axis=0)
-
-
-def _log_responsibilities(X, weights, means, variance):
-    a = _exponents(X, weights, means, variance)
-    return a - np.logaddexp.reduce(a, axis=1, keepdims=True)
+    return wrong
 
 
 _rng = np.random.default_rng(909)
+_pair = np.array([[0.0], [3.0]])
 
 exercise(
     "ex-kmeans-spherical",
-    _spherical,
+    _step,
     cases=[
-        (np.array([[1.0], [1.5], [2.5]]), np.array([0.7, 0.3]), np.array([[0.0], [3.0]]), 2.0),
-        (_rng.normal(size=(5, 2)), np.array([0.2, 0.3, 0.5]), _rng.normal(size=(3, 2)), 0.5),
-        (_rng.normal(size=(3, 4)), np.array([1.0]), _rng.normal(size=(1, 4)), 1.5),  # one component
-        (np.array([[1.0], [1.5]]), np.array([0.7, 0.3]), np.array([[0.0], [3.0]]), 1e-9),  # the second is a tie
+        (np.array([[1.0], [1.5], [2.5]]), _pair, 2.0),
+        (_rng.normal(size=(6, 2)), _rng.normal(size=(3, 2)), 0.5),
+        (_rng.normal(size=(4, 4)), _rng.normal(size=(1, 4)), 1.5),  # one component
+        (np.array([[1.0], [1.5], [2.5]]), _pair, 1e-9),  # the second is a tie
     ],
+    returns=("means", "variance"),
     mistakes=[
         (_naive, "right on paper; for a tiny variance all exponentials are 0, and 0/0 is NaN. Factor out the nearest."),
-        (_without_two, "the exponent is minus the squared distance over twice the variance."),
-        (_variance_as_deviation, "the argument is the variance already: do not square it."),
-        (_without_weights, "the weights are missing: they stand before each exponential."),
+        (lambda X, m, v: _step(X, m, v / 2), "the exponent is minus the squared distance over twice the variance."),
+        (lambda X, m, v: _step(X, m, v**2), "the argument is the variance already: do not square it."),
+        (_hard, "these are hard assignments, Lloyd's step; responsibilities share a sample out between the means."),
         (_distance_not_squared, "the exponent holds the squared distance; you took its root."),
+        (_columns_sum_to_one, "you normalise down the columns; each row, one sample, has to sum to one."),
         (
-            lambda X, w, m, v: np.eye(len(w))[_spherical(X, w, m, v).argmax(axis=1)],
-            "these are hard labels; responsibilities share a sample out between the means.",
+            lambda X, m, v: _after(X, _resp(X, m, v), m),
+            "the distances in the variance are those to the new means; yours are to the old ones.",
         ),
-        (
-            lambda X, w, m, v: _spherical(X, w, m, v) / _spherical(X, w, m, v).sum(axis=0),
-            "the columns are normalised; each row, one sample, has to sum to one.",
-        ),
-        (_down_the_columns, "you normalise down the columns; each row, one sample, has to sum to one."),
-        (_log_responsibilities, "these are the log responsibilities; take the exponential."),
+        (_then(lambda X, v, K: v * X.shape[1]), "divide by d as well: the variance is that of one feature."),
+        (_then(lambda X, v, K: v * len(X)), "divide by n as well: the variance is an average over the samples."),
+        (_then(lambda X, v, K: v * X.size), "that is the weighted sum of squares; divide it by n d."),
+        (_then(lambda X, v, K: np.sqrt(v)), "that is the standard deviation; the variance is asked for."),
+        (_then(lambda X, v, K: v / K), "the responsibilities of a sample sum to one already: do not divide by K."),
     ],
 )
 
@@ -176,6 +180,7 @@ exercise(
         (1.1666, "that is the answer for mean 1 and variance 1; here everything is twice as large."),
         (1.6667, "the sign: the centre moves away from the border."),
         (2.7911, "the standard deviation is 2, not 4."),
+        (3.5825, "that takes the variance for a standard deviation, which is 2."),
     ],
     rtol=5e-4,
 )

@@ -24,41 +24,45 @@ exercise(
 )
 
 
-# ------------------------------------------------------------------------- compute: the diagonal update
+# ------------------------------------------------------------------------- compute: one diagonal for all
+
+
+def _squares(X, resp, means):
+    """Weighted squares of the differences, for each component and feature."""
+    return (resp[:, :, None] * (X[:, None, :] - means) ** 2).sum(axis=0)
 
 
 def _diagonal(X, resp, means):
-    squared = (X[:, None, :] - means) ** 2
-    return (resp[:, :, None] * squared).sum(axis=0) / resp.sum(axis=0)[:, None]
+    return _squares(X, resp, means).sum(axis=0) / len(X)
 
 
-def _diagonal_over_n(X, resp, means):
-    return _diagonal(X, resp, means) * resp.mean(axis=0)[:, None]
+def _diagonal_of_each(X, resp, means):
+    return _squares(X, resp, means) / resp.sum(axis=0)[:, None]
 
 
-def _diagonal_sum(X, resp, means):
-    return _diagonal(X, resp, means) * resp.sum(axis=0)[:, None]
-
-
-def _diagonal_deviation(X, resp, means):
-    return np.sqrt(_diagonal(X, resp, means))
-
-
-def _diagonal_spherical(X, resp, means):
-    return _diagonal(X, resp, means).mean(axis=1)
+def _diagonal_average(X, resp, means):
+    return _diagonal_of_each(X, resp, means).mean(axis=0)
 
 
 def _diagonal_unweighted(X, resp, means):
-    return ((X[:, None, :] - means) ** 2).mean(axis=0)
+    return ((X[:, None, :] - means) ** 2).mean(axis=(0, 1))
+
+
+def _diagonal_over_n_k(X, resp, means):
+    return _diagonal_of_each(X, resp, means).sum(axis=0)
 
 
 def _diagonal_expanded(X, resp, means):
-    return resp.T @ X**2 / resp.sum(axis=0)[:, None] - means**2
+    return (X**2).mean(axis=0) - resp.mean(axis=0) @ means**2
 
 
 def _diagonal_squared_shares(X, resp, means):
-    squared = (resp[:, :, None] * (X[:, None, :] - means)) ** 2
-    return squared.sum(axis=0) / resp.sum(axis=0)[:, None]
+    return ((resp[:, :, None] * (X[:, None, :] - means)) ** 2).sum(axis=(0, 1)) / len(X)
+
+
+def _diagonal_full(X, resp, means):
+    apart = X[:, None, :] - means
+    return np.einsum("ik,ikj,ikl->jl", resp, apart, apart) / len(X)
 
 
 def _data(n, d, K, offset=0.0, concentration=1.0):
@@ -80,20 +84,36 @@ exercise(
         _data(10, 2, 2, offset=1e8),
     ],
     mistakes=[
-        (_diagonal_over_n, "the divisor is the effective count of the component, not the number of samples."),
-        (_diagonal_sum, "that is the weighted sum of squares; divide by the effective count of the component."),
-        (_diagonal_deviation, "these are standard deviations; the update is their square, the variance."),
-        (_diagonal_spherical, "that is the spherical update: the mean over the features is one step too far."),
+        (_diagonal_of_each, "these are the variances of each component, (K, d); EEI has one set for all, (d,)."),
+        (_diagonal_average, "components do not count equally: each with its share of the samples."),
+        (
+            _diagonal_over_n_k,
+            "that adds up the components' variances; their average with the shares N_k/n is asked for.",
+        ),
+        (lambda X, resp, means: _diagonal(X, resp, means) * len(X), "that is the weighted sum; divide it by n."),
+        (
+            lambda X, resp, means: _diagonal(X, resp, means) / means.shape[0],
+            "the responsibilities of a sample sum to one already: do not divide by K.",
+        ),
+        (
+            lambda X, resp, means: np.sqrt(_diagonal(X, resp, means)),
+            "these are standard deviations; the update is their square, the variance.",
+        ),
         (_diagonal_unweighted, "every sample counts fully here; weigh the squares by the responsibilities."),
         (_diagonal_expanded, "right on paper, but far from the origin two large numbers cancel. Subtract first."),
         (_diagonal_squared_shares, "the responsibility stands outside of the square: r times the squared difference."),
         (
-            lambda X, resp, means: _diagonal(X, resp, np.broadcast_to(X.mean(axis=0), means.shape)),
+            lambda X, resp, means: X.var(axis=0),
             "take the differences from each component's own mean, not from the mean of all data.",
         ),
+        (_diagonal_full, "that is the tied covariance, (d, d); EEI keeps its diagonal alone."),
         (
-            lambda X, resp, means: _diagonal(X, resp, means)[:, :, None] * np.eye(X.shape[1]),
-            "these are diagonal matrices, (K, d, d); the variances alone, (K, d), are asked for.",
+            lambda X, resp, means: np.diag(_diagonal(X, resp, means)),
+            "that is a diagonal matrix, (d, d); the variances alone, (d,), are asked for.",
+        ),
+        (
+            lambda X, resp, means: _diagonal(X, resp, means).mean(),
+            "that is EII, one variance for all features; EEI has one for each.",
         ),
     ],
 )

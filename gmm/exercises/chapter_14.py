@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from gmm.datasets import load_old_faithful
 from gmm.exercises._core import exercise
 
 # ------------------------------------------------------------------------- predict: which criterion is stricter
@@ -188,6 +189,10 @@ def _icl_zero_times_log(log_joint, p):
     return _icl_without_entropy(log_joint, p) - 2 * (resp * np.log(resp)).sum()
 
 
+def _icl_zero_times_minus_infinity(log_joint, p):
+    return -2 * (np.exp(_parts(log_joint)[1]) * log_joint).sum() + p * math.log(len(log_joint))
+
+
 _rng = np.random.default_rng(1212)
 
 exercise(
@@ -199,6 +204,7 @@ exercise(
         (_rng.normal(size=(6, 1)), 2),  # one component: no entropy
         (-2000.0 + _rng.normal(scale=30.0, size=(7, 2)), 11),  # far points
         (np.array([[0.0, -900.0], [-900.0, 0.0], [-1.0, -1.0]]), 3),  # certain ones
+        (np.array([[0.0, -np.inf, -1.0], [-2.0, -np.inf, -3.0]]), 8),  # a component of weight zero
     ],
     mistakes=[
         (_icl_without_entropy, "that is BIC; the entropy of the responsibilities is missing."),
@@ -207,7 +213,12 @@ exercise(
         (_icl_hard, "that is the version with hard labels (mclust's); here the whole entropy is asked for."),
         (
             _icl_zero_times_log,
-            "right for positive responsibilities, but 0 · log 0 gives NaN. Its limit is 0; the log joint avoids it.",
+            "right for positive responsibilities, but 0 · log 0 gives NaN. Its limit is 0.",
+        ),
+        (
+            _icl_zero_times_minus_infinity,
+            "right where all entries are finite; a component of weight zero gives 0 · (−∞), which is NaN. Leave such "
+            "terms out.",
         ),
         (
             lambda a, p: _icl(a, p) + (2 - math.log(len(a))) * p,
@@ -335,15 +346,81 @@ exercise(
     rtol=4e-6,
 )
 
+# ------------------------------------------------------------------------- predict: the one-standard-error rule
+
+exercise(
+    "ex-select-one-error",
+    2,
+    mistakes=[
+        (3, "that has the largest CV; the rule takes the smallest model that is hardly worse."),
+        (4, "within one standard error, too, but there is a smaller one."),
+        (1, "that is behind by many standard errors."),
+        (5, "that is behind by more than one standard error, and there are smaller ones."),
+    ],
+)
+
 # ------------------------------------------------------------------------- break: rounded durations
+
+
+def _rounded():
+    X = load_old_faithful().X.copy()
+    X[:, 0] = np.round(2 * X[:, 0]) / 2
+    return X
+
+
+def _two_parts(X, centre, variance):
+    """The samples with one duration, of which the variance is given, and the others."""
+    on = X[:, 0] == 4.5
+    means = np.array([[centre, X[on, 1].mean()], X[~on].mean(axis=0)])
+    return np.array([on.mean(), 1 - on.mean()]), means, np.array([[variance, X[on, 1].var()], X[~on].var(axis=0)])
+
+
+def _spike(X):
+    return _two_parts(X, 4.5, 1e-100)
+
+
+def _bic_of(X, weights, means, variances):
+    squares = (X[:, None] - means) ** 2 / variances
+    log_joint = np.log(weights) - 0.5 * (np.log(2 * np.pi * variances) + squares).sum(axis=2)
+    return -2 * np.logaddexp.reduce(log_joint, axis=1).sum() + 9 * math.log(len(X))
+
+
+_SHAPES = "hand in (weights, means, variances), of shapes (2,), (2, 2) and (2, 2)."
+_WEIGHTS = "the weights are positive and sum to one."
+_FLAT = "a variance of zero or less gives no density; a very small one does."
+_BROAD = "the BIC is not below -1000. What can a component do that sits on one of the eight durations?"
+_BESIDE = "a component is narrow, but its mean is none of the rounded durations, and it has no samples."
+
+
+def _low_enough(answer):
+    try:
+        weights, means, variances = (np.asarray(part, dtype=float) for part in answer)
+    except (TypeError, ValueError):
+        return _SHAPES
+    if weights.shape != (2,) or means.shape != (2, 2) or variances.shape != (2, 2):
+        return _SHAPES
+    if not (np.isfinite(means).all() and np.isfinite(variances).all()):
+        return "means and variances are to be finite."
+    if not (weights > 0).all() or abs(weights.sum() - 1) > 1e-8:
+        return _WEIGHTS
+    if not (variances > 0).all():
+        return _FLAT
+    X = _rounded()
+    if _bic_of(X, weights, means, variances) < -1000:
+        return None
+    narrow = variances[:, 0] < 1e-4
+    return _BESIDE if narrow.any() and not np.isin(means[narrow, 0], X[:, 0]).any() else _BROAD
+
 
 exercise(
     "ex-select-rounding",
-    8,
+    _spike(_rounded()),
+    judge=_low_enough,
     mistakes=[
-        (126, "these are the durations before they are rounded."),
-        (4, "these are rounded to whole minutes: double, round, and halve."),
-        (109, "these are different pairs of duration and waiting time; look at the first column alone."),
-        (272, "these are the eruptions; count their different durations, with np.unique."),
+        (_two_parts(_rounded(), 4.5, 0.1), _BROAD),
+        (_two_parts(_rounded(), 4.5, 0.0), _FLAT),
+        (_two_parts(_rounded(), 4.4, 1e-100), _BESIDE),
+        (_two_parts(_rounded(), 4.5, 1e-100)[1:], _SHAPES),
+        ((np.ones(2), *_two_parts(_rounded(), 4.5, 1e-100)[1:]), _WEIGHTS),
     ],
 )

@@ -12,6 +12,7 @@ from gmm._compile import drop_stale_caches
 drop_stale_caches(Path(__file__).parent)
 
 from gmm.formulas import (  # noqa: E402
+    convergence,
     criteria,
     em,
     gaussian,
@@ -34,6 +35,7 @@ CHAPTERS = (
     likelihood,
     updates,
     em,
+    convergence,
     starts,
     kmeans,
     structures,
@@ -44,6 +46,7 @@ CHAPTERS = (
 __all__ = [
     "CHAPTERS",
     "EQUATIONS",
+    "convergence",
     "criteria",
     "em",
     "gaussian",

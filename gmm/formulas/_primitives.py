@@ -18,14 +18,14 @@ def cholesky_kernel(covariance):
     d = covariance.shape[0]
     L = np.zeros((d, d))
     for j in range(d):
-        for i in range(j, d):
-            rest = covariance[i, j]
-            for l in range(j):
-                rest -= L[i, l] * L[j, l]
-            if i == j:
-                L[j, j] = math.sqrt(rest)  # NaN when the matrix is not positive definite
+        for l in range(j, d):
+            rest = covariance[l, j]
+            for m in range(j):
+                rest -= L[l, m] * L[j, m]
+            if l == j:
+                L[j, j] = np.sqrt(rest)  # NaN when the matrix is not positive definite
             else:
-                L[i, j] = rest / L[j, j]
+                L[l, j] = rest / L[j, j]
     return L
 
 

@@ -178,12 +178,12 @@ def icl(log_likelihood, n_parameters, resp):
 def laplace_log_integral(log_peak, curvature):
     r"""Laplace's approximation of the logarithm of an integral, :eq:`eq-laplace`.
 
-    .. math:: \log\int e^{f(\theta)}\,d\theta \approx f(\hat\theta) + \tfrac p2\log 2\pi - \tfrac12\log\lvert H\rvert
+    .. math:: \log\int e^{f(\theta)}\,d\theta \approx f(\tilde\theta) + \tfrac p2\log 2\pi - \tfrac12\log\lvert H\rvert
 
     Parameters
     ----------
     log_peak : float
-        :math:`f(\hat\theta)`, the largest value of f.
+        :math:`f(\tilde\theta)`, the largest value of f.
     curvature : array_like, shape (n_parameters, n_parameters)
         :math:`H`, the negative of the matrix of second derivatives of f at its maximum; symmetric positive definite.
 

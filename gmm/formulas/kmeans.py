@@ -95,7 +95,7 @@ def spherical_responsibilities_kernel(X, weights, means, variance):
                 nearest = min(nearest, squared[i, k])
         for k in range(means.shape[0]):
             if weights[k] > 0.0:  # the nearest mean factored out first: its weight is not rounded away
-                log_joint[i, k] = math.log(weights[k]) - 0.5 * (squared[i, k] - nearest) / variance
+                log_joint[i, k] = np.log(weights[k]) - 0.5 * (squared[i, k] - nearest) / variance
     return softmax_kernel(log_joint)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from gmm._compile import kernel
@@ -24,7 +22,7 @@ def joint_log_density_kernel(X, weights, means, covariances):
         L = cholesky_kernel(covariances[k])
         log_density = gaussian_log_density_kernel(X, means[k], L)
         for i in range(n):
-            log_joint[i, k] = math.log(weights[k]) + log_density[i]
+            log_joint[i, k] = np.log(weights[k]) + log_density[i]
     return log_joint
 
 

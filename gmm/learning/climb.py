@@ -82,7 +82,7 @@ class _CompiledIterations:
 
     @property
     def state(self):
-        weights, means, covariances, factors, _ = (array.copy() for array in self.bouts.arrays)
+        weights, means, covariances, factors = (array.copy() for array in self.bouts.arrays[:4])
         state = self.by_hand.state
         return type(state)(state.covariance_type, weights, means, covariances, state.structure.transposed(factors))
 

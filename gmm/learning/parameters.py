@@ -75,8 +75,8 @@ class Parameters(NamedTuple):
         variances = self.structure.variances(self.covariances, self.n_components)
         with np.errstate(over="ignore"):
             middle = self.weights @ self.means
-            widths = np.sqrt(variances if variances.ndim == 1 else variances.max(axis=0))
-            return Units.around(middle, np.abs(self.means - middle).max(axis=0) + widths)
+            widths = np.sqrt(variances if variances.ndim == 1 else np.maximum.reduce(variances))
+            return Units.around(middle, np.maximum.reduce(np.abs(self.means - middle)) + widths)
 
     def in_units(self, units):
         """Return the same mixture in the kernels' units."""

@@ -44,6 +44,26 @@ class TestOfTheParts:
         ]
         assert page.select_one("li a").get_text() == "1 <a>"
 
+    def test_chapters_to_come_stand_in_their_place_and_part_without_a_link(self):
+        written = {
+            "docname": "b",
+            "number": "2",
+            "title": "B",
+            "href": "#",
+            "about": "",
+            "minutes": (5, 5),
+            "part": "I",
+        }
+        planned = {"number": "10", "title": "C", "about": "more", "part": "II"}
+        rows = orientation.in_order([written, planned, {**planned, "number": "9", "title": "<A>", "part": None}])
+        page = BeautifulSoup(orientation.map_html(rows, {"b": []}), "html.parser")
+        assert [" ".join(li.stripped_strings) for li in page.select("li")] == [
+            "I 2 B 5 + 5 min · needs no other chapter",
+            "9 <A> more to come",
+            "II 10 C more to come",
+        ]
+        assert len(page.select("li a")) == 1
+
     def test_reading_time_counts_what_is_read_and_keeps_the_deeper_sections_apart(self):
         from nbformat.v4 import new_code_cell, new_markdown_cell
 

@@ -5,9 +5,12 @@ import sys
 
 import chapters
 import pytest
+from PIL import Image
 
 sys.path.append(str(chapters.ROOT / "_ext"))
 import mathroom
+import narrow
+import numpy as np
 import pages
 
 LONG = r"\frac{a+b}{c} \exp\bigl(-\lVert x - m \rVert^2\bigr)"
@@ -99,3 +102,44 @@ def test_names_break_after_an_underscore_and_short_code_nowhere():
     assert pages.with_breaks(code(name)) == code(name.replace("/", "/<wbr>").replace("t_r", "t_<wbr>r"))
     name = "test_a_tie_goes_to_the_smaller_of_two_indices"
     assert pages.with_breaks(code(name)) == code("test_" + name[5:].replace("_", "_<wbr>"))
+
+
+def panels(*widths, gap=20, label=0):
+    """A picture of grey boxes side by side; `label` columns of letters, 12 before each box, have a gap to it."""
+    image = Image.new("RGBA", (sum(widths) + (gap + label + 12 * bool(label)) * len(widths), 200))
+    at = 0
+    for width in widths:
+        at += gap
+        if label:
+            image.paste((90, 90, 90, 255), (at, 80, at + label, 120))
+            at += label + 12
+        image.paste((90, 90, 90, 255), (at, 10, at + width, 190))
+        at += width
+    return image
+
+
+class TestOfNarrowFigures:
+    """Panels side by side are stacked for a phone, whole and with their labels."""
+
+    @pytest.mark.parametrize(("widths", "label"), [((300, 300), 0), ((200, 200, 200), 0), ((300, 300), 10)])
+    def test_panels_side_by_side_are_stacked(self, widths, label):
+        picture = narrow.stacked(panels(*widths, label=label))
+        inked, shown = (np.asarray(p.getchannel("A")) > 0 for p in (panels(*widths, label=label), picture))
+        assert shown.sum() == inked.sum()
+        assert picture.width == widths[0] + (label + 12 if label else 0)
+        assert picture.height == 180 * len(widths) + narrow.GUTTER * (len(widths) - 1)
+
+    @pytest.mark.parametrize("widths", [(620,), (500, 120)])
+    def test_what_is_one_picture_stays_so(self, widths):
+        assert narrow.stacked(panels(*widths)) is None
+
+    def test_a_picture_small_enough_or_too_high_when_stacked_stays_as_it_is(self):
+        assert narrow.stacked(panels(200, 200)) is None
+        assert narrow.stacked(panels(300, 300).resize((640, 530))) is None
+
+    def test_the_page_offers_both(self):
+        html = narrow.with_narrow('<img src="a/b.png" alt="x"><img src="c.png">', {"a/b.png": (9, 8)}.get)
+        assert html == (
+            '<picture><source media="(max-width: 600px)" srcset="a/b-narrow.png" width="9" height="8">'
+            '<img src="a/b.png" alt="x"></picture><img src="c.png">'
+        )

@@ -1,5 +1,6 @@
 """Neither the ridge nor the units decide silently; what is compared is comparable."""
 
+import math
 import warnings
 
 import numpy as np
@@ -159,3 +160,16 @@ def test_criteria_of_weighted_fits_are_those_of_repeated_rows(groups):
         ours = getattr(model, criterion)
         assert ours(groups, sample_weight=counts) == pytest.approx(ours(repeated), rel=1e-12)
         assert ours(groups) != pytest.approx(ours(repeated), rel=1e-3)
+
+
+def test_what_a_callback_hears_is_in_the_units_of_the_data():
+    """Squares of these values leave float64's range, and the kernels count in other units."""
+    X = 1e90 * np.random.default_rng(0).normal(size=(60, 2))
+    heard = []
+    model = GaussianMixture(2, reg_covar=0, max_iter=4, tol=0, random_state=0)
+    model.set_params(callback=lambda iteration, value, parameters: heard.append(value))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X)
+    assert heard == model.lower_bounds_
+    assert heard[-1] < -2 * math.log(1e90)

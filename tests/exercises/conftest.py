@@ -8,10 +8,8 @@ _core._load()
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """Let no answer fail because the computer is slow or busy; tests of the limits set their own."""
-    monkeypatch.setattr(_guard, "CPU_SECONDS", 60.0)
-    monkeypatch.setattr(_guard, "WALL_SECONDS", 600.0)
-    monkeypatch.setattr(_guard, "_GRACE", 60.0)
-    monkeypatch.setattr(_repair, "CPU_SECONDS", 60.0)
+    monkeypatch.setattr(_guard, "SECONDS", 600.0)
+    monkeypatch.setattr(_repair, "SECONDS", 60.0)
 
 
 @pytest.fixture

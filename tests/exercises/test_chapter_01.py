@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
+import gmm
 from gmm import datasets
 from gmm.exercises import EXERCISES
+from gmm.exercises._core import verdict
 
 
 def old_faithful_groups(scale):
@@ -36,12 +38,30 @@ def test_nearest_agrees_with_k_means_of_scikit_learn():
 
 @pytest.mark.parametrize("case", EXERCISES["ex-why-border"].cases)
 def test_both_components_have_the_same_share_at_the_border(case):
-    import gmm
-
-    weights, means, variance = case
+    weights, means, variances = case
     border = EXERCISES["ex-why-border"].reference(*case)
-    resp = gmm.responsibilities([[border]], weights, np.array(means)[:, None], np.full((2, 1, 1), variance))
+    resp = gmm.responsibilities([[border]], weights, np.array(means)[:, None], np.reshape(variances, (2, 1, 1)))
     np.testing.assert_allclose(resp, 0.5, rtol=1e-9)
+    assert min(means) < border < max(means)
+
+
+@pytest.mark.parametrize("case", EXERCISES["ex-why-border"].cases)
+def test_each_component_has_the_larger_share_at_its_own_mean(case):
+    weights, means, variances = case
+    resp = gmm.responsibilities(
+        np.array(means)[:, None], weights, np.array(means)[:, None], np.reshape(variances, (2, 1, 1))
+    )
+    np.testing.assert_array_equal(resp.argmax(axis=1), [0, 1])
+
+
+@pytest.mark.parametrize("answer", [0.9963, 0.99, 0.992, 0.994, 1.0])
+def test_a_share_that_is_not_right_to_three_decimals_is_refused(answer):
+    assert verdict(EXERCISES["ex-why-share"], answer) != "Right."
+
+
+@pytest.mark.parametrize("answer", [0.993, 0.9925, 0.9926])
+def test_a_share_of_three_decimals_is_enough(answer):
+    assert verdict(EXERCISES["ex-why-share"], answer) == "Right."
 
 
 @pytest.mark.parametrize(("n_components", "n_features"), [(1, 1), (2, 3), (4, 5)])

@@ -2,11 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, linalg, stats
 
 import gmm
 from gmm.exercises import EXERCISES, chapter_02
-from gmm.exercises._core import verdict
+from gmm.exercises._core import examine, verdict
 
 
 @pytest.mark.parametrize("answer", [0.0111, 0.01111, 1 / 90.017])
@@ -38,15 +38,36 @@ def test_the_likelihood_of_points_on_a_line_rises_as_the_answer_says():
 
 @pytest.mark.parametrize("case", EXERCISES["ex-gaussian-log-density"].cases, ids=lambda case: str(case[0].shape))
 def test_log_density_agrees_with_scipy(case):
-    X, mean, covariance = case
-    expected = stats.multivariate_normal(np.zeros(len(mean)), covariance).logpdf(X - mean)
+    X, means, covariance = case
+    expected = stats.multivariate_normal(np.zeros(len(covariance)), covariance).logpdf(X - means)
     np.testing.assert_allclose(chapter_02._log_density(*case), expected, rtol=1e-9)
 
 
 def test_one_case_underflows_and_one_lies_far_away():
     cases = EXERCISES["ex-gaussian-log-density"].cases
     assert any(np.linalg.det(covariance) == 0 for _, _, covariance in cases)
-    assert any((mean > 1e7).any() for _, mean, _ in cases)
+    assert any((means > 1e7).any() for _, means, _ in cases)
+
+
+def test_the_function_that_the_chapter_prints_is_no_answer():
+    def log_density_numpy(X, mean, covariance):
+        L = np.linalg.cholesky(covariance)
+        Y = linalg.solve_triangular(L, (X - mean).T, lower=True)
+        log_det = 2 * np.log(np.diag(L)).sum()
+        return -0.5 * (len(mean) * np.log(2 * np.pi) + log_det + (Y**2).sum(axis=0))
+
+    for passed in (log_density_numpy, gmm.gaussian_log_density):
+        assert not examine("ex-gaussian-log-density", passed).right
+
+
+@pytest.mark.parametrize(("answer", "right"), [(-1113.7, True), (-1113.66, True), (-1114.5, False), (-1112, False)])
+def test_one_decimal_of_the_change_of_units_is_enough(answer, right):
+    assert examine("ex-gaussian-units", answer).right == right
+
+
+@pytest.mark.parametrize(("answer", "right"), [(3.45, True), (3.454, True), (3.4, False), (3.5, False)])
+def test_two_decimals_of_the_rise_are_enough(answer, right):
+    assert examine("ex-gaussian-collapse", answer).right == right
 
 
 def test_merged_summaries_are_those_of_all_samples():

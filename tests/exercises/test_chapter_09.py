@@ -9,8 +9,9 @@ from gmm.exercises._core import verdict
 
 def test_references_agree_with_the_kernels():
     for X, centres in EXERCISES["ex-start-plusplus"].cases:
-        expected = gmm.kmeans_plusplus_probabilities(X, centres)
-        np.testing.assert_allclose(chapter_09._plusplus(X, centres), expected, rtol=1e-12)
+        more = [np.vstack([centres, x]) for x in X]
+        expected = [gmm.kmeans_objective(X, gmm.nearest_centre(X, c), c) for c in more]
+        np.testing.assert_allclose(chapter_09._costs(X, centres), expected, rtol=1e-12)
     for X, labels, K in EXERCISES["ex-start-labels"].cases:
         expected = gmm.m_step(X, gmm.one_hot(labels, K))
         for mine, kernel in zip(chapter_09._from_labels(X, labels, K), expected, strict=True):
@@ -49,3 +50,7 @@ def test_far_starts_are_judged():
 def test_a_start_that_is_not_two_numbers_is_refused_in_words(start):
     assert examine("ex-start-far-apart", lambda x: start).text == "Not yet: return the two starting means, two numbers."
     assert examine("ex-start-far-apart", lambda x: (20.0, 34.0)).right
+
+
+def test_no_function_that_the_chapter_shows_is_an_answer():
+    assert "probabilities of the draw" in examine("ex-start-plusplus", gmm.kmeans_plusplus_probabilities).text

@@ -1,16 +1,28 @@
 import numpy as np
 import pytest
 
-from gmm.exercises import EXERCISES, chapter_11
+import gmm
+from gmm.exercises import EXERCISES, chapter_11, examine
 
 
 def test_diagonal_and_pooled_agree_with_numpy():
     for X, resp, means in EXERCISES["ex-structures-diagonal"].cases:
-        expected = [np.average((X - mean) ** 2, axis=0, weights=r) for mean, r in zip(means, resp.T, strict=True)]
+        expected = np.diag(gmm.update_tied_covariance(X, resp, means))
         np.testing.assert_allclose(chapter_11._diagonal(X, resp, means), expected, rtol=1e-12)
     for resp, covariances in EXERCISES["ex-structures-pool"].cases:
         expected = np.average(covariances, axis=0, weights=resp.sum(axis=0))
         np.testing.assert_allclose(chapter_11._pooled(resp, covariances), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        (gmm.update_diagonal_covariances, "the variances of each component"),
+        (gmm.update_tied_covariance, "keeps its diagonal alone"),
+    ],
+)
+def test_no_function_that_the_chapter_shows_is_an_answer(shown, message):
+    assert message in examine("ex-structures-diagonal", shown).text
 
 
 def _covariances(name, shared, own):

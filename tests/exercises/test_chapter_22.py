@@ -483,7 +483,7 @@ def test_an_unrelated_value_error_is_no_unpacking():
 
 
 def test_a_loop_that_never_stops_is_stopped(monkeypatch):
-    monkeypatch.setattr(_guard, "CPU_SECONDS", 0.2)
+    monkeypatch.setattr(_guard, "SECONDS", 0.2)
 
     class Mine(Right):
         def fit(self, X):

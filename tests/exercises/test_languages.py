@@ -27,12 +27,20 @@ def parameters(n_components, n_features):
     return n_components * (1 + n_features + n_features * (n_features + 1) // 2) - 1
 
 
-def border(weights, means, variance):
-    middle = (means[0] + means[1]) / 2
-    return middle + variance / (means[1] - means[0]) * (math.log(weights[0]) - math.log(weights[1]))
+def border(weights, means, variances):
+    low, high = means[0], means[1]
+    for _ in range(80):
+        x = (low + high) / 2
+        first = math.log(weights[0]) - 0.5 * math.log(variances[0]) - (x - means[0]) ** 2 / (2 * variances[0])
+        second = math.log(weights[1]) - 0.5 * math.log(variances[1]) - (x - means[1]) ** 2 / (2 * variances[1])
+        if first > second:
+            low = x
+        else:
+            high = x
+    return low
 
 
-def log_density(X, mean, covariance):
+def log_density(X, means, covariance):
     n, d = X.shape
     L = np.linalg.cholesky(covariance)
     out = np.empty(n)
@@ -40,7 +48,7 @@ def log_density(X, mean, covariance):
         y = np.empty(d)
         total = d * math.log(2 * math.pi)
         for j in range(d):
-            rest = X[i, j] - mean[j]
+            rest = X[i, j] - means[i, j]
             for m in range(j):
                 rest -= L[j, m] * y[m]
             y[j] = rest / L[j, j]
@@ -210,24 +218,27 @@ def bound(q, log_joint):
     return total
 
 
-def e_step(X, weights, means, covariances):
+def e_step(X, weights, means, covariances, labels):
     n, d = X.shape
     K = len(weights)
-    log_resp = np.empty((n, K))
+    resp = np.empty((n, K))
     total = 0.0
     for k in range(K):
         L = np.linalg.cholesky(covariances[k])
         for i in range(n):
             y = np.linalg.solve(L, X[i] - means[k])
             half = 0.5 * (y**2).sum() + np.log(np.diag(L)).sum() + 0.5 * d * math.log(2 * math.pi)
-            log_resp[i, k] = math.log(weights[k]) - half
+            resp[i, k] = math.log(weights[k]) - half
     for i in range(n):
-        top = log_resp[i].max()
-        value = top + math.log(np.exp(log_resp[i] - top).sum())
-        total += value
+        top = resp[i].max()
+        value = top + math.log(np.exp(resp[i] - top).sum())
+        total += value if labels[i] < 0 else resp[i, labels[i]]
         for k in range(K):
-            log_resp[i, k] -= value
-    return log_resp, total
+            if labels[i] < 0:
+                resp[i, k] = math.exp(resp[i, k] - value)
+            else:
+                resp[i, k] = 1.0 if k == labels[i] else 0.0
+    return resp, total
 
 
 def one_iteration(x, weights, means, variances):
@@ -251,13 +262,15 @@ def one_iteration(x, weights, means, variances):
 
 
 def plusplus(X, centres):
-    out = np.empty(len(X))
-    for i in range(len(X)):
-        best = np.inf
+    n = len(X)
+    nearest, out = np.full(n, np.inf), np.zeros(n)
+    for i in range(n):
         for k in range(len(centres)):
-            best = min(best, ((X[i] - centres[k]) ** 2).sum())
-        out[i] = best
-    return out / out.sum()
+            nearest[i] = min(nearest[i], ((X[i] - centres[k]) ** 2).sum())
+    for i in range(n):
+        for j in range(n):
+            out[i] += min(nearest[j], ((X[j] - X[i]) ** 2).sum())
+    return out
 
 
 def from_labels(X, labels, K):
@@ -275,14 +288,22 @@ def from_labels(X, labels, K):
     return weights / n, means, covariances
 
 
-def spherical(X, weights, means, variance):
-    out = np.empty((len(X), len(means)))
-    for i in range(len(X)):
-        for k in range(len(means)):
-            out[i, k] = math.log(weights[k]) - ((X[i] - means[k]) ** 2).sum() / (2 * variance)
-        out[i] = np.exp(out[i] - out[i].max())
-        out[i] /= out[i].sum()
-    return out
+def spherical(X, means, variance):
+    n, d = X.shape
+    K = len(means)
+    resp, new, total = np.empty((n, K)), np.zeros((K, d)), 0.0
+    for i in range(n):
+        for k in range(K):
+            resp[i, k] = -((X[i] - means[k]) ** 2).sum() / (2 * variance)
+        resp[i] = np.exp(resp[i] - resp[i].max())
+        resp[i] /= resp[i].sum()
+    for k in range(K):
+        for i in range(n):
+            new[k] += resp[i, k] * X[i]
+        new[k] /= resp[:, k].sum()
+        for i in range(n):
+            total += resp[i, k] * ((X[i] - new[k]) ** 2).sum()
+    return new, total / (n * d)
 
 
 def iteration(X, centres):
@@ -304,14 +325,13 @@ def iteration(X, centres):
 
 
 def diagonal(X, resp, means):
-    K, d = means.shape
-    out = np.zeros((K, d))
-    for k in range(K):
-        for i in range(len(X)):
+    n, d = X.shape
+    out = np.zeros(d)
+    for i in range(n):
+        for k in range(len(means)):
             for j in range(d):
-                out[k, j] += resp[i, k] * (X[i, j] - means[k, j]) ** 2
-        out[k] /= resp[:, k].sum()
-    return out
+                out[j] += resp[i, k] * (X[i, j] - means[k, j]) ** 2
+    return out / n
 
 
 def pooled(resp, covariances):
@@ -372,7 +392,8 @@ def icl(log_joint, p):
         top = row.max()
         value = top + math.log(np.exp(row - top).sum())
         for a in row:
-            total += math.exp(a - value) * a
+            if a > -math.inf:
+                total += math.exp(a - value) * a
     return -2 * total + p * math.log(len(log_joint))
 
 
@@ -389,6 +410,33 @@ def cross_validation(x, k):
             total -= 0.5 * (math.log(2 * math.pi * variance) + (x[i] - mean) ** 2 / variance)
         first = last
     return total / n
+
+
+def m_step_with_a_known_mean(X, resp, known):
+    n, d = X.shape
+    K = resp.shape[1]
+    weights, means, covariances = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
+    for k in range(K):
+        count = resp[:, k].sum()
+        for i in range(n):
+            means[k] += resp[i, k] * X[i] / count
+        if k == 0:
+            means[k] = known
+        for i in range(n):
+            difference = X[i] - means[k]
+            covariances[k] += resp[i, k] * np.outer(difference, difference) / count
+        weights[k] = count / n
+    return weights, means, covariances
+
+
+def wait(first, second, third, gap):
+    ratio = (third - second) / (second - first)
+    rest = (third - second) * ratio / (1 - ratio)
+    count = 0
+    while rest >= gap:
+        rest *= ratio
+        count += 1
+    return count
 
 
 def stuck(X):
@@ -429,8 +477,9 @@ ANSWERS = {
     "ex-mstep-sample-weights": weighted_m_step,
     "ex-em-bound": bound,
     "ex-em-e-step": e_step,
-    "ex-em-m-step": m_step,
+    "ex-em-m-step": m_step_with_a_known_mean,
     "ex-em-variance-bug": one_iteration,
+    "ex-converge-wait": wait,
     "ex-em-stuck": stuck,
     "ex-start-plusplus": plusplus,
     "ex-start-labels": from_labels,
@@ -467,7 +516,7 @@ def test_compiled_loops_are_right(label):
 
 
 def test_the_e_step_agrees_with_the_package():
-    X, weights, means, covariances = EXERCISES["ex-em-e-step"].cases[1]
-    log_resp, total = e_step(X, weights, means, covariances)
-    np.testing.assert_allclose(np.exp(log_resp), gmm.responsibilities(X, weights, means, covariances), rtol=1e-10)
+    X, weights, means, covariances, _ = EXERCISES["ex-em-e-step"].cases[1]
+    resp, total = e_step(X, weights, means, covariances, np.full(len(X), -1))
+    np.testing.assert_allclose(resp, gmm.responsibilities(X, weights, means, covariances), rtol=1e-10)
     assert total == pytest.approx(gmm.log_likelihood(X, weights, means, covariances))

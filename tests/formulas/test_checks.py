@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 
 import gmm
 from gmm.formulas import CHAPTERS
+from gmm.formulas._registry import EQUATIONS, equation
 
 # A valid call of every public function: 4 samples, 2 features, 3 components.
 X = np.array([[0.0, 1.0], [2.0, 0.5], [-1.0, 3.0], [0.5, 0.25]])
@@ -521,3 +522,21 @@ def test_every_function_takes_any_size(random_mixture, n, d, K):
             mine["mean"] = 0.5
         result = flattened(call(function, mine))
         assert np.isfinite(result).all(), function
+
+
+def test_missing_values_are_no_numbers():
+    X = np.ma.masked_array([[1.0], [2.0]], mask=[[False], [True]])
+    with pytest.raises(ValueError, match="X is a masked array with masked entries"):
+        gmm.sample_mean(X)
+
+
+def test_an_equation_has_one_function():
+    label = next(iter(EQUATIONS))
+    with pytest.raises(ValueError, match=f"'{label}' belongs to"):
+        equation(label, kernel=None)(lambda: None)
+
+
+def test_the_divergence_of_two_mixtures_is_another_function():
+    mixture = gmm.GaussianMixture(1)
+    with pytest.raises(TypeError, match="mixture_kl_divergence"):
+        gmm.kl_divergence(mixture, mixture)
