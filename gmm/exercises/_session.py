@@ -118,12 +118,11 @@ def place_in_book(label):
     """Whether the notebook cell that runs is, word for word, the book's ``"question"`` or ``"solution"``; or None."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    cells = getattr(getattr(shell, "history_manager", None), "input_hist_raw", None)
-    if not cells:
-        return None
+    asked = shell.get_parent() if hasattr(shell, "get_parent") else {}  # the message by which a cell is run
+    words = asked.get("content", {}).get("code", "").split()
     for part in ("question", "solution"):
         for code in re.findall(r"^```python\n(.*?)\n```$", texts()[label][part], re.M | re.S):
-            if code.split() == cells[-1].split():
+            if code.split() == words:
                 return part
     return None
 

@@ -153,16 +153,16 @@ def boundary(mean_1, mean_2, variance, weight_1):
     return (mean_1 + mean_2) / 2 + variance / (mean_2 - mean_1) * math.log(weight_1 / (1 - weight_1))
 
 
-def log_likelihood(x, weights, means, variances):
+def log_likelihood(values, counts, weights, means, variances):
     K = len(weights)
     total = 0.0
-    for value in x:
+    for value, count in zip(values, counts):
         terms = np.empty(K)
         for k in range(K):
             terms[k] = math.log(weights[k] / math.sqrt(2 * math.pi * variances[k]))
             terms[k] -= (value - means[k]) ** 2 / (2 * variances[k])
         top = terms.max()
-        total += top + math.log(np.exp(terms - top).sum())
+        total += count * (top + math.log(np.exp(terms - top).sum()))
     return total
 
 

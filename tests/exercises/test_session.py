@@ -223,7 +223,7 @@ def cell(monkeypatch):
     import IPython
 
     def runs(source):
-        shell = type("Shell", (), {"user_ns": {}, "history_manager": type("H", (), {"input_hist_raw": ["", source]})})
+        shell = type("Shell", (), {"user_ns": {}, "get_parent": lambda self: {"content": {"code": source}}})
         monkeypatch.setattr(IPython, "get_ipython", shell)
 
     return runs
