@@ -70,13 +70,15 @@ def merge(n_1, mean_1, cov_1, n_2, mean_2, cov_2):
     return mean, covariance
 
 
-def mixture_log_density(x, weights, means, variances):
+def mixture_log_density(x, weights, means, variances, a, b):
     out = np.empty(len(x))
     for i in range(len(x)):
         total = -np.inf
-        for k in range(len(weights)):
+        if a <= x[i] <= b:
+            total = math.log(weights[0] / (b - a))
+        for k in range(len(means)):
             exponent = (x[i] - means[k]) ** 2 / variances[k]
-            term = math.log(weights[k]) - 0.5 * (math.log(2 * math.pi * variances[k]) + exponent)
+            term = math.log(weights[k + 1]) - 0.5 * (math.log(2 * math.pi * variances[k]) + exponent)
             high, low = max(total, term), min(total, term)
             total = high + math.log1p(math.exp(low - high))
         out[i] = total
@@ -194,18 +196,20 @@ def weighted_m_step(X, resp, sample_weight):
     return weights, means, covariances
 
 
-def m_step(X, resp):
+def m_step_with_a_background(X, resp):
     n, d = X.shape
     K = resp.shape[1]
-    weights, means, covariances = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
+    weights, means, covariances = np.zeros(K), np.zeros((K - 1, d)), np.zeros((K - 1, d, d))
     for k in range(K):
         count = resp[:, k].sum()
+        weights[k] = count / n
+        if k == K - 1:
+            break
         for i in range(n):
             means[k] += resp[i, k] * X[i] / count
         for i in range(n):
             difference = X[i] - means[k]
             covariances[k] += resp[i, k] * np.outer(difference, difference) / count
-        weights[k] = count / n
     return weights, means, covariances
 
 
@@ -473,7 +477,7 @@ ANSWERS = {
     "ex-resp-boundary": boundary,
     "ex-loglik-line": log_likelihood,
     "ex-loglik-score": score,
-    "ex-mstep-code": m_step,
+    "ex-mstep-code": m_step_with_a_background,
     "ex-mstep-sample-weights": weighted_m_step,
     "ex-em-bound": bound,
     "ex-em-e-step": e_step,
