@@ -17,8 +17,11 @@ from nbformat.v4 import new_markdown_cell
 
 HIDDEN_WORDS = {"jupyter": {"source_hidden": True}}
 HIDDEN_CODE = {"cellView": "form", "collapsed": True, "jupyter": {"outputs_hidden": True, "source_hidden": True}}
-#: The line that opens what is folded.
-MARK = re.compile(r"^<details><summary>Solution(?:, continued)?</summary>$\n*", re.M)
+#: The line that opens what is folded; and what an earlier form closed, and had in hints.
+MARK = re.compile(
+    r"^<details><summary>(?:Solution(?:, continued)?|Hint \d+)</summary>$\n*|\n\n</details>$(?=\n:::)|^</details>$\n*",
+    re.M,
+)
 #: How a verdict of a check begins (gmm/exercises/_show.py).
 VERDICT = '<div style="border-left: 0.3em solid'
 

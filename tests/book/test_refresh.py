@@ -185,6 +185,17 @@ class TestWhatAnswersAnExerciseIsFolded:
         once = refresh.tidy(self.notebook())
         assert refresh.text(refresh.tidy(copy.deepcopy(once))) == refresh.text(once)
 
+    def test_an_earlier_form_becomes_this_one(self):
+        nb = self.notebook()
+        hint, words = "Count $n$.", "Then this."
+        nb.cells[4].source = nb.cells[4].source.replace(
+            hint, f"<details><summary>Hint 1</summary>\n\n{hint}\n\n</details>"
+        )
+        nb.cells[6].source = nb.cells[6].source.replace(
+            words, f"<details><summary>Solution, continued</summary>\n\n{words}\n\n</details>"
+        )
+        assert refresh.text(refresh.tidy(nb)) == refresh.text(refresh.tidy(self.notebook()))
+
     def test_a_cell_that_leaves_the_solution_is_open_again(self):
         nb = refresh.tidy(self.notebook())
         nb.cells.append(copy.deepcopy(next(cell for cell in nb.cells if cell.source == "solution")))
