@@ -21,7 +21,7 @@ from sphinx_exercise.nodes import exercise_subtitle, is_exercise_node, solution_
 LEVELS = ("easy", "medium", "hard")
 MINUTES = {"Predict": (3, 5, 8), "Compute": (8, 12, 20), "Break": (8, 12, 20), "Prove": (8, 15, 25)}
 
-_FOLDS = re.compile(r"</details>|<details><summary>(?:Hint \d+|Solution(?:, continued)?)</summary>")
+_FOLDS = re.compile(r"<details><summary>(?:Solution(?:, continued)?|Hint \d+)</summary>|</details>")
 _VERDICT = '<div style="border-left: 0.3em solid'
 
 

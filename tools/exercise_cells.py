@@ -3,20 +3,25 @@
 The structure is the authors': a stub between ``exercise-start`` and ``exercise-end``, hints as admonitions, and the
 solution between ``solution-start`` and ``solution-end``. `fold` adds what keeps it out of sight until it is asked for:
 
-* The cells of code in a solution are collapsed by their metadata, for JupyterLab and Visual Studio Code
-  (``jupyter``, ``collapsed``) and for Colab (``cellView``).
-* The words of a solution, and hints, stand in a ``<details>`` element, which all of them know, and in which
-  mathematics is set. On the pages of the book `_ext/exercise_pages.py` takes it out again.
+* Its cells, of code and of words, are collapsed by their metadata: ``jupyter`` and ``collapsed`` for JupyterLab and
+  Visual Studio Code, ``cellView`` for Colab. Words get a cell of their own.
+* Colab does not collapse words. They begin with a ``<details>`` element, which ends with the cell: were it closed,
+  jupyterlab-myst would leave the mathematics in it as TeX. `_ext/exercise_pages.py` takes it out for the pages.
 * A solution written as one directive, which notebooks would show as it is, gets a start and an end.
 """
 
 import re
 
 from nbformat import from_dict
+from nbformat.v4 import new_markdown_cell
 
-HIDDEN = {"cellView": "form", "collapsed": True, "jupyter": {"outputs_hidden": True, "source_hidden": True}}
-#: The lines that open and close what is folded.
-MARKS = re.compile(r"^(?:<details><summary>(?:Hint \d+|Solution(?:, continued)?)</summary>|</details>)$\n*", re.M)
+HIDDEN_WORDS = {"jupyter": {"source_hidden": True}}
+HIDDEN_CODE = {"cellView": "form", "collapsed": True, "jupyter": {"outputs_hidden": True, "source_hidden": True}}
+#: The line that opens what is folded; and what an earlier form closed, and had in hints.
+MARK = re.compile(
+    r"^<details><summary>(?:Solution(?:, continued)?|Hint \d+)</summary>$\n*|\n\n</details>$(?=\n:::)|^</details>$\n*",
+    re.M,
+)
 #: How a verdict of a check begins (gmm/exercises/_show.py).
 VERDICT = '<div style="border-left: 0.3em solid'
 
@@ -25,16 +30,11 @@ _FENCE = re.compile(
     r"(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<body>.*?)^(?P=ticks)[ \t]*$\n?",
     re.M | re.S,
 )
-_HINT = re.compile(r"^(:::\{admonition\} (Hint \d+)\n(?::class:[^\n]*\n)?)(.*?)^:::[ \t]*$", re.M | re.S)
 
 
 def unfolded(text):
-    """Return Markdown without the lines that fold it."""
-    return MARKS.sub("", text)
-
-
-def _folded(text, summary):
-    return f"<details><summary>{summary}</summary>\n\n{text.strip()}\n\n</details>\n"
+    """Return Markdown without the line that folds it."""
+    return MARK.sub("", text)
 
 
 def _with_an_end(match):
@@ -47,28 +47,30 @@ def _with_an_end(match):
 
 def fold(nb):
     """Fold, in place, what answers the exercises of a notebook; doing it twice changes nothing."""
-    place, pieces = None, 0
+    place, pieces, cells = None, 0, []
     for cell in nb.cells:
-        if cell.cell_type == "code":
+        if cell.cell_type != "markdown":
             if place == "solution-start":
-                cell.metadata.update(from_dict(HIDDEN))
+                cell.metadata.update(from_dict(HIDDEN_CODE))
             elif place == "exercise-start":
                 cell.outputs = [o for o in cell.outputs if VERDICT not in str(o.get("data", {}).get("text/html", ""))]
+            cells.append(cell)
             continue
-        if cell.cell_type != "markdown":
-            continue
-        text = _FENCE.sub(_with_an_end, unfolded(cell.source) + "\n")
-        text = _HINT.sub(lambda m: f"{m[1]}\n{_folded(m[3], m[2])}:::", text)
-        done, at = [], 0
+        text, at, seen = _FENCE.sub(_with_an_end, unfolded(cell.source) + "\n"), 0, ""
         for match in [*_FENCE.finditer(text), None]:
             between = text[at : match.start() if match else None]
             if place == "solution-start" and between.strip():
-                pieces += 1
-                between = f"\n{_folded(between, 'Solution, continued' if pieces > 1 else 'Solution')}\n"
-            done.append(between)
+                if seen.strip():
+                    cells.append(new_markdown_cell(seen.strip("\n"), metadata=cell.metadata))
+                pieces, seen = pieces + 1, ""
+                mark = f"<details><summary>Solution{', continued' if pieces > 1 else ''}</summary>"
+                cells.append(new_markdown_cell(f"{mark}\n\n{between.strip()}", metadata=HIDDEN_WORDS))
+            else:
+                seen += between
             if match:
-                done.append(match[0])
-                at = match.end()
+                seen, at = seen + match[0], match.end()
                 if match["part"]:
                     place, pieces = match["kind"] + match["part"], 0
-        cell.source = re.sub(r"\n{3,}", "\n\n", "".join(done)).strip("\n")
+        if seen.strip():
+            cells.append(new_markdown_cell(re.sub(r"\n{3,}", "\n\n", seen).strip("\n"), metadata=cell.metadata))
+    nb.cells = cells

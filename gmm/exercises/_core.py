@@ -169,7 +169,7 @@ def check(label: str, answer) -> None:
     """
     _guard.refuse_inside(_INSIDE)
     _load()
-    place = _session.place_in_book(label) if label in EXERCISES else None
+    place = _session.place_in_book(label) if isinstance(label, str) else None
     found = _NOTHING if place == "question" else examine(label, answer)
     if found == _NOTHING and _on_a_page():
         return

@@ -121,7 +121,7 @@ def place_in_book(label):
     asked = shell.get_parent() if hasattr(shell, "get_parent") else {}  # the message by which a cell is run
     words = asked.get("content", {}).get("code", "").split()
     for part in ("question", "solution"):
-        for code in re.findall(r"^```python\n(.*?)\n```$", texts()[label][part], re.M | re.S):
+        for code in re.findall(r"^```python\n(.*?)\n```$", texts().get(label, {}).get(part, ""), re.M | re.S):
             if code.split() == words:
                 return part
     return None

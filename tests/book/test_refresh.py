@@ -128,61 +128,17 @@ $$a = b$$
 ```
 
 ## Summary"""
-FOLDED_HELP = """\
-```{exercise-end}
-```
-
-:::{admonition} Hint 1
-:class: dropdown hint
-
-<details><summary>Hint 1</summary>
-
-Count $n$.
-
-</details>
-:::
-
-```{solution-start} ex-one
-:label: sol-one
-:class: dropdown
-```
-
-<details><summary>Solution</summary>
-
-First.
-
-</details>"""
-FOLDED_REST = """\
-<details><summary>Solution, continued</summary>
-
-Then this.
-
-</details>
-
-```{solution-end}
-```
-
-```{exercise} Prove: two · hard
-:label: ex-two
-
-Prove it.
-```
-
-```{solution-start} ex-two
-:label: sol-two
-:class: dropdown
-```
-
-<details><summary>Solution</summary>
-
-$$a = b$$
-
-</details>
-
-```{solution-end}
-```
-
-## Summary"""
+FOLDED = [
+    "Text.",
+    EXERCISE,
+    HELP.removesuffix("\n\nFirst."),
+    "<details><summary>Solution</summary>\n\nFirst.",
+    "<details><summary>Solution, continued</summary>\n\nThen this.",
+    REST[REST.index("```{solution-end}") : REST.index("```{solution} ex-two")]
+    + "```{solution-start} ex-two\n:label: sol-two\n:class: dropdown\n```",
+    "<details><summary>Solution</summary>\n\n$$a = b$$",
+    "```{solution-end}\n```\n\n## Summary",
+]
 
 
 class TestWhatAnswersAnExerciseIsFolded:
@@ -208,12 +164,10 @@ class TestWhatAnswersAnExerciseIsFolded:
 
     def test_code_by_metadata_words_in_an_element(self):
         nb = refresh.tidy(self.notebook())
-        assert [cell.source for cell in nb.cells if cell.cell_type == "markdown"] == [
-            "Text.",
-            EXERCISE,
-            FOLDED_HELP,
-            FOLDED_REST,
-        ]
+        words = [cell for cell in nb.cells if cell.cell_type == "markdown"]
+        assert [cell.source for cell in words] == FOLDED
+        folded = {"jupyter": {"source_hidden": True}}
+        assert [dict(cell.metadata) for cell in words] == [folded if "<details>" in text else {} for text in FOLDED]
         hidden = {
             "cellView": "form",
             "collapsed": True,
@@ -231,20 +185,30 @@ class TestWhatAnswersAnExerciseIsFolded:
         once = refresh.tidy(self.notebook())
         assert refresh.text(refresh.tidy(copy.deepcopy(once))) == refresh.text(once)
 
+    def test_an_earlier_form_becomes_this_one(self):
+        nb = self.notebook()
+        hint, words = "Count $n$.", "Then this."
+        nb.cells[4].source = nb.cells[4].source.replace(
+            hint, f"<details><summary>Hint 1</summary>\n\n{hint}\n\n</details>"
+        )
+        nb.cells[6].source = nb.cells[6].source.replace(
+            words, f"<details><summary>Solution, continued</summary>\n\n{words}\n\n</details>"
+        )
+        assert refresh.text(refresh.tidy(nb)) == refresh.text(refresh.tidy(self.notebook()))
+
     def test_a_cell_that_leaves_the_solution_is_open_again(self):
         nb = refresh.tidy(self.notebook())
-        nb.cells.append(copy.deepcopy(nb.cells[5]))
+        nb.cells.append(copy.deepcopy(next(cell for cell in nb.cells if cell.source == "solution")))
         assert dict(refresh.tidy(nb).cells[-1].metadata) == {}
 
     def test_the_texts_of_the_exercises_know_nothing_of_it(self):
-        assert exercise_cells.unfolded(FOLDED_HELP).split() == HELP.split()
-        assert "<" not in exercise_cells.unfolded(FOLDED_REST)
+        assert "<" not in exercise_cells.unfolded("\n\n".join(FOLDED))
 
     def test_a_notebook_can_be_stored_tidy_without_being_run(self, tmp_path):
         path = tmp_path / "page.ipynb"
         path.write_text(nbformat.writes(self.notebook()), encoding="utf-8")
         assert refresh.store_tidy(path) is True
-        assert chapters.read(path).cells[4].source == FOLDED_HELP
+        assert chapters.read(path).cells[5].source == FOLDED[3]
         assert refresh.store_tidy(path) is False
 
 

@@ -248,6 +248,14 @@ def test_an_untouched_stub_is_no_answer_and_gives_no_bug_away(label, cell, fresh
     assert fresh_session[label].attempts == 1
 
 
+def test_odd_labels_are_told_as_ever(cell, monkeypatch):
+    cell("anything")
+    with pytest.raises(TypeError, match="label comes first"):
+        exercises.check([1.0], 1.0)
+    with pytest.raises(ValueError, match="there is no exercise"):
+        exercises.check("ex-nothing-of-the-kind", 1.0)
+
+
 def test_the_books_own_solution_earns_nothing(cell, fresh_session, capsys):
     import numpy as np
 
