@@ -361,7 +361,7 @@ def _clue_about(results, expected, wrong, number, task, originals):
             "right near the origin, and wrong for data far from it, where squares are huge and almost equal. Take "
             "differences before you square."
         )
-    if all(np.allclose(a, b, rtol=1e-3, atol=1e-6 * np.abs(b).max(initial=0.0)) for a, b, _ in pairs):
+    if all(np.allclose(a, b, rtol=1e-3, atol=1e-6 * np.abs(b[np.isfinite(b)]).max(initial=0.0)) for a, b, _ in pairs):
         return (
             "nearly right, but some digits are lost. Do you round, or subtract two large numbers that are almost equal?"
         )
