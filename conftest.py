@@ -29,6 +29,7 @@ FOLDER = pytest.StashKey()
 def pytest_configure(config):
     """Make a folder for the files of kernels. Who has no home that can be written to gets it as a home too."""
     os.environ["GMM_QUIET"] = "1"  # no notebook is to say that it compiles: that is no output of the book
+    os.environ["GMM_PROGRESS"] = ""  # what tests do in exercises is nobody's progress
     config.stash[FOLDER] = folder = tempfile.mkdtemp(prefix="book-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     if not os.access(os.path.expanduser("~"), os.W_OK):  # browsers and caches have files there

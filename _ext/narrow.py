@@ -16,7 +16,7 @@ WIDEST = 600  # pixels of a window for which the stacked picture is meant
 LEAST = 560  # dots: narrower pictures are large enough as they are
 GUTTER = 8  # dots of an empty column between two panels
 EVEN = 1.5  # the widest part may be so many times as wide as the narrowest
-TALLEST = 3.2  # times as high as wide; what would be higher stays as it is
+TALLEST = 4.2  # times as high as wide; what would be higher stays as it is
 PICTURE = re.compile(r'(<img\b[^>]*?\bsrc="([^"]+)"[^>]*>)')
 
 

@@ -159,3 +159,43 @@ def test_after_compile_all_nothing_is_compiled_any_more(run_python, tmp_path):
     assert "Kept in" in done.stdout
     assert str(tmp_path) in done.stdout
     assert ast.literal_eval(run_python(USE, **cache)) == []
+
+
+FIRST_FIT = """
+import sys, numpy as np
+from numba.core import event
+compiled = set()
+class Listener(event.Listener):
+    def on_start(self, event):
+        function = event.data["dispatcher"].py_func
+        compiled.add(f"{function.__module__}.{function.__name__}")
+    def on_end(self, event):
+        pass
+event.register("numba:compile", Listener())
+import gmm
+X = np.random.default_rng(0).normal(size=(200, DIMENSIONS))
+X[:100] += 6
+gmm.GaussianMixture(2, random_state=0).fit(X)
+print(*sorted(name.removeprefix("gmm.engine.") for name in compiled if name.startswith("gmm")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dimensions", "runs", "others"), [(2, "full.small_", "full."), (8, "full.", "full.small_")], ids=["small", "tiles"]
+)
+def test_a_first_fit_compiles_only_what_it_runs(run_python, tmp_path, dimensions, runs, others):
+    """Neither the code of other dimensions, nor that of other structures, nor a prior's; k-means' is spherical."""
+    code = FIRST_FIT.replace("DIMENSIONS", str(dimensions))
+    names = run_python(code, NUMBA_CACHE_DIR=str(tmp_path), GMM_QUIET="1").split()
+    for operation in ("log_joint", "add_moments"):
+        assert runs + operation in names
+        assert others + operation not in names
+    assert {name.split(".")[0] for name in names} <= {
+        *("blocks", "full", "kmeans", "loop", "regularisation", "small_algebra", "softmax", "spherical", "team")
+    }
+    assert [name for name in names if name.startswith(("spherical.", "regularisation."))] == [
+        "regularisation.no_penalty",
+        "spherical.distances_block",
+    ]
+    assert "gmm" not in " ".join(names)  # none of the book's kernels

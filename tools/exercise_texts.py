@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import generated
 from chapters import BOOK, ROOT, equations_of, notebooks, read, title
+from exercise_cells import unfolded
 from pybtex.database import parse_file
 from pybtex.richtext import Text
 
@@ -70,7 +71,7 @@ def of_notebook(path):
                 current.solution_cells.append(cell)
                 current.solution.append(f"```python\n{cell.source}\n```")
             continue
-        rest = cell.source + "\n"
+        rest = unfolded(cell.source) + "\n"
         while rest:
             match = _EXERCISE.search(rest)
             before = rest[: match.start()] if match else rest

@@ -84,6 +84,7 @@ def differences(name, settings, targets, jobs=0):
     """Run ``targets`` with pytest on a machine; return what failed there, and pytest's summary."""
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-q", "-rfE", "--tb=short", "--color=no"]
     command += ["-p", "no:cacheprovider", "-n", str(jobs), "--dist", "loadfile", *map(str, targets)]
+    command += ["-m", "not slow and not exact_data"] if "PERTURBATION" in settings else []
     FOLDER.mkdir(parents=True, exist_ok=True)
     log = FOLDER / f"{name}.log"
     with log.open("w", encoding="utf-8") as file:

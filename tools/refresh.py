@@ -1,8 +1,9 @@
-"""Run notebooks and store their outputs: ``python tools/refresh.py [chapter …]``.
+"""Run notebooks and store their outputs: ``python tools/refresh.py [--tidy] [chapter …]``.
 
 Without arguments all notebooks of _toc.yml are run, otherwise those named (``04``, ``04_responsibilities``
 or a path). What is written depends on the cells and on what they computed, not on when, where or how
-often they ran: a second run writes the same bytes.
+often they ran: a second run writes the same bytes. With ``--tidy`` nothing is run: the notebooks are only
+brought into the form in which they are stored, with what answers the exercises folded.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from pathlib import Path
 import matplotlib
 import nbformat
 from chapters import BOOK, find, read
+from exercise_cells import fold
 from images import strip_notes_base64
 from nbclient import NotebookClient
 
@@ -24,7 +26,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-# Cell metadata with a meaning for the book; everything else is some editor's.
+# Cell metadata with a meaning for the book; everything else is some editor's. What folds solutions is added anew.
 CELL_METADATA = ("mystnb", "tags")
 TIMEOUT = 300
 # No history file, and no notes of the kernel's own on the terminal.
@@ -45,6 +47,7 @@ def clean_settings(folder=None):
             "PYTHONHASHSEED": "0",
             "JUPYTER_PREFER_ENV_PATH": "1",
             "GMM_QUIET": "1",
+            "GMM_PROGRESS": "",  # the reader's own progress is none of the book's
             "OMP_NUM_THREADS": "1",  # chapters are small: a pool of threads only waits for its processors
         }
         before = {name: os.environ.get(name) for name in settings}
@@ -63,10 +66,12 @@ def tidy(nb):
     """Drop from a notebook, in place, whatever differs from one editor or run to the next."""
     nb.metadata = nbformat.from_dict(METADATA)
     nb.nbformat, nb.nbformat_minor = 4, 5
-    seen = set()
-    for number, cell in enumerate(nb.cells):
+    for cell in nb.cells:
         kept = {key: cell.metadata[key] for key in CELL_METADATA if cell.metadata.get(key)}
         cell.metadata = nbformat.from_dict(kept)
+    fold(nb)
+    seen = set()
+    for number, cell in enumerate(nb.cells):
         cell.source = "\n".join(line.rstrip() for line in cell.source.strip("\n").split("\n"))
         # An id that follows from what the cell says stays with the cell when others come and go.
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
@@ -129,16 +134,28 @@ def refresh(path):
     complete = all(c.execution_count for c in stored.cells if c.cell_type == "code")
     if complete and without_exempt_outputs(fresh) == without_exempt_outputs(tidy(stored)):
         fresh = stored
-    after = text(fresh)
+    return store(path, fresh, before)
+
+
+def store_tidy(path):
+    """Store the notebook at ``path`` tidy, without running it; return whether the file changed."""
+    path = Path(path)
+    return store(path, tidy(read(path)), path.read_bytes().decode("utf-8"))
+
+
+def store(path, nb, before):
+    """Write a notebook over a file with the text ``before``; return whether that changed it."""
+    after = text(nb)
     if after != before:
         path.write_text(after, encoding="utf-8", newline="\n")
     return after != before
 
 
 if __name__ == "__main__":
-    for notebook in find(sys.argv[1:]):
+    only_tidy = "--tidy" in sys.argv
+    for notebook in find([word for word in sys.argv[1:] if word != "--tidy"]):
         start = time.perf_counter()
-        changed = refresh(notebook)
+        changed = store_tidy(notebook) if only_tidy else refresh(notebook)
         seconds = time.perf_counter() - start
         print(
             f"{notebook.name:36} {'changed' if changed else 'as it was':10} {seconds:5.1f} s",

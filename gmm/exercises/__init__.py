@@ -9,7 +9,7 @@ Not yet: halfway between the means the Gaussians are equal, but the weights are 
 """
 
 from gmm.exercises._core import EXERCISES, check, examine, exercise
-from gmm.exercises._session import hint, progress, solution
+from gmm.exercises._session import hint, progress, reset, solution
 from gmm.exercises._show import Verdict
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "exercise",
     "hint",
     "progress",
+    "reset",
     "solution",
 ]

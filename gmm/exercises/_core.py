@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -144,10 +145,13 @@ def check(label: str, answer) -> None:
     change in the source of your function would make every case right, such as another axis, the line is named. In a
     notebook the verdict is a small box, elsewhere plain text.
 
-    Nothing is sent anywhere. Your function runs for a few seconds at most and may use half a gigabyte, its printed
-    output is cut after a screenful, and input() and quit() are refused. A function compiled by Numba is run as plain
-    Python first, because compiled code cannot be interrupted. Nor can a single call into C that never returns, such as
-    ``sum(itertools.count())``; then interrupt or restart the kernel.
+    Nothing is sent anywhere; what you did is kept for :func:`progress`. A stub that is as the book has it is no answer,
+    and the book's own solution earns nothing.
+
+    Your function runs for a few seconds at most and may use half a gigabyte, its printed output is cut after a
+    screenful, and input() and quit() are refused. A function compiled by Numba is run as plain Python first, because
+    compiled code cannot be interrupted. Nor can a single call into C that never returns, such as
+    ``sum(itertools.count())``; then restart the kernel.
 
     Parameters
     ----------
@@ -163,18 +167,34 @@ def check(label: str, answer) -> None:
     ValueError
         If there is no exercise of that label; close matches are named.
     """
-    found = examine(label, answer)
-    if found.status in ("right", "wrong"):
-        entry = _session.record(label)
-        entry.attempts += 1
-        entry.right |= found.right
-        if not found.right and entry.attempts > 1 and not entry.right and label in _session.texts():
-            if entry.hints < len(_session.texts()[label]["hints"]):
-                further = f'A hint: exercises.hint("{label}")'
-            else:
-                further = f'The solution: exercises.solution("{label}")'
-            found = Verdict(found.status, found.message, (*found.details, further))
+    _guard.refuse_inside(_INSIDE)
+    _load()
+    place = _session.place_in_book(label) if isinstance(label, str) else None
+    found = _NOTHING if place == "question" else examine(label, answer)
+    if found == _NOTHING and _on_a_page():
+        return
+    if found.status in ("right", "wrong") and place != "solution":
+        with _session.record(label) as entry:
+            first = found.right and not entry.right
+            entry.attempts += 1
+            entry.right |= found.right
+        further = _session.next_text() if first and not _on_a_page() else _help(label, entry)
+        found = Verdict(found.status, found.message, (*found.details, *filter(None, [further])))
     show(found)
+
+
+def _on_a_page():
+    """Whether what is shown goes to the book's pages, as when its notebooks are run or tested."""
+    return os.environ.get("GMM_QUIET", "") not in ("", "0")
+
+
+def _help(label, entry):
+    """What helps somebody whose second answer is wrong, or None."""
+    if entry.attempts < 2 or entry.right or label not in _session.texts():
+        return None
+    if entry.hints < len(_session.texts()[label]["hints"]):
+        return f'A hint: exercises.hint("{label}")'
+    return f'The solution: exercises.solution("{label}")'
 
 
 def examine(label: str, answer) -> Verdict:
@@ -232,9 +252,7 @@ _INSIDE = (
     "your function checks itself: the line with exercises.check is indented into it. Move it to the left margin, below "
     "the function."
 )
-_NOTHING = Verdict(
-    "empty", "there is no answer here so far. Write yours in the place of the dots, and run the cell again."
-)
+_NOTHING = Verdict("empty", "there is no answer here so far. Write yours into the cell, and run it again.")
 _NONE = Verdict(
     "empty", "there is no answer here so far: this is None. Is it assigned, and does the function end with a return?"
 )
@@ -270,6 +288,7 @@ def _by_judge(task, answer):
 def _value(task, answer):
     if callable(answer):
         return Verdict("wrong", "a value is asked for, and this is a function. Call it, and pass what it returns.")
+    answer = _diagnosis.in_form(answer, task.reference)
     if _diagnosis.same(answer, task.reference, task.rtol):
         return Verdict("right", ".")
     for recognised in (_diagnosis.same, functools.partial(_diagnosis.nearer, right=task.reference)):

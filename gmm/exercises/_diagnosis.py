@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 
 import numpy as np
 
@@ -16,13 +17,10 @@ def same(a, b, rtol):
         return len(a) == len(b) and all(same(x, y, rtol) for x, y in zip(a, b, strict=True))
     if isinstance(a, str) or isinstance(b, str):
         return isinstance(a, str) and isinstance(b, str) and a == b
-    if isinstance(a, (complex, np.ndarray)) and np.iscomplexobj(a):
-        return False
-    try:
-        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    except (TypeError, ValueError):
+    x, y = _numbers(a), _numbers(b)
+    if x is None or y is None:
         return a is b
-    return a.shape == b.shape and np.allclose(a, b, rtol=rtol, atol=rtol, equal_nan=True)
+    return x.shape == y.shape and np.allclose(x, y, rtol=rtol, atol=rtol, equal_nan=True)
 
 
 def nearer(value, wrong, rtol, right):
@@ -62,9 +60,20 @@ def _near(a, b):
 
 # ------------------------------------------------------------------------- show
 
+#: How numbers are printed, whatever the reader has chosen for the notebook.
+_PRINTED = {
+    "threshold": 20, "edgeitems": 2, "linewidth": 10_000, "suppress": False, "nanstr": "nan", "infstr": "inf",
+    "formatter": None, "sign": "-", "floatmode": "maxprec", "legacy": False,
+}  # fmt: skip
+
 
 def show(value, precision=4):
     """A short text for any value, rounded."""
+    with np.printoptions(precision=precision, **_PRINTED):
+        return _shown(value, precision)
+
+
+def _shown(value, precision):
     if isinstance(value, tuple):
         return "(" + ", ".join(show(part, precision) for part in value) + ")"
     if isinstance(value, (bool, np.bool_, int)):
@@ -74,10 +83,7 @@ def show(value, precision=4):
             array = np.asarray(value)
         except ValueError:
             return repr(value)
-        text = np.array2string(
-            array, precision=precision, threshold=20, edgeitems=2, separator=", ", max_line_width=10_000
-        )
-        text = " ".join(text.split())
+        text = " ".join(np.array2string(array, separator=", ").split())
         return text + "0" if array.ndim == 0 and text.endswith(".") else text
     text = repr(value)
     if " at 0x" in text:
@@ -115,10 +121,15 @@ def arguments(task, number):
 def of_value(task, answer):
     """A clue about a wrong value, or None."""
     numbers, right = _numbers(answer), _numbers(task.reference)
+    if isinstance(answer, str):
+        return f"{show(answer)} is a text; expected is {_wanted(task)}, without quotation marks."
     if numbers is None:
         return f"{show(answer)} is no number; expected is {_wanted(task)}."
     if numbers.shape != right.shape:
-        return f"expected is {_wanted(task)}; this is {_shape(numbers)}."
+        form = f"expected is {_wanted(task)}; this is {_shape(numbers)}."
+        if numbers.size == right.size and np.allclose(numbers.ravel(), right.ravel(), rtol=task.rtol, atol=task.rtol):
+            return f"the values are right, only their form is not: {form}"
+        return form
     if not np.isfinite(numbers).all():
         return f"{show(answer)} is not finite. " + _not_finite(numbers)
     if numbers.size > 1:
@@ -181,11 +192,18 @@ def _shape(array):
 
 
 def _numbers(value):
+    """A value as an array of floats; None if it does not consist of real numbers alone."""
     try:
-        array = np.asarray(value)
+        array = np.asarray(float(value) if isinstance(value, numbers.Real) else value)
         return array.astype(float) if array.dtype.kind in "biuf" else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
+
+
+def in_form(answer, right):
+    """A value as it is asked for, where one number is asked for and came in an array, list or tuple."""
+    single = _numbers(answer)
+    return single.reshape(()) if single is not None and single.size == 1 and np.ndim(right) == 0 else answer
 
 
 # ------------------------------------------------------------------------- functions
@@ -220,7 +238,10 @@ def of_function(task, results, expected, slip=None):
         f"{'got' + label:{width}}  {got}",
     )
     if slip is not None:
-        clue = clue if clue and clue.endswith(_NAMED) else slip[0]
+        if clue and clue.endswith(_FACTOR):
+            clue = f"{clue[: clue.rindex('. ')]}. {slip[0]}"
+        else:
+            clue = clue if clue and clue.endswith(_NAMED) else slip[0]
         details = (slip[1], *details)
     if clue is None:
         good = sum(right)
@@ -340,7 +361,7 @@ def _clue_about(results, expected, wrong, number, task, originals):
             "right near the origin, and wrong for data far from it, where squares are huge and almost equal. Take "
             "differences before you square."
         )
-    if all(np.allclose(a, b, rtol=1e-3, atol=1e-6 * np.abs(b).max(initial=0.0)) for a, b, _ in pairs):
+    if all(np.allclose(a, b, rtol=1e-3, atol=1e-6 * np.abs(b[np.isfinite(b)]).max(initial=0.0)) for a, b, _ in pairs):
         return (
             "nearly right, but some digits are lost. Do you round, or subtract two large numbers that are almost equal?"
         )
@@ -401,8 +422,8 @@ _RELATIONS = (
     (lambda e, n: e * n / (n - 1) if n > 1 else np.nan, "you divide by n − 1; maximum likelihood divides by n."),
     (lambda e, n: e / math.log(2), "too large by 1/ln 2: the logarithm has base 2. The book's is natural, np.log."),
     (lambda e, n: e / math.log(10), "too small by 1/ln 10: the logarithm has base 10. The book's is natural, np.log."),
-    (lambda e, n: 2 * e, "exactly twice the answer. Is a factor ½ missing?"),
-    (lambda e, n: e / 2, "exactly half the answer. Is there a factor ½ too many, or a 2 missing?"),
+    (lambda e, n: 2 * e, "exactly twice the answer. Is a factor 2 too many, or a ½ missing?"),
+    (lambda e, n: e / 2, "exactly half the answer. Is a factor ½ too many, or a 2 missing?"),
     (lambda e, n: e**2, "this is the square of the answer. Variance or standard deviation?"),
     (lambda e, n: np.sqrt(e), "this is the square root of the answer. Variance or standard deviation?"),
     (lambda e, n: np.exp(e), "this is the exponential of the answer. Its logarithm is asked for."),
@@ -413,6 +434,8 @@ _RELATIONS = (
 )
 #: Clues that name a mistake, also where its line is known.
 _NAMED = tuple(text for _, text in _RELATIONS)
+#: Those that have two causes, of which the line tells one.
+_FACTOR = tuple(text for text in _NAMED if text.startswith("exactly"))
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 

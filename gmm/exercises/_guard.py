@@ -205,12 +205,12 @@ class _Cut(io.TextIOBase):
     """A stream that passes on so many characters and no more."""
 
     def __init__(self, stream, room):
-        self.stream, self.room = stream, room if stream else 0
+        self.stream, self.room = stream, room if stream and room else -1
 
     def write(self, text):
-        if self.room > 0:
+        if self.room >= 0:
             self.stream.write(text if len(text) <= self.room else text[: self.room] + _CUT)
-            self.room = max(self.room - len(text), 0)
+            self.room = self.room - len(text)
         return len(text)
 
 

@@ -14,6 +14,7 @@ import ast
 import contextlib
 import copy
 import inspect
+import linecache
 import textwrap
 
 import numpy as np
@@ -85,6 +86,8 @@ def _source(answer):
     function = getattr(answer, "py_func", answer)
     if not inspect.isfunction(function):
         return None
+    if function.__name__ == "<lambda>":
+        return _source_of_lambda(function)
     try:
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -94,6 +97,33 @@ def _source(answer):
         return None
     tree.body[0].decorator_list = []
     return function, tree, tree.body[0], first
+
+
+def _source_of_lambda(function):
+    """As `_source`: a lambda as a definition that returns what it does, found in its file or cell by line and code."""
+    code = function.__code__
+    try:
+        whole = ast.parse("".join(linecache.getlines(code.co_filename)))
+    except (SyntaxError, ValueError):
+        return None
+    found = []
+    for node in ast.walk(whole):
+        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
+            tree = ast.parse("def answer(): return")
+            definition = tree.body[0]
+            definition.args, definition.body[0].value = node.args, node.body
+            ast.copy_location(definition, node)
+            ast.copy_location(definition.body[0], node.body)
+            made = next(part for part in compile(tree, "<lambda>", "exec").co_consts if hasattr(part, "co_code"))
+            found.append((_words(made) == _words(code), (function, tree, definition, 1)))
+    same = [source for equal, source in found if equal or len(found) == 1]
+    return same[0] if len(same) == 1 else None
+
+
+def _words(code):
+    """The names and constants of a code object."""
+    constants = {repr(constant) for constant in code.co_consts if not hasattr(constant, "co_code")} - {"None"}
+    return code.co_varnames, set(code.co_names), constants
 
 
 def _changed(names, tree, definition, edits):
@@ -493,12 +523,8 @@ def _terms(function):
 
 
 def _factors(function):
-    message = "`{}`: check the factor. Without it every case is right."
+    yield from _surplus_factors(function)
     for node in function.of(ast.BinOp):
-        if isinstance(node.op, ast.Mult) and _number(node.left) is not None:
-            yield function.swap(message, node, node.right)
-        if isinstance(node.op, (ast.Mult, ast.Div)) and _number(node.right) is not None:
-            yield function.swap(message, node, node.left)
         if isinstance(node.op, ast.Div):
             half = "`{}`: a factor 2 is missing in the divisor, or a ½ before it."
             yield function.swap(half, node, ast.BinOp(ast.Constant(0.5), ast.Mult(), node))
@@ -521,6 +547,15 @@ def _factors(function):
         for number, name in ((-0.5, "−½"), (-2.0, "−2")):
             text = "`{}`: a factor " + name + " is missing here."
             yield function.swap(text, term, ast.BinOp(ast.Constant(number), ast.Mult(), term))
+
+
+def _surplus_factors(function):
+    for node in function.of(ast.BinOp):
+        if isinstance(node.op, (ast.Mult, ast.Div)):
+            for factor, kept in ((node.left, node.right), (node.right, node.left)):
+                if _number(factor) is not None and (factor is node.right or isinstance(node.op, ast.Mult)):
+                    text = f"`{_short(node)}`: a factor too many. Without the {_short(factor)} every case is right."
+                    yield text, node, [(*function.slots[node], kept)]
 
 
 def _roots(function):

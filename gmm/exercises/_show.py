@@ -100,11 +100,12 @@ class Passage:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts under a heading row."""
+    """Rows of texts under a heading row, and a line below."""
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    below: str = ""
 
     def __repr__(self):
         widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
@@ -112,7 +113,7 @@ class Table:
             "  ".join(cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(cells))
             for cells in (list(zip(row, widths, strict=True)) for row in (self.head, *self.rows))
         ]
-        return "\n".join([self.caption, *(line.rstrip() for line in lines)])
+        return "\n".join([self.caption, *(line.rstrip() for line in lines), *filter(None, [self.below])])
 
     def _repr_html_(self):
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.head)
@@ -123,4 +124,5 @@ class Table:
             for row in self.rows
         )
         caption = f"<caption>{escape(self.caption)}</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        below = f"<p>{escape(self.below)}</p>" if self.below else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{below}"

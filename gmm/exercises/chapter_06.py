@@ -37,6 +37,7 @@ exercise(
         ((0.5, 2.5, 2.25), "that is the plain average of the last two samples; the middle one counts only half."),
         ((1.5, 3.0, 2.0), "mean and variance are right; the weight is the effective count divided by n."),
         ((0.5, 3.0, 3.0), "mean and weight are right; divide the weighted squares by the effective count."),
+        ((0.5, 3.0, 1.0), "mean and weight are right; the weighted squares, 3, are divided by 1.5, not by n."),
     ],
 )
 
@@ -67,7 +68,7 @@ _move = _new - _old
 exercise(
     "ex-mstep-old-mean",
     float(_move[1, 1] ** 2),
-    rtol=1e-4,
+    rtol=1e-3,  # 66.3 is right to one decimal
     mistakes=[
         (float(_move[1, 1]), "that is the move of the mean; the variance grows by its square."),
         (float(_move[0, 1] ** 2), "that is the other component: components count from 0 in code."),
@@ -184,8 +185,44 @@ def _case(rng, n, d, K, offset=0.0):
 _rng = np.random.default_rng(606)
 _SMALL = np.array([[0.0], [1.0], [4.0]]), np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
-#: Chapter 7 asks for the M-step again.
-M_STEP_MISTAKES = [
+
+def _without_last(m_step):
+    """The same M-step where the last component is a background: only its weight is fitted."""
+
+    def with_background(X, resp):
+        weights, means, covariances = m_step(X, resp)
+        return weights, means[:-1], covariances[:-1]
+
+    return with_background
+
+
+def _background(X, resp):
+    weights, means, covariances = _m_step(X, resp)
+    return weights, means[:-1], covariances[:-1]
+
+
+def _background_left_out(X, resp):
+    weights, means, covariances = _background(X, resp)
+    return weights[:-1], means, covariances
+
+
+def _background_shared_out(X, resp):
+    weights, means, covariances = _background(X, resp)
+    return weights[:-1] / weights[:-1].sum(), means, covariances
+
+
+def _first_is_background(X, resp):
+    weights, means, covariances = _m_step(X, resp)
+    return weights, means[1:], covariances[1:]
+
+
+def _renormalised(X, resp):
+    own = resp[:, :-1] / np.maximum(resp[:, :-1].sum(axis=1, keepdims=True), 1e-300)
+    _, means, covariances = _m_step(X, own)
+    return resp.mean(axis=0), means, covariances
+
+
+_MISTAKES = [
     (_divided_by_n, "the means are divided by n; divide by the effective count of each component."),
     (
         _covariances_divided_by_n,
@@ -214,16 +251,23 @@ M_STEP_MISTAKES = [
 
 exercise(
     "ex-mstep-code",
-    _m_step,
+    _background,
     cases=[
         _SMALL,
         _case(_rng, 8, 2, 3),
-        _case(_rng, 12, 3, 1),
-        _case(_rng, 30, 4, 2),
-        _case(_rng, 10, 2, 2, offset=1e6),
+        _case(_rng, 12, 3, 2),
+        _case(_rng, 30, 4, 4),
+        _case(_rng, 10, 2, 3, offset=1e6),
     ],
     returns=("weights", "means", "covariances"),
-    mistakes=M_STEP_MISTAKES,
+    mistakes=[
+        (_m_step, "the last component has no mean and no covariance to fit: leave its row out of both."),
+        (_background_left_out, "means and covariances are right; the background has a weight too."),
+        (_background_shared_out, "the background keeps its share of the weights: return all K of them."),
+        (_first_is_background, "the background is the last component, not the first."),
+        (_renormalised, "the responsibilities stay as they are: what the background takes, the others do not have."),
+        *((_without_last(wrong), message) for wrong, message in _MISTAKES),
+    ],
 )
 
 

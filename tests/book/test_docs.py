@@ -3,6 +3,7 @@
 import re
 import tomllib
 
+import chapters
 import yaml
 from chapters import ROOT
 
@@ -53,3 +54,41 @@ def test_tables_have_no_row_twice():
     for path in sorted((ROOT / "book").glob("*.md")):
         rows = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("| ") and "$" in line]
         assert len(rows) == len(set(rows)), path.name
+
+
+GREEK = """
+alpha beta gamma delta varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi omega
+Gamma Delta Theta Lambda Sigma Phi Psi Omega ell
+"""
+NO_SYMBOL = re.compile(
+    r"\\(?:text|texttt|operatorname\*?|begin|end|mathrm|label|tag|hspace)\s*\{[^}]*\}(?:\{[a-z]*\})?"
+)
+SYMBOL = re.compile(r"(\\(?:mathbf|mathcal)\s*\{?\s*\w|\\boldsymbol\s*\{?\s*\\[a-zA-Z]+)|\\([a-zA-Z]+)|([A-Za-z])")
+
+
+def symbols(tex):
+    """Return the letters of a formula, each with its face."""
+    found = set()
+    for faced, command, letter in SYMBOL.findall(NO_SYMBOL.sub(" ", tex)):
+        if faced:
+            found.add(re.sub(r"[{\s]", "", faced))
+        elif letter or command in GREEK.split():
+            found.add(letter or command)
+    return found
+
+
+def test_symbols_of_a_formula():
+    tex = r"\log\mathcal N(\mathbf{x}_i \mid \boldsymbol\mu) + \lambda_k \texttt{tol} \begin{aligned}[t] \mathbf y"
+    assert symbols(tex) == {r"\mathcalN", r"\mathbfx", "i", r"\boldsymbol\mu", "lambda", "k", "t", r"\mathbfy"}
+
+
+def test_every_letter_of_a_numbered_equation_is_in_the_notation():
+    text = chapters.markdown(chapters.BOOK / "notation.md")
+    known = set().union(*map(symbols, re.findall(r"\$([^$]+)\$", text)))
+    missing = {
+        (symbol, equation.label)
+        for equation in chapters.equations()
+        if not equation.is_step
+        for symbol in symbols(equation.tex) - known
+    }
+    assert sorted(missing) == []

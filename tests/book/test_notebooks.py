@@ -5,6 +5,7 @@ import re
 from collections import Counter
 
 import chapters
+import exercise_cells
 import pytest
 import refresh
 
@@ -66,7 +67,7 @@ def printed(cell):
 
 def words(source):
     """Count the words of a Markdown cell; a formula is one word, tables and options are none."""
-    text = chapters.visible(source)
+    text = exercise_cells.unfolded(chapters.visible(source))
     text = re.sub(r"^(`{3,}|:{3,})\{math\}.*?^\1$|\$\$.+?\$\$", " formula ", text, flags=re.M | re.S)
     text = re.sub(r"\$[^$]+\$", " formula ", text)
     text = re.sub(r"^\s*(\|.*|:\w+:.*|[`:]{3,}.*)$", "", text, flags=re.M)

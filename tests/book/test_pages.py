@@ -135,7 +135,7 @@ class TestOfNarrowFigures:
 
     def test_a_picture_small_enough_or_too_high_when_stacked_stays_as_it_is(self):
         assert narrow.stacked(panels(200, 200)) is None
-        assert narrow.stacked(panels(300, 300).resize((640, 530))) is None
+        assert narrow.stacked(panels(240, 240, 240).resize((780, 640))) is None
 
     def test_the_page_offers_both(self):
         html = narrow.with_narrow('<img src="a/b.png" alt="x"><img src="c.png">', {"a/b.png": (9, 8)}.get)

@@ -1,19 +1,23 @@
 """Refreshing: what is stored depends on the cells and nothing else."""
 
 import base64
+import copy
 import io
 import os
 import subprocess
 import sys
 
 import chapters
+import exercise_cells
 import nbformat
 import numpy as np
 import pytest
 import refresh
 from images import difference, stale_pictures, strip_notes
 from matplotlib.figure import Figure
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from gmm.exercises import Verdict
 
 
 def drawn(shift=0.0, lift=0.0, notes=None, size=3.0):
@@ -82,6 +86,132 @@ def small_notebook(y=2):
     return nb
 
 
+EXERCISE = """\
+```{exercise-start} Compute: one · easy
+:label: ex-one
+```
+
+What is it?"""
+HELP = """\
+```{exercise-end}
+```
+
+:::{admonition} Hint 1
+:class: dropdown hint
+
+Count $n$.
+:::
+
+```{solution-start} ex-one
+:label: sol-one
+:class: dropdown
+```
+
+First."""
+REST = """\
+Then this.
+
+```{solution-end}
+```
+
+```{exercise} Prove: two · hard
+:label: ex-two
+
+Prove it.
+```
+
+```{solution} ex-two
+:label: sol-two
+:class: dropdown
+
+$$a = b$$
+```
+
+## Summary"""
+FOLDED = [
+    "Text.",
+    EXERCISE,
+    HELP.removesuffix("\n\nFirst."),
+    "<details><summary>Solution</summary>\n\nFirst.",
+    "<details><summary>Solution, continued</summary>\n\nThen this.",
+    REST[REST.index("```{solution-end}") : REST.index("```{solution} ex-two")]
+    + "```{solution-start} ex-two\n:label: sol-two\n:class: dropdown\n```",
+    "<details><summary>Solution</summary>\n\n$$a = b$$",
+    "```{solution-end}\n```\n\n## Summary",
+]
+
+
+class TestWhatAnswersAnExerciseIsFolded:
+    def notebook(self):
+        def code(source, *texts):
+            cell = new_code_cell(source)
+            cell.outputs = [new_output("display_data", {"text/html": Verdict("wrong", t)._repr_html_()}) for t in texts]
+            cell.outputs.append(new_output("stream", text="printed"))
+            return cell
+
+        return new_notebook(
+            cells=[
+                new_markdown_cell("Text."),
+                code("1"),
+                new_markdown_cell(EXERCISE),
+                code("stub", "the bug is this."),
+                new_markdown_cell(HELP),
+                code("solution", "not yet"),
+                new_markdown_cell(REST),
+                code("2"),
+            ]
+        )
+
+    def test_code_by_metadata_words_in_an_element(self):
+        nb = refresh.tidy(self.notebook())
+        words = [cell for cell in nb.cells if cell.cell_type == "markdown"]
+        assert [cell.source for cell in words] == FOLDED
+        folded = {"jupyter": {"source_hidden": True}}
+        assert [dict(cell.metadata) for cell in words] == [folded if "<details>" in text else {} for text in FOLDED]
+        hidden = {
+            "cellView": "form",
+            "collapsed": True,
+            "jupyter": {"outputs_hidden": True, "source_hidden": True},
+        }
+        metadata = [dict(cell.metadata) for cell in nb.cells if cell.cell_type == "code"]
+        assert metadata == [{}, {}, hidden, {}]
+        nbformat.validate(nb)
+
+    def test_no_verdict_is_stored_under_a_stub(self):
+        nb = refresh.tidy(self.notebook())
+        assert [len(cell.outputs) for cell in nb.cells if cell.cell_type == "code"] == [1, 1, 2, 1]
+
+    def test_twice_is_once(self):
+        once = refresh.tidy(self.notebook())
+        assert refresh.text(refresh.tidy(copy.deepcopy(once))) == refresh.text(once)
+
+    def test_an_earlier_form_becomes_this_one(self):
+        nb = self.notebook()
+        hint, words = "Count $n$.", "Then this."
+        nb.cells[4].source = nb.cells[4].source.replace(
+            hint, f"<details><summary>Hint 1</summary>\n\n{hint}\n\n</details>"
+        )
+        nb.cells[6].source = nb.cells[6].source.replace(
+            words, f"<details><summary>Solution, continued</summary>\n\n{words}\n\n</details>"
+        )
+        assert refresh.text(refresh.tidy(nb)) == refresh.text(refresh.tidy(self.notebook()))
+
+    def test_a_cell_that_leaves_the_solution_is_open_again(self):
+        nb = refresh.tidy(self.notebook())
+        nb.cells.append(copy.deepcopy(next(cell for cell in nb.cells if cell.source == "solution")))
+        assert dict(refresh.tidy(nb).cells[-1].metadata) == {}
+
+    def test_the_texts_of_the_exercises_know_nothing_of_it(self):
+        assert "<" not in exercise_cells.unfolded("\n\n".join(FOLDED))
+
+    def test_a_notebook_can_be_stored_tidy_without_being_run(self, tmp_path):
+        path = tmp_path / "page.ipynb"
+        path.write_text(nbformat.writes(self.notebook()), encoding="utf-8")
+        assert refresh.store_tidy(path) is True
+        assert chapters.read(path).cells[5].source == FOLDED[3]
+        assert refresh.store_tidy(path) is False
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("loopback")
 class TestRefresh:
@@ -104,13 +234,13 @@ class TestRefresh:
 
     @pytest.mark.parametrize("path", chapters.notebooks()[-1:], ids=lambda path: path.stem)
     def test_a_second_run_writes_the_same_bytes(self, path, tmp_path):
-        copy = tmp_path / path.name
-        copy.write_bytes(path.read_bytes())
-        refresh.refresh(copy)
-        first = copy.read_bytes()
-        assert refresh.refresh(copy) is False
-        assert copy.read_bytes() == first
-        nbformat.validate(chapters.read(copy))
+        copied = tmp_path / path.name
+        copied.write_bytes(path.read_bytes())
+        refresh.refresh(copied)
+        first = copied.read_bytes()
+        assert refresh.refresh(copied) is False
+        assert copied.read_bytes() == first
+        nbformat.validate(chapters.read(copied))
 
     def test_new_timings_alone_are_no_change(self, tmp_path):
         path = tmp_path / "page.ipynb"

@@ -4,6 +4,7 @@ import re
 
 import chapters
 import check_site
+import exercise_texts
 import pytest
 import screenshot
 import serve
@@ -147,24 +148,46 @@ def test_images_keep_their_room_and_wait_for_the_reader(site):
 
 
 @pytest.mark.parametrize("path", chapters.notebooks(), ids=lambda path: path.stem[:2])
-def test_folded_boxes_open_and_close(path, visit):
+def test_hints_and_solutions_open_below_a_strip_that_stays(path, visit):
     page = visit(f"book/{path.stem}.html", mathematics=False).page
-    boxes = page.locator("main .toggle-hidden")
-    assert boxes.count() == page.locator("main .admonition.dropdown").count() > 0
-    box = page.locator("main .admonition.dropdown").first
-    button, inside = box.locator("button.toggle-button"), box.locator("> :not(.admonition-title)").first
-    assert not inside.is_visible()
-    button.focus()
+    strip = page.locator("main .helps").first
+    buttons, texts = strip.locator("> details > summary"), strip.locator("> details > .admonition")
+    assert buttons.all_inner_texts()[-1].strip().endswith("Solution")
+    assert not any(text.is_visible() for text in texts.all())
+    places = "buttons => buttons.map(button => [button.offsetTop, button.offsetLeft, button.offsetWidth])"
+    before = buttons.evaluate_all(places)  # in the strip
+    assert {place[0] for place in before} == {0}
+    buttons.last.focus()
     page.keyboard.press("Enter")
-    assert inside.is_visible()
-    page.keyboard.press("Enter")
-    assert not inside.is_visible()
-    box.locator(".admonition-title").click(position={"x": 4, "y": 4})
-    assert inside.is_visible()
+    assert texts.last.is_visible()
+    buttons.first.click(position={"x": 4, "y": 4})
+    assert texts.first.is_visible()
+    assert buttons.evaluate_all(places) == before
+    buttons.last.click()
+    assert not texts.last.is_visible()
     page.evaluate(screenshot.OPEN)
-    assert boxes.count() == 0
-    shut = page.locator("main .admonition.dropdown > *").evaluate_all("all => all.filter(e => !e.offsetHeight).length")
+    shut = page.locator("main .helps .admonition").evaluate_all("all => all.filter(e => !e.offsetHeight).length")
     assert shut == 0
+
+
+@pytest.mark.parametrize("path", chapters.notebooks(), ids=lambda path: path.stem[:2])
+def test_each_exercise_has_one_strip_and_no_verdict(path, site):
+    page = BeautifulSoup((site / "book" / f"{path.stem}.html").read_text(encoding="utf-8"), "html.parser")
+    exercises = page.select("div.exercise")
+    assert len(exercises) == len(page.select("div.helps")) == len(page.select("div.helps .solution")) > 0
+    assert not [box for exercise in exercises for box in exercise.select('[style^="border-left: 0.3em solid"]')]
+    assert not page.select("details details[style*='--help'], .helps .solution > section > details:not(.hide)")
+
+
+def test_the_list_has_every_exercise(site):
+    page = BeautifulSoup((site / "book" / "exercise_list.html").read_text(encoding="utf-8"), "html.parser")
+    links = [link["href"] for link in page.select("table.exercise-list td a")]
+    known = exercise_texts.exercises()
+    assert [link.partition("#")[2] for link in links] == [exercise.label for exercise in known]
+    rows = [[cell.get_text() for cell in row.select("td")] for row in page.select("table.exercise-list tr:has(td)")]
+    assert [row[1] for row in rows] == [exercise.kind for exercise in known]
+    assert [row[2] for row in rows] == [exercise.level or "–" for exercise in known]
+    assert all(3 <= int(row[3]) <= 25 for row in rows)
 
 
 def test_search_finds_a_term(visit, site):

@@ -164,31 +164,6 @@ def anchors(soup):
     return {dt.get_text().rstrip("#").strip(): dt["id"] for dt in soup("book/glossary").select("dl.glossary dt")}
 
 
-def symbols_of_cards():
-    """List (chapter, symbol) for what the cards at the heads of the chapters name under Symbols."""
-    found = []
-    for path in chapters.notebooks():
-        card = re.search(r"^Symbols\n: (.*?)(?=\n\n|\n:::)", chapters.markdown(path), re.M | re.S)
-        for formula in re.findall(r"\$([^$]+)\$", card[1]) if card else ():
-            for symbol in re.split(r",|=", formula.partition("=")[0]):
-                symbol = re.sub(r"\(.*", "", symbol)
-                symbol = re.sub(r"^\\hat\s*\{?(\\\w+\s*\\?\w*)\}?$", r"\1", symbol.strip())
-                found.append((path.stem, re.sub(r"_\{?\w+\}?$", "", symbol)))
-    return found
-
-
-def test_symbols_of_the_cards_are_on_the_notation_page():
-    """Accents and indices apart: a hat on a symbol needs no line of its own."""
-    page = " ; ".join(re.findall(r"\$([^$]+)\$", chapters.markdown(chapters.BOOK / "notation.md")))
-    known = symbols_of_cards()
-    assert len(known) > 60
-    assert [
-        (chapter, symbol)
-        for chapter, symbol in known
-        if not re.search(rf"(?<![A-Za-z]){re.escape(symbol)}(?![A-Za-z])", page)
-    ] == []
-
-
 @pytest.mark.slow
 class TestOfTheBook:
     def test_glossary_page_holds_each_term_with_a_link(self, soup, anchors):

@@ -65,6 +65,7 @@ def test_a_data_set_cannot_be_rebound():
         datasets.load_old_faithful().X = None
 
 
+@pytest.mark.exact_data
 def test_old_faithful_is_the_published_set():
     data = datasets.load_old_faithful()
     assert_allclose(data.X.mean(axis=0), [3.4877830882352936, 70.8970588235294], rtol=1e-14)
@@ -77,6 +78,7 @@ def test_old_faithful_is_the_published_set():
     assert data.labels() == ("eruptions (min)", "waiting (min)")
 
 
+@pytest.mark.exact_data
 def test_galaxies_are_the_published_set_without_its_misprint():
     data = datasets.load_galaxies()
     assert data.X.sum() == 1707910 + 270
@@ -100,6 +102,7 @@ def test_iris_carries_its_unit_beside_the_name():
     assert data.target_names == ("setosa", "versicolor", "virginica")
 
 
+@pytest.mark.exact_data
 @pytest.mark.parametrize("name", ["load_iris", "load_wine", "load_breast_cancer", "load_digits"])
 def test_the_rows_are_those_of_scikit_learn(name):
     import sklearn.datasets
@@ -114,6 +117,7 @@ def test_a_feature_without_a_unit_has_a_bare_label():
     assert datasets.load_wine().labels()[0] == "alcohol"
 
 
+@pytest.mark.exact_data
 @pytest.mark.parametrize("name", ["china", "flower"])
 def test_the_pixels_of_an_image_stand_row_by_row(name):
     import sklearn.datasets

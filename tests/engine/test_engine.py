@@ -521,7 +521,7 @@ def test_kmeans_assigns_small_data_to_its_final_centres(weighted, offset, settin
     np.testing.assert_allclose(first, expected, atol=1e-11)
     squares = (onehot * ((z[:, None] - centres) ** 2).sum(axis=2)).sum()
     assert found.inertia == pytest.approx(squares, rel=1e-12)
-    assert found.inertia <= plain.inertia
+    assert found.inertia <= plain.inertia * (1.0 + 1e-12)
     for covariance_type in STRUCTURES:
         short = learning.parameters_from_kmeans(X, found, covariance_type, sample_weight=w)
         long = learning.parameters_from_kmeans(X, plain, covariance_type, sample_weight=w)

@@ -5,9 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
-from gmm import GaussianMixture, RegularisationWarning, datasets, select
-from gmm.estimators.selection import _fit
+from gmm import GaussianMixture, RegularisationWarning, datasets, learning, select
+from gmm.estimators._ridge import flat_components
+from gmm.estimators.selection import _fit, _folds
 
 TYPES = ("full", "tied", "diag", "spherical")
 
@@ -173,3 +175,44 @@ def test_what_a_callback_hears_is_in_the_units_of_the_data():
         model.fit(X)
     assert heard == model.lower_bounds_
     assert heard[-1] < -2 * math.log(1e90)
+
+
+@pytest.mark.parametrize(("ridges", "flat"), [(1.5, [1]), (2.5, []), (5.0, [])])
+@pytest.mark.parametrize("units", [(1.0, 1.0), (1e6, 1.0), (1.0, 1e6)])
+def test_flat_is_a_direction_of_at_most_two_ridges(ridges, flat, units):
+    """Across the diagonal the second component has so many ridges of variance; the ridge is in each feature's units."""
+    ridge = 1e-6 * np.square(units)
+    along, across = np.array([1.0, 1.0]) / math.sqrt(2), np.array([1.0, -1.0]) / math.sqrt(2)
+    covariance = np.outer(along, along) + 1e-6 * ridges * np.outer(across, across)
+    covariances = np.array([np.eye(2), covariance]) * np.outer(units, units)
+    parameters = learning.make_parameters([0.5, 0.5], np.zeros((2, 2)), covariances, "full")
+    assert flat_components(parameters, ridge) == flat
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize(("part", "large"), [(2e-3, False), (4e-3, True)])
+def test_a_ridge_is_large_from_three_thousandths_of_a_variance(covariance_type, part, large):
+    X = np.random.default_rng(6).normal(size=(400, 2))
+    X -= X.mean(axis=0)
+    X /= X.std(axis=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        GaussianMixture(1, covariance_type=covariance_type, reg_covar=part).fit(X)
+    assert [warning.category for warning in caught] == [RegularisationWarning] * large
+
+
+def test_held_out_log_likelihood_is_the_mean_over_all_samples_each_left_out_once(groups):
+    X = groups[:83]
+    found = select(X, [1], "full", criterion="cv", cv=4, random_state=7, reg_covar=0)
+    total = 0.0
+    for part in _folds(len(X), 4, 7):
+        kept = np.delete(X, part, axis=0)
+        total += multivariate_normal(kept.mean(axis=0), np.cov(kept.T, bias=True)).logpdf(X[part]).sum()
+    assert found.table[0]["cv"] == pytest.approx(total / len(X), rel=1e-12)
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "icl"])
+def test_a_weight_of_two_is_a_sample_twice_to_each_criterion(groups, criterion):
+    model = GaussianMixture(3, random_state=0).fit(groups)
+    value = getattr(model, criterion)
+    assert value(groups, np.full(len(groups), 2.0)) == pytest.approx(value(np.vstack([groups, groups])), rel=1e-13)

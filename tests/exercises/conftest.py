@@ -13,8 +13,9 @@ def patience(monkeypatch):
 
 
 @pytest.fixture
-def fresh_session():
-    """A session in which nothing was tried so far."""
+def fresh_session(monkeypatch):
+    """A session, of a reader, in which nothing was tried so far."""
+    monkeypatch.setenv("GMM_QUIET", "")
     before = dict(_session.RECORDS)
     _session.RECORDS.clear()
     yield _session.RECORDS

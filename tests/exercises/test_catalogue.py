@@ -75,7 +75,7 @@ def test_any_other_wrong_value_is_refused(label):
 @pytest.mark.parametrize("label", ALL)
 def test_nothing_is_not_yet_an_answer(label):
     empty = (
-        "Not yet: there is no answer here so far. Write yours in the place of the dots, and run the cell again.",
+        "Not yet: there is no answer here so far. Write yours into the cell, and run it again.",
         "Not yet: there is no answer here so far: this is None. Is it assigned, and does the function end with a "
         "return?",
         "Not yet: there is no answer here so far. Write yours where NotImplementedError is raised, and run the cell "

@@ -6,10 +6,11 @@ import mpmath as mp
 import numpy as np
 import pytest
 from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.stats import norm, uniform
 
 import gmm
 from gmm.exercises import EXERCISES
+from gmm.exercises._core import examine
 
 
 def test_variance_is_that_of_the_density():
@@ -20,18 +21,35 @@ def test_variance_is_that_of_the_density():
 
 @pytest.mark.parametrize("case", EXERCISES["ex-mixture-log-density"].cases)
 def test_log_density_is_that_of_scipy(case):
-    x, weights, means, variances = case
-    terms = np.log(weights) + norm.logpdf(x[:, None], means, np.sqrt(variances))
+    x, weights, means, variances, low, high = case
+    background = uniform.logpdf(x, low, high - low)
+    terms = np.log(weights) + np.column_stack([background, norm.logpdf(x[:, None], means, np.sqrt(variances))])
     np.testing.assert_allclose(EXERCISES["ex-mixture-log-density"].reference(*case), logsumexp(terms, axis=1))
+
+
+def test_a_clipped_search_that_chooses_a_weight_of_zero_is_refused():
+    found = examine(
+        "ex-mixture-labels",
+        lambda u, weights: np.minimum(np.searchsorted(np.cumsum(weights), u, side="right"), len(weights) - 1),
+    )
+    assert not found.right
+    assert "weight zero was chosen" in found.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"), [(0.807, True), (0.8068, True), (0.805, False), (0.806, False), (0.8, False)]
+)
+def test_three_decimals_of_the_critical_weight_are_asked_for(answer, right):
+    assert examine("ex-mixture-critical-weight", answer).right == right
 
 
 @pytest.mark.parametrize("case", EXERCISES["ex-mixture-labels"].cases)
 def test_labels_are_the_first_interval_that_holds_u(case):
     u, weights = case
-    for uniform, label in zip(u, EXERCISES["ex-mixture-labels"].reference(u, weights), strict=True):
+    for number, label in zip(u, EXERCISES["ex-mixture-labels"].reference(u, weights), strict=True):
         assert weights[label] > 0
-        assert weights[:label].sum() <= uniform + 1e-12
-        assert uniform <= weights[: label + 1].sum() + 1e-12
+        assert weights[:label].sum() <= number + 1e-12
+        assert number <= weights[: label + 1].sum() + 1e-12
 
 
 def test_draws_have_the_covariance_asked_for():

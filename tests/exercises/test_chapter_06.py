@@ -2,13 +2,28 @@ import numpy as np
 import pytest
 
 import gmm
-from gmm.exercises import EXERCISES, chapter_06
+from gmm.exercises import EXERCISES, chapter_06, examine
 
 
 @pytest.mark.parametrize("case", EXERCISES["ex-mstep-code"].cases, ids=lambda case: str(case[0].shape))
 def test_the_reference_is_the_m_step_of_the_package(case):
-    for ours, theirs in zip(chapter_06._m_step(*case), gmm.m_step(*case), strict=True):
+    weights, means, covariances = gmm.m_step(*case)
+    for ours, theirs in zip(chapter_06._background(*case), (weights, means[:-1], covariances[:-1]), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_the_m_step_of_the_package_is_no_answer():
+    found = examine("ex-mstep-code", gmm.m_step)
+    assert "leave its row out" in found.text
+
+
+def test_dividing_by_n_is_named_by_hand_too():
+    assert "divided by 1.5, not by n" in examine("ex-mstep-by-hand", (0.5, 3.0, 1.0)).text
+
+
+def test_one_decimal_is_enough_where_one_decimal_is_asked_for():
+    assert examine("ex-mstep-old-mean", 66.3).right
+    assert not examine("ex-mstep-old-mean", 66.0).right
 
 
 def test_a_sample_weight_counts_like_copies_of_the_sample():

@@ -4,6 +4,7 @@ import pytest
 from gmm.datasets import load_old_faithful
 from gmm.exercises import EXERCISES, chapter_08, examine
 from gmm.exercises._core import verdict
+from gmm.formulas.em import em
 
 
 def _start(low, middle, high):
@@ -55,3 +56,34 @@ def test_the_wait_is_the_first_iteration_whose_rest_is_small_enough():
         assert wait == np.argmax(rests < gap)
         # No case hangs on rounding.
         assert abs(rests / gap - 1).min() > 1e-4
+
+
+def _nearly_twins(distance):
+    def start(X):
+        weights, means, covariances = _start("low", "low", "high")(X)
+        means[1] += distance
+        return weights, means, covariances
+
+    return start
+
+
+def _halves(X):
+    """Two components on the halves of the short eruptions, nearly alike; a tolerance takes them for one."""
+    short = X[X[:, 0] < 3.0]
+    overall = np.cov(X.T, bias=True)
+    centre = short.mean(axis=0)
+    means = np.stack([centre - 1e-9, centre + 1e-9, X[X[:, 0].argmax()]])
+    return np.array([0.25, 0.25, 0.5]), means, np.stack([overall] * 3)
+
+
+@pytest.mark.parametrize("start", [_nearly_twins(1e-9), _nearly_twins(1e-7), _halves])
+def test_what_only_rests_is_not_caught(start):
+    assert chapter_08.trapped(start)(load_old_faithful().X) == (1.0, 1.0, 0.0)
+    assert not examine("ex-em-stuck", start).right
+
+
+def test_nearly_twins_do_leave_in_the_end():
+    X = load_old_faithful().X
+    near = em(X, *_nearly_twins(1e-9)(X), tol=0.0, max_iter=3000).log_likelihood
+    exact = em(X, *_start("low", "low", "high")(X), tol=0.0, max_iter=3000).log_likelihood
+    assert near > exact + 1.0

@@ -36,6 +36,14 @@ def test_no_function_that_the_chapter_shows_is_an_answer():
     assert not examine("ex-kmeans-spherical", shown).right
 
 
+@pytest.mark.parametrize(
+    ("label", "right", "wrong"), [("ex-kmeans-tie", 0.667, 0.668), ("ex-kmeans-bias", 2.333, 2.334)]
+)
+def test_as_many_digits_are_asked_for_as_the_text_says(label, right, wrong):
+    assert examine(label, right).right
+    assert not examine(label, wrong).right
+
+
 def test_a_variance_taken_for_a_deviation_is_named():
     answer = foldnorm.mean(0.5, scale=4.0)  # mean 2, deviation 4
     assert "takes the variance for a standard deviation" in examine("ex-kmeans-bias", round(answer, 3)).text

@@ -2,6 +2,8 @@
 # ruff: noqa: NPY002 - the global random numbers are a bug of the chapter
 
 import contextlib
+import functools
+import linecache
 from types import SimpleNamespace
 
 import chapters
@@ -17,12 +19,23 @@ from sklearn import mixture
 import gmm
 from gmm import datasets
 from gmm.exercises import EXERCISES, _guard, chapter_22, examine
-from gmm.exercises.chapter_22 import BUGS, OTHER_BUGS, Complete, Right, with_ridge
+from gmm.exercises.chapter_22 import (
+    BUGS,
+    EXPERIMENTS,
+    OTHER_BUGS,
+    PROGRAMS,
+    Complete,
+    Right,
+    edit,
+    program,
+    with_ridge,
+)
 
 NOTEBOOK = chapters.BOOK / "22_debug_this_gmm.ipynb"
 PAGE = {exercise.label: exercise for exercise in exercise_texts.of_notebook(NOTEBOOK)}
-CLASSES = [label for label in PAGE if label in EXERCISES and label not in ("ex-debug-blind", "ex-debug-experiment")]
-METHODS = [label for label in CLASSES if label != "ex-debug-whole"]
+METHODS = list(chapter_22.REPAIRS)
+HUNTS = ["ex-debug-hunt-m", "ex-debug-hunt-n"]
+CLASSES = [*METHODS, *HUNTS, "ex-debug-whole"]
 X = datasets.load_old_faithful().X
 
 #: Bug -> the checks that have to notice it when everything else is right.
@@ -51,11 +64,13 @@ def page():
     state = np.random.get_state()
     with np.errstate(all="ignore"), plt.rc_context():
         for number, cell in enumerate(cells):
+            name = f"<cell {number}>"
             fails = "raises-exception" in cell.metadata.get("tags", ())
             source = cell.source.replace("from gmm import datasets, exercises, plot", "from gmm import datasets, plot")
             source = source.replace("plt.show()", "plt.close('all')")
             with contextlib.redirect_stdout(None), pytest.raises(Exception) if fails else contextlib.nullcontext():
-                exec(compile(source, f"cell {number}", "exec"), names)
+                linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+                exec(compile(source, name, "exec"), names)
     np.random.set_state(state)
     return SimpleNamespace(names=names, handed=handed)
 
@@ -63,9 +78,31 @@ def page():
 # ------------------------------------------------------------------------- the page
 
 
-@pytest.mark.parametrize("label", CLASSES)
-def test_the_bug_on_the_page_is_recognised_and_named(page, label):
-    assert examine(label, page.handed[label][0]).message == EXERCISES[label].mistakes[0].message
+def repaired(page, label):
+    """The class of the page with the book's repairs up to that of an exercise."""
+    return functools.reduce(chapter_22.repaired, METHODS[: METHODS.index(label) + 1], page.names["ScratchGMM"])
+
+
+def test_the_page_has_these_exercises():
+    assert [label for label in PAGE if label in EXERCISES] == [
+        *METHODS,
+        "ex-debug-blind",
+        *HUNTS,
+        "ex-debug-whole",
+        "ex-debug-experiment",
+    ]
+
+
+@pytest.mark.parametrize("label", METHODS)
+def test_the_bug_of_the_class_is_recognised_and_named_by_its_check_alone(page, label):
+    before = METHODS.index(label)
+    faulty = repaired(page, METHODS[before - 1]) if before else page.names["ScratchGMM"]
+    assert examine(label, faulty).message == EXERCISES[label].mistakes[0].message
+
+
+@pytest.mark.parametrize("label", [*CLASSES, "ex-debug-blind"])
+def test_no_verdict_under_a_stub_gives_a_bug_away(page, label):
+    assert page.handed[label][0] is ...
 
 
 @pytest.mark.parametrize("label", [*CLASSES, "ex-debug-blind", "ex-debug-experiment"])
@@ -73,27 +110,30 @@ def test_the_solution_on_the_page_is_right(page, label):
     assert examine(label, page.handed[label][-1]).right
 
 
+@pytest.mark.parametrize("label", [label for label in METHODS if isinstance(chapter_22.REPAIRS[label], str)])
+def test_the_solution_on_the_page_is_the_repair_that_goes_on(label):
+    assert chapter_22.REPAIRS[label] in "\n".join(cell.source for cell in chapters.read(NOTEBOOK).cells)
+
+
 @pytest.mark.parametrize("label", METHODS)
 def test_the_faulty_class_fails_every_check(page, label):
     assert examine(label, page.names["ScratchGMM"]).status == "wrong"
 
 
-def test_the_last_repair_passes_every_check(page):
-    for label in CLASSES:
-        assert examine(label, page.names["Repair12"]).right, label
+def test_the_last_program_passes_every_check(page):
+    for label in (*METHODS, "ex-debug-whole"):
+        assert examine(label, page.names["Program"]).right, label
 
 
 def test_each_repair_leaves_the_later_bugs_in(page):
     """A check looks at its own bug: it passes from the repair on, and the repairs before fail it."""
-    order = ["import", "unpack", "none", "stop", "rows", "weights", "mean", "units", "seed", "log", "ridge"]
-    repairs = [page.names[f"Repair{n}"] for n in (1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12)]
-    for place, repair in enumerate(repairs):
-        for number, name in enumerate(order):
-            assert examine(f"ex-debug-{name}", repair).right == (number <= place), (repair.__name__, name)
+    for place, last in enumerate(METHODS):
+        for number, label in enumerate(METHODS):
+            assert examine(label, repaired(page, last)).right == (number <= place), (last, label)
 
 
 def test_the_repaired_class_is_gmm_to_eight_digits(page):
-    for name in ("Repair12", "Mixture"):
+    for name in ("Program", "Mixture"):
         model = page.names[name](3, seed=4, tol=1e-12, max_iter=60)
         model.initialise(X)
         start = model.weights.copy(), model.means.copy(), model.covs.copy()
@@ -107,27 +147,129 @@ def test_the_repaired_class_is_gmm_to_eight_digits(page):
 
 def test_the_table_of_experiments_has_no_idle_bug_and_no_idle_column(page):
     noticed = page.names["noticed"]
-    assert noticed.shape == (len(BUGS) + len(OTHER_BUGS), len(page.names["experiments"]))
+    assert noticed.shape == (len(BUGS) + len(OTHER_BUGS), len(EXPERIMENTS))
     assert noticed.any(axis=1).all()
     assert noticed[3:].any(axis=0).all()
-    assert not any(page.names["outcome"](run, Complete) for run in page.names["experiments"].values())
+    assert not any(chapter_22.alarm(run, Complete) for run in EXPERIMENTS.values())
 
 
 def test_what_the_page_says_of_its_table(page):
-    rows = dict(zip([*BUGS, *OTHER_BUGS], page.names["noticed"]))
-    columns = list(page.names["experiments"])
-    quiet = np.array([rows[name] for name in list(BUGS)[3:]])
+    rows = dict(zip([*PROGRAMS, "M", "N"], page.names["noticed"]))
+    columns = list(EXPERIMENTS)
+    quiet = np.array([rows[letter] for letter in "DEFGHIJKL"])
     assert quiet[:, columns.index("never falls")].sum() == 1
-    assert rows["wrong axis"][columns.index("never falls")]
+    assert rows["F"][columns.index("never falls")]
     assert quiet[:, columns.index("three values")].sum() == 4
-    assert not rows["misspelt weights"][columns.index("three values")]
+    assert not rows["G"][columns.index("three values")]
     assert (quiet.sum(axis=1) == 1).sum() == 5
-    assert [c for c, seen in zip(columns, rows["second moment"]) if seen] == ["origin"]
-    assert rows["index slip"][columns.index("order")]
+    assert [c for c, seen in zip(columns, rows["M"]) if seen] == ["origin"]
+    assert rows["N"][columns.index("order")]
     assert not quiet[:, [columns.index("origin"), columns.index("order")]].any()
-    assert quiet.sum(axis=1).max() == 6  # the alternative text of the figure
-    column = {name: bool(row[columns.index("never falls")]) for name, row in rows.items()}
-    assert [name for name, seen in column.items() if seen] == [*list(BUGS)[:3], "wrong axis", "index slip"]
+    assert quiet.sum(axis=1).max() == 5  # the alternative text of the figure
+    assert [letter for letter, row in rows.items() if row[columns.index("never falls")]] == [*"ABCFN"]
+    assert not any(len(set("DEFGHIJKL") & {letter for letter in rows if rows[letter][j]}) >= 6 for j in range(12))
+
+
+# ------------------------------------------------------------------------- programs and diffs
+
+
+@pytest.mark.parametrize(("letter", "bug"), list(zip(PROGRAMS, BUGS, strict=True)))
+def test_a_program_of_the_first_figure_has_the_bug_of_its_place(letter, bug):
+    def end(Class):
+        with np.errstate(all="ignore"):
+            try:
+                return np.array(Class(2, seed=1).fit(X).history)
+            except Exception as error:
+                return type(error).__name__
+
+    found, expected = end(program(letter)), end(with_ridge(BUGS[bug]))
+    if isinstance(expected, str):
+        assert found == expected
+    else:
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    if letter in "HIJKL":
+        assert found[-1] == pytest.approx(-1130.264, abs=5e-3)
+
+
+class Small:
+    def add(self, a, b):
+        for _ in range(1):
+            total = a + b
+        return total
+
+    def other(self):
+        return 1
+
+
+def test_a_diff_makes_a_subclass():
+    Mine = edit(
+        Small,
+        """
+- total = a + b
++ total = a - b
++ if total < 0:
++     total = -total
+
+- return 1
++ return 2
+""",
+    )
+    assert issubclass(Mine, Small)
+    assert (Mine().add(1, 4), Mine().other()) == (3, 2)
+    assert (Small().add(1, 4), Small().other()) == (5, 1)
+    again = edit(Mine, "- total = a - b\n+ total = a * b")
+    assert (again().add(-1, 4), again().other()) == (4, 2)
+
+
+def test_a_line_can_be_put_outside_of_a_loop_and_names_are_those_of_the_place():
+    Mine = edit(Small, "      total = a + b\n+ total = linecache\n")
+    assert Mine().add(1, 4) is linecache
+
+
+@pytest.mark.parametrize(
+    ("diff", "message"),
+    [
+        ("- total = a - b\n+ total = 0", "do not stand together in any method of Small: total = a - b"),
+        ("+ total = 0", "a change needs a line of the class"),
+        ("- for _ in range(1):\n- return total", "do not stand together"),
+    ],
+)
+def test_a_diff_that_does_not_fit_is_refused_in_words(diff, message):
+    with pytest.raises(ValueError, match=message):
+        edit(Small, diff)
+
+
+def test_an_error_in_an_edited_line_shows_the_line(page):
+    Mine = edit(page.names["ScratchGMM"], "- joint = self.joint(X)\n+ joint = self.no_such_attribute")
+    found = examine("ex-debug-rows", Mine)
+    assert any("no_such_attribute" in line for line in (found.message, *found.details))
+
+
+def test_the_readers_own_repair_goes_on(page, capsys):
+    Scratch = page.names["ScratchGMM"]
+    own = edit(
+        Scratch,
+        """
+- power = -0.5 * np.sum(diff @ inv(cov) * diff, axis=1)
+- norm = np.sqrt((2 * np.pi) ** len(mean) * det(cov))
++ power = -0.5 * np.sum(diff * np.linalg.solve(cov, diff.T).T, axis=1)
++ norm = np.sqrt(np.linalg.det(2 * np.pi * cov))
+""",
+    )
+    assert chapter_22.carry_on("ex-debug-import", own, Scratch) is own
+    assert "Your own" in capsys.readouterr().out
+    for answer in (..., None, Scratch):
+        goes_on = chapter_22.carry_on("ex-debug-import", answer, Scratch)
+        assert "of the book" in capsys.readouterr().out
+        assert examine("ex-debug-import", goes_on).right
+
+
+@pytest.mark.parametrize("label", list(chapter_22._MENDED))
+def test_the_book_goes_on_from_lines_of_the_readers_own(label, capsys):
+    class Own(Right):
+        pass
+
+    assert examine(label, chapter_22.carry_on(label, ..., Own)).right
 
 
 # ------------------------------------------------------------------------- each bug against each check
@@ -217,6 +359,73 @@ class HelperOfItsOwn(Right):
 )
 def test_other_repairs_are_right(label, repair):
     assert examine(label, repair).right
+
+
+def identity(self, X):
+    Right.initialise(self, X)
+    self.covs = np.stack([np.eye(X.shape[1])] * self.k)
+
+
+def test_a_repair_of_the_seed_that_loses_the_covariances_is_told_so():
+    found = examine("ex-debug-seed", type("Mine", (Right,), {"initialise": identity}))
+    assert found.message.startswith("the covariances of the start have changed")
+
+
+def test_the_whole_class_has_to_be_right_far_from_the_origin():
+    found = examine("ex-debug-whole", with_ridge(OTHER_BUGS["second moment"]))
+    assert found.message == EXERCISES["ex-debug-mean"].mistakes[-1].message
+
+
+def _stops(rule):
+    def fit(self, X):
+        self.initialise(X)
+        self.history = []
+        for _ in range(self.max_iter):
+            before, resp = self.means.copy(), self.e_step(X)
+            self.history.append(self.log_likelihood(X))
+            self.m_step(X, resp)
+            if rule(self.history, np.abs(self.means - before).max(), self.tol):
+                break
+        return self
+
+    return type("Mine", (Complete,), {"fit": fit})
+
+
+def _gain(history):
+    return abs(history[-1] - history[-2]) if len(history) > 1 else np.inf
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda history, shift, tol: _gain(history) < tol or shift < tol,
+        lambda history, shift, tol: _gain(history) <= tol or shift <= tol,
+        lambda history, shift, tol: _gain(history) < tol,
+        lambda history, shift, tol: _gain(history) < tol * abs(history[-1]),
+        lambda history, shift, tol: _gain(history) < 1e4 * tol,
+    ],
+)
+def test_any_rule_that_stops_by_a_small_change_is_right_in_the_whole_class(rule):
+    assert examine("ex-debug-whole", _stops(rule)).right
+
+
+@pytest.mark.parametrize("letter", ["m", "n"])
+def test_the_two_hunts_end_at_a_right_class_only(letter):
+    label, faulty = f"ex-debug-hunt-{letter}", getattr(chapter_22, letter.upper())
+    assert examine(label, faulty).message.startswith("one of the experiments of the table")
+    assert examine(label, type("Mine", (faulty,), {"m_step": HelperWithRidge.m_step, "_s": HelperWithRidge._s})).right
+    assert not examine(label, type("Mine", (faulty,), {"m_step": Right.m_step, "reg": 0.0})).right
+
+
+class HelperWithRidge(Complete):
+    def m_step(self, X, resp):
+        counts = resp.sum(axis=0)
+        self.weights, self.means = counts / len(X), resp.T @ X / counts[:, None]
+        self.covs = np.stack([self._s(X - mean, r) for r, mean in zip(resp.T, self.means)])
+        return self.means
+
+    def _s(self, D, r):
+        return np.einsum("i,ij,il->jl", r, D, D) / r.sum() + self.reg * np.eye(D.shape[1])
 
 
 # ------------------------------------------------------------------------- answers that are none

@@ -213,6 +213,15 @@ def prints_for_ever(x):
         print("here we are again")
 
 
+@pytest.mark.parametrize("size", [1, 7, 20, 21])
+def test_the_cut_is_told_wherever_it_falls(size, capsys, monkeypatch):
+    monkeypatch.setattr(_guard, "PRINTED", 20)
+    _guard.guarded(lambda: [sys.stdout.write("x" * size) for _ in range(21)])
+    assert capsys.readouterr().out == 20 * "x" + _guard._CUT
+    _guard.guarded(lambda: print("x"), printed=0)
+    assert capsys.readouterr().out == ""
+
+
 def prints_a_little(x):
     print("x", len(x))
     print("warning", file=sys.stderr)

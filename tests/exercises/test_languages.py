@@ -70,13 +70,15 @@ def merge(n_1, mean_1, cov_1, n_2, mean_2, cov_2):
     return mean, covariance
 
 
-def mixture_log_density(x, weights, means, variances):
+def mixture_log_density(x, weights, means, variances, a, b):
     out = np.empty(len(x))
     for i in range(len(x)):
         total = -np.inf
-        for k in range(len(weights)):
+        if a <= x[i] <= b:
+            total = math.log(weights[0] / (b - a))
+        for k in range(len(means)):
             exponent = (x[i] - means[k]) ** 2 / variances[k]
-            term = math.log(weights[k]) - 0.5 * (math.log(2 * math.pi * variances[k]) + exponent)
+            term = math.log(weights[k + 1]) - 0.5 * (math.log(2 * math.pi * variances[k]) + exponent)
             high, low = max(total, term), min(total, term)
             total = high + math.log1p(math.exp(low - high))
         out[i] = total
@@ -151,16 +153,16 @@ def boundary(mean_1, mean_2, variance, weight_1):
     return (mean_1 + mean_2) / 2 + variance / (mean_2 - mean_1) * math.log(weight_1 / (1 - weight_1))
 
 
-def log_likelihood(x, weights, means, variances):
+def log_likelihood(values, counts, weights, means, variances):
     K = len(weights)
     total = 0.0
-    for value in x:
+    for value, count in zip(values, counts):
         terms = np.empty(K)
         for k in range(K):
             terms[k] = math.log(weights[k] / math.sqrt(2 * math.pi * variances[k]))
             terms[k] -= (value - means[k]) ** 2 / (2 * variances[k])
         top = terms.max()
-        total += top + math.log(np.exp(terms - top).sum())
+        total += count * (top + math.log(np.exp(terms - top).sum()))
     return total
 
 
@@ -194,18 +196,20 @@ def weighted_m_step(X, resp, sample_weight):
     return weights, means, covariances
 
 
-def m_step(X, resp):
+def m_step_with_a_background(X, resp):
     n, d = X.shape
     K = resp.shape[1]
-    weights, means, covariances = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
+    weights, means, covariances = np.zeros(K), np.zeros((K - 1, d)), np.zeros((K - 1, d, d))
     for k in range(K):
         count = resp[:, k].sum()
+        weights[k] = count / n
+        if k == K - 1:
+            break
         for i in range(n):
             means[k] += resp[i, k] * X[i] / count
         for i in range(n):
             difference = X[i] - means[k]
             covariances[k] += resp[i, k] * np.outer(difference, difference) / count
-        weights[k] = count / n
     return weights, means, covariances
 
 
@@ -474,7 +478,7 @@ ANSWERS = {
     "ex-resp-boundary": boundary,
     "ex-loglik-line": log_likelihood,
     "ex-loglik-score": score,
-    "ex-mstep-code": m_step,
+    "ex-mstep-code": m_step_with_a_background,
     "ex-mstep-sample-weights": weighted_m_step,
     "ex-em-bound": bound,
     "ex-em-e-step": e_step,

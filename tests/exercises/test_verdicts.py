@@ -1,5 +1,8 @@
 """Mistakes that can be made in any exercise, each with its message, compared letter by letter."""
 
+import fractions
+import functools
+
 import numba
 import numpy as np
 import pytest
@@ -10,6 +13,11 @@ from gmm.exercises._core import Exercise, judge
 
 def task(reference, *cases, **options):
     return Exercise("ex-test", reference, cases=cases, **options)
+
+
+def by_numbers(exercise, answer):
+    """The verdict on an answer whose source is unknown, so that its results alone tell."""
+    return judge(exercise, functools.partial(answer), answer)
 
 
 def mean_of_squares(x):
@@ -57,9 +65,8 @@ def in_place(x):
             "a mean in place of a total?"),
         (MEAN, lambda x: (x**2).sum() / (len(x) - 1), "you divide by n − 1; maximum likelihood divides by n."),
         (MEAN, lambda x: -mean_of_squares(x), "the sign is wrong: this is minus the answer."),
-        (MEAN, lambda x: 2 * mean_of_squares(x), "exactly twice the answer. Is a factor ½ missing?"),
-        (MEAN, lambda x: mean_of_squares(x) / 2, "exactly half the answer. Is there a factor ½ too many, or a 2 "
-            "missing?"),
+        (MEAN, lambda x: 2 * mean_of_squares(x), "exactly twice the answer. Is a factor 2 too many, or a ½ missing?"),
+        (MEAN, lambda x: mean_of_squares(x) / 2, "exactly half the answer. Is a factor ½ too many, or a 2 missing?"),
         (MEAN, lambda x: np.sqrt(mean_of_squares(x)), "this is the square root of the answer. Variance or standard "
             "deviation?"),
         (MEAN, lambda x: mean_of_squares(x) ** 2, "this is the square of the answer. Variance or standard deviation?"),
@@ -107,7 +114,7 @@ def in_place(x):
     ],
 )  # fmt: skip
 def test_a_mistake_that_can_be_made_anywhere(exercise, answer, message):
-    found = judge(exercise, answer, answer)
+    found = by_numbers(exercise, answer)
     assert found.status == "wrong"
     assert found.message == message
 
@@ -115,7 +122,7 @@ def test_a_mistake_that_can_be_made_anywhere(exercise, answer, message):
 def test_the_smallest_case_that_fails_is_shown_with_names_and_values():
     wide = (np.arange(6.0).reshape(2, 3), 2.0), (np.array([[1.0, 2.0]]), 3.0), (np.arange(4.0).reshape(2, 2), 1.0)
     exercise = task(lambda X, power: (X**power).sum(axis=1), *wide)
-    found = judge(exercise, lambda X, power: (X**power).sum(axis=1) if power < 2 else X[:, 0], lambda X, power: None)
+    found = by_numbers(exercise, lambda X, power: (X**power).sum(axis=1) if power < 2 else X[:, 0])
     assert found.text == (
         "Not yet: right in 1 of 3 cases. The smallest that fails:\n"
         "  called with  X = [[1., 2.]], power = 3.0\n"
@@ -125,7 +132,7 @@ def test_the_smallest_case_that_fails_is_shown_with_names_and_values():
 
 
 def test_only_the_wrong_part_of_a_tuple_is_shown():
-    found = judge(MOMENTS, lambda x: (x.mean(), 0.1234 + x[0] * x[1], x.max()), moments)
+    found = by_numbers(MOMENTS, lambda x: (x.mean(), 0.1234 + x[0] * x[1], x.max()))
     assert found.text == (
         "Not yet: wrong in all 2 cases. The smallest that fails:\n"
         "  called with        x = [1., 2., 4.]\n"
@@ -135,7 +142,7 @@ def test_only_the_wrong_part_of_a_tuple_is_shown():
 
 
 def test_numbers_that_differ_late_are_shown_with_enough_digits():
-    found = judge(MEAN, lambda x: mean_of_squares(x) + 1e-6 * x[0] ** 3, mean_of_squares)
+    found = by_numbers(MEAN, lambda x: mean_of_squares(x) + 1e-6 * x[0] ** 3)
     assert found.details[1:] == ("expected     7.0", "got          7.000001")
 
 
@@ -171,7 +178,12 @@ def test_how_check_is_called(exercise, answer, message):
         (3.0, -3.0, "the sign is wrong: this is minus the answer."),
         (3.0, 3.0 / np.log(2), "too large by 1/ln 2: the logarithm has base 2. The book's is natural, np.log."),
         (3.0, [3.0, 3.0], "expected is a single number; this is an array of shape (2,)."),
-        (3.0, "three", "'three' is no number; expected is a single number."),
+        (3.0, "three", "'three' is a text; expected is a single number, without quotation marks."),
+        (3.0, {}, "{} is no number; expected is a single number."),
+        ((1.0, 2.0), [[1.0, 2.0]], "the values are right, only their form is not: expected is 2 numbers; this is an "
+            "array of shape (1, 2)."),
+        (np.array([1.0, 2.0]), [[1.0], [2.0]], "the values are right, only their form is not: expected is an array of "
+            "shape (2,); this is an array of shape (2, 1)."),
         (3.0, np.nan, "nan is not finite. nan, not a number, where there should be one. It comes of 0/0, inf - inf, "
             "0 · inf or the logarithm of a negative number; did something underflow to zero on the way?"),
         (3.0, 3.01, "3.01 is near, but not exact enough. Give more digits, and round only at the end."),
@@ -183,6 +195,40 @@ def test_how_check_is_called(exercise, answer, message):
 def test_a_wrong_value(reference, answer, message):
     found = judge(Exercise("ex-test", reference), answer, answer)
     assert found.message == message
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer"),
+    [
+        (2 / 3, [2 / 3]),
+        (10, (10,)),
+        (0.292, np.array([0.292])),
+        (0.292, np.array([[0.292]])),
+        (2 / 3, fractions.Fraction(2, 3)),
+        ((1.0, 2.0), np.array([1.0, 2.0])),
+    ],
+)
+def test_a_right_value_is_right_in_its_box_too(reference, answer):
+    assert judge(Exercise("ex-test", reference), answer, answer).right
+
+
+@pytest.mark.parametrize("kind", [str, complex, object])
+def test_results_of_another_type_are_not_right(kind):
+    found = by_numbers(LOGS, lambda x: log_values(x).astype(kind))
+    assert found.message.startswith("numbers are expected, and this is one array of shape (3,) of ")
+
+
+def test_messages_do_not_depend_on_how_the_reader_prints():
+    exercise = task(lambda x: x * 1e-6, (np.array([1e-3, 2e-3]),), rtol=1e-12)
+
+    def messages():
+        small = by_numbers(exercise, lambda x: x * 1e-6 + 3e-7 * x**2).text
+        return small, judge(Exercise("ex-test", 1.0), 1.23456e-9, 1.23456e-9).text
+
+    plain = messages()
+    assert "1.e-09" in plain[0]
+    with np.printoptions(precision=1, suppress=True, sign="+", formatter={"float": lambda x: "odd"}, legacy="1.13"):
+        assert messages() == plain
 
 
 def test_digits_lost_far_from_the_origin_are_named():

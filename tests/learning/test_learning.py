@@ -405,3 +405,32 @@ def test_tied_components_that_come_together_leave_the_slow_path(init_params, mon
     assert 1 <= len(slow) <= 3
     assert model.n_iter_ == 40
     assert np.all(np.diff(model.lower_bounds_) > -1e-12)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+def test_the_size_of_a_covariance_is_its_own_where_nothing_moved(name):
+    """s² is the variance about the old centres and the ridge: about the means it is the covariance's diagonal."""
+    structure, rng = learning.structure_of(name), np.random.default_rng(4)
+    matrices = np.stack([a.T @ a for a in rng.normal(size=(3, 9, 4))])
+    scatter = {
+        "full": matrices,
+        "tied": matrices.sum(axis=0),
+        "diag": np.einsum("kjj->kj", matrices),
+        "spherical": np.einsum("kjj->k", matrices),
+    }[name]
+    counts, ridge = np.array([5.0, 8.0, 2.5]), np.full(4, 0.3)
+    covariances = structure.with_ridge(structure.m_step(scatter.copy(), counts, 4), ridge)
+    sizes = structure.sizes(scatter, counts, 4, 0.0, ridge)
+    variances = structure.variances(covariances, 3)
+    np.testing.assert_allclose(sizes**2, variances[:, 0] if name == "spherical" else variances, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("excess", "regular"), [(1.0, False), (8.0, True)])
+def test_a_matrix_that_is_singular_but_for_rounding_is_refused(excess, regular):
+    eps = np.finfo(float).eps
+    matrix = np.array([[[1.0, 1.0], [1.0, 1.0 + excess * eps]]])
+    if regular:
+        assert np.isfinite(learning.make_parameters([1.0], [[0.0, 0.0]], matrix, "full").precisions_cholesky).all()
+    else:
+        with pytest.raises(learning.CovarianceError):
+            learning.make_parameters([1.0], [[0.0, 0.0]], matrix, "full")

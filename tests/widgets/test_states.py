@@ -243,7 +243,7 @@ COMB = (np.repeat(10.0 * np.arange(31), 5)[:, None], [0.5, 0.5], np.array([8000.
         (lambda: widgets.responsibility_line(*START_1, limits=(0, np.inf)), ValueError, "limits must be finite"),
         (lambda: widgets.responsibility_line(np.full(7, 1 / 7), np.zeros((7, 1)), np.ones((7, 1, 1))), ValueError, "6"),
         (lambda: widgets.ellipse_explorer(LINE), ValueError, "X must have 2 features"),
-        (lambda: widgets.ellipse_explorer(np.tile(PLANE[:, :1], 2)), ValueError, "positive definite"),
+        (lambda: widgets.ellipse_explorer(PLANE * [1.0, 0.0]), ValueError, "positive definite"),
         (lambda: widgets.ellipse_explorer(variances=[1.0]), ValueError, "two positive numbers"),
         (lambda: widgets.ellipse_explorer(variances=[1.0, -1.0]), ValueError, "two positive numbers"),
         (lambda: widgets.ellipse_explorer(correlation=1.0), ValueError, "between -0.95 and 0.95; got 1"),
