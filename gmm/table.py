@@ -35,7 +35,7 @@ class Grid:
         def entry(i, j, text):
             return f"<td><strong>{escape(text)}</strong></td>" if (i, j) in self.marked else f"<td>{escape(text)}</td>"
 
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.names)
+        head = "".join(f"<th>{escape(name)}</th>" if name.strip() else "<td></td>" for name in self.names)
         body = (
             "<tr>" + "".join(entry(i, j, text) for j, text in enumerate(row)) + "</tr>"
             for i, row in enumerate(self.rows)

@@ -140,6 +140,8 @@ def read(site, page):
     article = soup.select_one("article")
     for node in article.select(_SCREEN_ONLY):
         node.decompose()
+    for node in article.select("details.hide"):  # imports, and code that only draws
+        node.decompose()
     for node in article.select("details"):
         node.name = "div"
         node["class"] = "unfolded"

@@ -343,7 +343,7 @@ class TestOfAPrintedPart:
         assert 15 < len(texts) < 60
         contents = next(text for text in texts if "Contents" in text)
         number = int(re.search(r"4\. Responsibilities\s*(\d+)", contents)[1])
-        assert "At a glance" in texts[number - 1]
+        assert "The geyser Old Faithful has two habits" in texts[number - 1]
         assert re.search(rf"^{number}\b", texts[number - 1])
         assert texts[number].split()[0] == str(number + 1)
 
