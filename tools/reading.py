@@ -21,6 +21,9 @@ _EQUATION = re.compile(
 )
 _TABLE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?:list-table|prf:algorithm-table)\}.*?^(?P=fence)[ \t]*$", re.M | re.S)
 _CARD = re.compile(r"^(?P<fence>:{3,})\{admonition\} At a glance.*?^(?P=fence)[ \t]*$", re.M | re.S)
+# An exercise with its hints and its solution, which may go on over several cells: from the first mark to the second.
+_TASK = re.compile(r"^`{3,}\{exercise(?:-start)?\}")
+_DONE = re.compile(r"^`{3,}\{solution(?:-end)?\}")
 _NO_WORDS = re.compile(r"^\s*(?:\||:[\w-]+:|[`:]{3,}|\([\w-]+\)=$).*$", re.M)
 
 
@@ -56,21 +59,35 @@ def readings(cells):
         Of the essential part, and of the deeper sections.
     """
     essential, deeper, aside = Effort(), Effort(), Effort()
-    now, level = essential, 0
+    now, level, task = essential, 0, False
     for cell in cells:
         if cell.cell_type == "markdown":
-            now.read(_before(cell.source))
-            for marks, title, text in _sections(cell.source):
+            source, task = _without_tasks(cell.source, task)
+            now.read(_before(source))
+            for marks, title, text in _sections(source):
                 if len(marks) <= level or now is essential:
                     now = deeper if title.startswith(DEEPER) else aside if title in _ASIDE else essential
                     level = len(marks) if now is not essential else 0
                 now.words += 0 if now is aside else len(title.split())
                 now.read(text)
-        else:
+        elif not task:
             now.figures += "figure" in cell.metadata.get("mystnb", {})
             if "hide-input" not in cell.metadata.get("tags", ()):
                 now.lines += sum(bool(line.strip()) for line in cell.source.splitlines())
     return essential, deeper
+
+
+def _without_tasks(source, task):
+    """Leave the exercises out of a cell; `task` says whether it begins within one. Also whether it ends in one."""
+    kept = []
+    for block in re.split(r"\n{2,}", source):
+        if _TASK.match(block):
+            task = True
+        if not task:
+            kept.append(block)
+        if _DONE.match(block):
+            task = False
+    return "\n\n".join(kept), task
 
 
 def _marks(source):

@@ -7,6 +7,7 @@ from collections import Counter
 import chapters
 import exercise_cells
 import pytest
+import reading
 import refresh
 
 MAX_LINES = 25
@@ -189,6 +190,26 @@ def test_prose_says_why_and_stays_short(name):
         assert not BANNED.search(text), BANNED.search(text)[0]
         assert length <= MAX_WORDS_IN_A_CELL, source[:60]
     assert sum(lengths) <= MAX_MEAN_WORDS * len(lengths)
+
+
+@every_notebook
+def test_essential_part_takes_25_minutes_at_most(name):
+    essential, _ = reading.readings(NOTEBOOKS[name].cells)
+    assert essential.words <= 3500
+    assert round(essential.minutes) <= 25
+
+
+@every_notebook
+def test_opens_with_question_picture_and_answer(name):
+    first, imports, picture, answer = NOTEBOOKS[name].cells[:4]
+    assert first.source.startswith("# ")
+    assert words(first.source) <= 60
+    assert "hide-input" in tags(imports)
+    assert "hide-input" in tags(picture)
+    assert draws(picture)
+    assert "{admonition} At a glance" in answer.source
+    headings = re.findall(r"^## (.+)$", "\n".join(map(chapters.visible, markdown_cells(name))), re.M)
+    assert headings[headings.index("In practice") + 1] == "Exercises"
 
 
 @every_notebook

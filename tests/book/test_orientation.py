@@ -80,10 +80,15 @@ class TestOfTheParts:
             ),
             new_code_cell("x = 1"),
         ]
+        cells[-1:] = [
+            new_markdown_cell("## More\n\n```{exercise-start}\n```\n\none two three"),
+            new_code_cell("x = 1"),
+            new_markdown_cell("four\n\n```{solution-end}\n```\n\nfive"),
+        ]
         essential, deeper = reading.readings(cells)
-        assert vars(essential) == {"words": 1 + 200 + 1 + 2 + 4, "equations": 2, "figures": 1, "lines": 30}
+        assert vars(essential) == {"words": 1 + 200 + 1 + 2 + 4 + 1 + 1, "equations": 2, "figures": 1, "lines": 30}
         assert vars(deeper) == {"words": 2 + 400 + 4, "equations": 0, "figures": 0, "lines": 0}
-        assert essential.minutes == pytest.approx(208 / 200 + 2 / 4 + 1 / 3 + 30 / 30)
+        assert essential.minutes == pytest.approx(210 / 200 + 2 / 4 + 1 / 3 + 30 / 30)
 
     def test_names_in_code_and_prose(self):
         from docutils import nodes
