@@ -119,10 +119,14 @@ def _call(function):
     return function()
 
 
+def _unheard(_):
+    """Say nothing of what is raised in a destructor: Python asks here, and goes on; so does the next look."""
+
+
 def _is_answers(frame):
     """Whether a frame belongs to an answer that is running."""
     while frame is not None and frame.f_code is not _call.__code__:
-        frame = frame.f_back
+        frame = None if frame.f_code is _unheard.__code__ else frame.f_back
     return frame is not None
 
 
@@ -156,6 +160,7 @@ def _watched(seconds):
             _thread.interrupt_main(_SIGNAL)
 
     over, tracer, handler = threading.Event(), sys.gettrace(), signal.signal(_SIGNAL, look)
+    hook, sys.unraisablehook = sys.unraisablehook, _unheard
     try:
         if _setitimer:
             timer = _setitimer(signal.ITIMER_REAL, TICK, TICK)
@@ -168,6 +173,7 @@ def _watched(seconds):
             _setitimer(signal.ITIMER_REAL, *timer)
         signal.signal(_SIGNAL, handler)
         sys.settrace(tracer)
+        sys.unraisablehook = hook
 
 
 def _memory():
