@@ -19,11 +19,11 @@ _HEADING = re.compile(r"^(#+) (.+)$", re.M)
 _EQUATION = re.compile(
     r"^(?P<fence>`{3,}|:{3,})\{math\}.*?^(?P=fence)[ \t]*$|\$\$.+?\$\$(?:[ \t]*\([\w-]+\))?", re.M | re.S
 )
-_TABLE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?:list-table|prf:algorithm-table)\}.*?^(?P=fence)[ \t]*$", re.M | re.S)
+_TABLE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{list-table\}.*?^(?P=fence)[ \t]*$", re.M | re.S)
 _CARD = re.compile(r"^(?P<fence>:{3,})\{admonition\} At a glance.*?^(?P=fence)[ \t]*$", re.M | re.S)
 # An exercise with its hints and its solution, which may go on over several cells: from the first mark to the second.
-_TASK = re.compile(r"^`{3,}\{exercise(?:-start)?\}")
-_DONE = re.compile(r"^`{3,}\{solution(?:-end)?\}")
+_TASK = re.compile(r"^`{3,}\{exercise-start\}")
+_DONE = re.compile(r"^`{3,}\{solution-end\}")
 _NO_WORDS = re.compile(r"^\s*(?:\||:[\w-]+:|[`:]{3,}|\([\w-]+\)=$).*$", re.M)
 
 
