@@ -90,12 +90,10 @@ class _Start:
             statistics, sizes = self.statistics(counts, means)
             n_features = samples.n_features
             with np.errstate(divide="ignore", invalid="ignore"):
-                covariances = structure.m_step(statistics.second, counts, n_features)
-                covariances = structure.with_ridge(covariances, ridge)
-                sizes = structure.sizes(sizes, counts, n_features, 0.0, ridge)
+                covariances, sizes = structure.maximised(statistics.second, sizes, counts, n_features, 0.0, ridge)
             found = counts / counts.sum(), means, covariances, structure.factors(covariances, len(means), sizes)
         weights, means, covariances, factors = found
-        factors = structure.transposed(factors).copy()
+        factors = structure.unpack(structure.transposed(factors), *means.shape).copy()
         return Parameters(structure.name, weights, means + samples.shift, covariances, factors)
 
     def in_one_call(self, counts, means, ridge):
@@ -121,6 +119,7 @@ class _Start:
         status = single_m_step(
             samples, model, values, regularisation, self.source.sample_weight, self.given(0, samples.n_samples)
         )
+        covariances = self.structure.contract(covariances, *means.shape)
         return (weights, centres, covariances, factors) if status == RUNNING else None
 
 
