@@ -35,10 +35,17 @@ Data Analysis and Classification 8.
 """
 
 import math
+from typing import NamedTuple
 
-from gmm.engine.compilation import block, entry
-from gmm.engine.flat import shaped
-from gmm.engine.small_algebra import EPS, cholesky, invert_lower
+import numpy as np
+
+from gmm.engine import operations
+from gmm.engine.compilation import block, entry, method
+from gmm.engine.diag import Diagonal
+from gmm.engine.flat import parameter_views, shaped, statistics_views
+from gmm.engine.full import Full, SmallFull
+from gmm.engine.small_algebra import EPS, NOISE, cholesky, factorise, invert_lower, log_coefficient, new_weights
+from gmm.engine.statuses import BAD_COVARIANCE, RUNNING
 
 EII, EEI, VEI, EVI, VEE, EVE, VVE, EVV, EEV, VEV = range(10)
 CODES = {"EII": EII, "EEI": EEI, "VEI": VEI, "EVI": EVI, "VEE": VEE, "EVE": EVE, "VVE": VVE, "EEV": EEV, "VEV": VEV,
@@ -50,6 +57,8 @@ MOST_TURNS = 10_000
 # Sweeps over all planes end where one gains less than this, a sample.
 NO_GAIN = 1e-15
 MOST_SWEEPS = 1000
+# What stands for the scatter of a component without data: a sample of this weight with the covariance that it had.
+NOTHING = 1e-100
 # What M-steps return: the number of a component whose covariance is singular, or
 FINE = -2
 
@@ -475,6 +484,156 @@ def constrain(code, scatter, counts, volumes, values, axes, covariances, factors
     for k in range(n_components):
         compose(axes, values, k, covariances[k])
     return found
+
+
+# ------------------------------------------------------------------------------------- in the EM loop
+
+
+class Constraint(NamedTuple):
+    """What `gmm.engine.regularisation` has for the other models, and which of the models here it is.
+
+    The ridge goes into the scatter matrices, W_k + N_k diag ε. Maximum likelihood has count 0; under a prior `scatter`,
+    `count` and `constant` are those of `Conjugate`.
+    """
+
+    ridge: np.ndarray
+    scatter: np.ndarray
+    count: float
+    constant: float
+    code: int
+
+
+@method(operations.penalty, Constraint)
+def penalty(regularisation, model):
+    """Σ_k log p(Σ_k) under a prior."""
+    if regularisation.count == 0.0:
+        return 0.0
+    return operations.log_prior(model, regularisation)
+
+
+@method(operations.update, Diagonal, under=Constraint)
+def update_diagonals(model, sum_values, regularisation, old_values, new_values, room):
+    """The M-step of EII, EEI, VEI and EVI. BAD_COVARIANCE where a variance is nothing but rounding."""
+    n_components, d = model.centres.shape
+    _, counts, first, flat_second = statistics_views(sum_values, n_components, d)
+    scatter = shaped(flat_second, 0, (n_components, d))
+    _, old_means, _, _, _ = parameter_views(old_values, n_components, d)
+    weights, means, flat, flat_factors, coefficients = parameter_views(new_values, n_components, d)
+    covariances, factors = shaped(flat, 0, (n_components, d)), shaped(flat_factors, 0, (n_components, d))
+    new_weights(counts, weights)
+    effective, volumes = shaped(room, 0, (n_components,)), shaped(room, n_components, (n_components,))
+    ridge, pseudo, pseudo_count = regularisation.ridge, regularisation.scatter, regularisation.count
+    for k in range(n_components):
+        n, own, log_det = counts[k] + pseudo_count, 0.0, 0.0
+        for_mean = 1.0 / counts[k] if counts[k] > 0.0 else 0.0
+        effective[k] = n if n > 0.0 else NOTHING
+        for j in range(d):
+            log_det += math.log(factors[k, j])
+            delta = first[k, j] * for_mean
+            means[k, j] = old_means[k, j] + delta
+            scatter[k, j] += pseudo[j] - delta * first[k, j] + n * ridge[j]
+            first[k, j] *= delta / effective[k]  # by how much the variance is smaller for the move of the mean
+            if n == 0.0:
+                scatter[k, j] = NOTHING * covariances[k, j]
+                first[k, j] = 0.0
+            own += scatter[k, j]
+        volumes[k] = math.exp(-2.0 * log_det / d)
+        coefficients[k] = own / effective[k]
+    found = constrain_diagonals(regularisation.code, scatter, effective, volumes, shaped(room, 2 * n_components, (d,)))
+    if found != FINE:
+        return BAD_COVARIANCE, found if regularisation.code > EEI else -1
+    common = shaped(room, 2 * n_components, (d,))
+    pool_moves(scatter, effective, volumes, first, common)
+    for k in range(n_components):
+        stretched = max(1.0, volumes[k] / coefficients[k]) if regularisation.code == EVI else 1.0
+        log_det = 0.0
+        for j in range(d):
+            variance = scatter[k, j]
+            size = variance + stretched * first[k, j] + volumes[k] * common[j]
+            if not (variance > NOISE * size and variance < math.inf):
+                return BAD_COVARIANCE, k if regularisation.code > EEI else -1
+            covariances[k, j] = variance
+            factors[k, j] = 1.0 / math.sqrt(variance)
+            log_det += math.log(factors[k, j])
+        coefficients[k] = log_coefficient(weights[k], d, log_det)
+    return RUNNING, -1
+
+
+@block
+def pool_moves(variances, counts, traces, moved, common):
+    """Traces (K,) of the covariances, and Σ_k N_k moved_kj / trace_k / Σ_k N_k.
+
+    Where covariances have something in common, what the moves of all means have taken from it: that times a trace, like
+    a component's own, is a part of the s² of `gmm.engine.small_algebra`.
+    """
+    n_components, d = moved.shape
+    n = 0.0
+    for j in range(d):
+        common[j] = 0.0
+    for k in range(n_components):
+        n += counts[k]
+        traces[k] = 0.0
+        for j in range(d):
+            traces[k] += variances[k, j]
+        for j in range(d):
+            common[j] += counts[k] * moved[k, j] / traces[k]
+    for j in range(d):
+        common[j] /= n
+
+
+@method(operations.update, Full, SmallFull, under=Constraint)
+def update_matrices(model, sum_values, regularisation, old_values, new_values, room):
+    """The M-step of VEE, EVE, VVE, EEV, VEV and EVV. BAD_COVARIANCE where a matrix is singular."""
+    n_components, d = model.centres.shape
+    _, counts, first, flat_second = statistics_views(sum_values, n_components, d)
+    scatter = shaped(flat_second, 0, (n_components, d, d))
+    _, old_means, _, _, _ = parameter_views(old_values, n_components, d)
+    weights, means, flat, flat_factors, coefficients = parameter_views(new_values, n_components, d)
+    covariances, factors = shaped(flat, 0, (n_components, d, d)), shaped(flat_factors, 0, (n_components, d, d))
+    new_weights(counts, weights)
+    effective, volumes = shaped(room, 0, (n_components,)), shaped(room, n_components, (n_components,))
+    values = shaped(room, 2 * n_components, (n_components, d))
+    axes = shaped(room, (2 + d) * n_components, (d, d))
+    ridge, pseudo, pseudo_count = regularisation.ridge, regularisation.scatter, regularisation.count
+    for k in range(n_components):
+        n, own, log_det = counts[k] + pseudo_count, 0.0, 0.0
+        for_mean = 1.0 / counts[k] if counts[k] > 0.0 else 0.0
+        effective[k] = n if n > 0.0 else NOTHING
+        for i in range(d):
+            log_det += math.log(factors[k, i, i])
+            delta = first[k, i] * for_mean
+            means[k, i] = old_means[k, i] + delta
+            for j in range(i + 1):
+                value = scatter[k, i, j] + pseudo[i * d + j] - delta * first[k, j]
+                if i == j:
+                    value += n * ridge[i]
+                if n == 0.0:
+                    value = NOTHING * covariances[k, i, j]
+                scatter[k, i, j] = value
+                scatter[k, j, i] = value
+            own += scatter[k, i, i]
+        for i in range(d):
+            first[k, i] *= first[k, i] * for_mean / effective[k] if n > 0.0 else 0.0
+        volumes[k] = math.exp(-2.0 * log_det / d)
+        coefficients[k] = own / effective[k]
+    code = regularisation.code
+    found = constrain(code, scatter, effective, volumes, values, axes, covariances, factors)
+    if found != FINE:
+        return BAD_COVARIANCE, found
+    common, sizes = shaped(axes, 0, (d,)), shaped(scatter, 0, (d,))
+    for k in range(n_components):
+        for j in range(d):
+            values[k, j] = covariances[k, j, j]
+    pool_moves(values, effective, volumes, first, common)
+    for k in range(n_components):
+        stretched = max(1.0, volumes[k] / coefficients[k]) if VEE < code < EEV else 1.0
+        for j in range(d):
+            sizes[j] = math.sqrt(values[k, j] + stretched * first[k, j] + volumes[k] * common[j])
+        log_det = factorise(covariances[k], sizes, factors[k])
+        if math.isnan(log_det):
+            return BAD_COVARIANCE, k
+        coefficients[k] = log_coefficient(weights[k], d, log_det)
+    return RUNNING, -1
 
 
 # ------------------------------------------------------------------------------------- for callers in Python

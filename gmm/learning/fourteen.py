@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm.engine import Diagonal, Full, Spherical, Tied
-from gmm.engine.constrained import CODES, FINE, m_step_of_diagonals, m_step_of_matrices
+from gmm.engine.constrained import CODES, FINE, NOTHING, Constraint, m_step_of_diagonals, m_step_of_matrices
 from gmm.learning.structures import STRUCTURES, CovarianceError, Structure, register
 
 FOURTEEN = (
@@ -31,8 +31,6 @@ FOURTEEN = (
 ONE_FEATURE = ("E", "V")
 # Those that are one of scikit-learn's four.
 SAME_AS = {"VII": "spherical", "VVI": "diag", "EEE": "tied", "VVV": "full", "E": "tied", "V": "full"}
-# What stands for the scatter of a component without data, which keeps its covariance as far as the others leave it so.
-NOTHING = 1e-100
 # How far given covariances may be from what they have to have in common, relative.
 SAME = 1e-6
 
@@ -52,7 +50,7 @@ class Parsimonious(Structure):
         self.code = CODES.get(name)
         self.same = STRUCTURES[SAME_AS[name]] if name in SAME_AS else None
         if self.same is not None:
-            self.model, self.compiled = self.same.model, True
+            self.model = self.same.model
         else:
             self.model = Diagonal if self.orientation == "I" else Full
 
@@ -64,7 +62,7 @@ class Parsimonious(Structure):
     def coupled(self):
         return "E" in self.name
 
-    separate = True
+    compiled = separate = True
     holds_matrices = True
 
     def prior_share(self, n_components):
@@ -192,6 +190,11 @@ class Parsimonious(Structure):
         moved = squares / counts[:, None]
         common = (squares / traces[:, None]).sum(axis=0) / counts.sum()
         return covariances, np.sqrt(variances + stretched[:, None] * moved + traces[:, None] * common)
+
+    def regularisation(self, ridge, scatter, count, constant=0.0):
+        if self.same is not None:
+            return super().regularisation(ridge, scatter, count, constant)
+        return Constraint(ridge, scatter, count, constant, self.code)
 
     def constrained(self, scatter, counts, n_features, old=None):
         """Covariances (K, d, d) from scatter in the model's shape; raises CovarianceError."""

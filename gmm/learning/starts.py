@@ -13,7 +13,6 @@ import numpy as np
 from gmm.engine import Full, Spherical, Tied, Units, passes, single_m_step
 from gmm.engine.flat import flat_views, parameter_shapes
 from gmm.engine.kmeans import assignments, labels_of
-from gmm.engine.regularisation import Ridge
 from gmm.engine.statuses import RUNNING
 from gmm.engine.tied import TOO_FAR
 from gmm.learning.parameters import Parameters
@@ -48,8 +47,11 @@ class _Start:
 
     def moments(self, model, centres):
         """(counts, first, second) about `centres`. No E-step is taken: the factors do not matter."""
+        options, none = dict(self.options), np.empty(0)
+        if model is self.structure.model:
+            options["regularisation"] = self.structure.regularisation(none, none, 0.0)
         model = model.of(np.zeros(len(centres)), centres, np.zeros(model.shape(*centres.shape)))
-        return passes.raw_pass(self.samples, model, given=self.given, **self.options)[1:]
+        return passes.raw_pass(self.samples, model, given=self.given, **options)[1:]
 
     def total(self, counts, means):
         """(x₀, T) about the mean of the data, or a point that is as good.
@@ -115,7 +117,7 @@ class _Start:
             model = Tied(coefficients, np.empty_like(means), factors, reference, scatter)
         else:
             model = kind.of(coefficients, means, factors)
-        regularisation = Ridge(ridge, np.zeros(math.prod(kind.shape(1, means.shape[1]))), 0.0)
+        regularisation = self.structure.regularisation(ridge, np.zeros(math.prod(kind.shape(1, means.shape[1]))), 0.0)
         status = single_m_step(
             samples, model, values, regularisation, self.source.sample_weight, self.given(0, samples.n_samples)
         )

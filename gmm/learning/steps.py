@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from gmm.engine import Bouts, Full, Tied
-from gmm.engine.regularisation import Conjugate, Ridge
 from gmm.engine.small_algebra import DEAD
 from gmm.learning.parameters import Parameters
 from gmm.learning.sources import ArraySource
@@ -116,7 +115,7 @@ class MaximumLikelihood:
     def regularisation(self, structure, n_components, n_features):
         """Return what the compiled M-step adds to the data."""
         ridge = np.full(n_features, self.reg_covar, dtype=np.float64)
-        return Ridge(ridge, np.zeros(math.prod(structure.model.shape(1, n_features))), 0.0)
+        return structure.regularisation(ridge, np.zeros(math.prod(structure.model.shape(1, n_features))), 0.0)
 
 
 def _counts(statistics):
@@ -205,7 +204,8 @@ class MaximumAPosteriori(MaximumLikelihood):
     def regularisation(self, structure, n_components, n_features):
         scatter, count = self.pseudo(structure, n_components)
         flat = np.array(scatter, dtype=np.float64).ravel()
-        return Conjugate(np.zeros(n_features), flat, float(count), float(self.constant))
+        constant = self.constant * structure.prior_share(n_components)
+        return structure.regularisation(np.zeros(n_features), flat, float(count), float(constant))
 
 
 class Fixed(MaximumLikelihood):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm.engine import Diagonal, Full, Spherical, Tied
+from gmm.engine.regularisation import Conjugate, Ridge
 from gmm.engine.small_algebra import EPS, NOISE
 
 
@@ -118,6 +119,17 @@ class Structure:
         """
         covariances = self.with_ridge(self.m_step(scatter, counts, n_features, pseudo_count), ridge)
         return covariances, self.sizes(raw, counts, n_features, pseudo_count, ridge)
+
+    def regularisation(self, ridge, scatter, count, constant=0.0):
+        """Return what the compiled M-step adds to the data: of `gmm.engine.regularisation`.
+
+        Parameters
+        ----------
+        ridge : ndarray of shape (n_features,)
+        scatter, count, constant : ndarray (of one scatter of the model, flat), float, float
+            The pseudo-observations of a prior; without one the count is 0.
+        """
+        return Conjugate(ridge, scatter, count, constant) if count else Ridge(ridge, scatter, count)
 
     def expand(self, covariances, n_components):
         """Return the covariances in the shape of the model's factors: often what they have already."""
