@@ -50,8 +50,6 @@ class Clusters(NamedTuple):
     counts, traces, terms : (m,), size n, tr W and the criterion's term
     heads : (m,), number of the first member
     scatter : (m, d, d), W; of no use but in VVV
-    rows : (m, d), the row of a factor that stands for all of it where mclust is followed; else (0, d)
-    newest : (1 + d, d), in mclust's way the true scatter of the newest cluster
     best, near : (m,), the smallest cost of a row, or a bound of it, and where it stands
     """
 
@@ -61,8 +59,6 @@ class Clusters(NamedTuple):
     terms: np.ndarray
     heads: np.ndarray
     scatter: np.ndarray
-    rows: np.ndarray
-    newest: np.ndarray
     best: np.ndarray
     near: np.ndarray
 
@@ -104,7 +100,7 @@ def term_of(model, n, trace, scatter, alpha, beta, factor):
 
 
 @exact
-def unite(model, c, i, j, newest, joint, difference):
+def unite(model, c, i, j, joint, difference):
     """Size and trace of the union of i and j; its scatter goes to `joint` (VVV): W_i + W_j + v vᵀ."""
     d = c.sums.shape[1]
     n = c.counts[i] + c.counts[j]
@@ -115,12 +111,9 @@ def unite(model, c, i, j, newest, joint, difference):
         difference[p] = v
         square += v * v
     if model == VVV:
-        exact = c.rows.shape[0] == 0
         for p in range(d):
             for q in range(p + 1):
-                w_i = c.scatter[i, p, q] if exact or i != newest else c.newest[p, q]
-                w_j = c.scatter[j, p, q] if exact or j != newest else c.newest[p, q]
-                joint[p, q] = w_i + w_j + difference[p] * difference[q]
+                joint[p, q] = c.scatter[i, p, q] + c.scatter[j, p, q] + difference[p] * difference[q]
     return n, (c.traces[i] + c.traces[j]) + square
 
 
@@ -141,47 +134,11 @@ def look_along(costs, best, near, j):
     best[j], near[j] = least, where
 
 
-@block
-def remember_row(c, i, j, newest, joint, d):
-    """What mclust keeps of the factor R of the union of i and j, where WᵀW = RᵀR: its first row, for every row.
-
-    The kept scatter has Σ_k over rows k ≤ p, q of r_p r_q, for as many rows as the union of n samples has, n - 1 at
-    most.
-    """
-    row = c.newest[d]
-    if joint[0, 0] > 0.0:
-        pivot = 1.0 / math.sqrt(joint[0, 0])
-        for p in range(d):
-            row[p] = joint[p, 0] * pivot
-        return
-    # Nothing to rotate by: the row is the first one that came there.
-    first, other = (i, j) if i == newest or (j != newest and c.counts[j] == 1.0) else (j, i)
-    if c.counts[first] == 1.0:
-        first = other
-    for p in range(d):
-        row[p] = c.rows[first, p]
-    if c.counts[first] == 1.0:  # both are single samples
-        a, b = math.sqrt(0.5), math.sqrt(0.5)
-        for p in range(d):
-            row[p] = b * c.sums[i, p] - a * c.sums[j, p]
-
-
-@block
-def keep_row(c, i, d):
-    """Let the kept scatter of cluster i be the one that its row stands for."""
-    most = min(c.counts[i] - 1.0, float(d))
-    for p in range(d):
-        c.rows[i, p] = c.newest[d, p]
-    for p in range(d):
-        for q in range(p + 1):
-            c.scatter[i, p, q] = min(q + 1.0, most) * c.rows[i, p] * c.rows[i, q]
-
-
 @entry
 def run(model, c, costs, alpha, beta, progress, pairs, heights, room, budget):
     """Go on with EII, VII or VVV until it is done or `budget` evaluations are used up.
 
-    progress = (rows whose costs are there, clusters that are left, place of the newest cluster).
+    progress = (rows whose costs are there, clusters that are left).
     """
     d = c.sums.shape[1]
     factor, joint, difference = room
@@ -190,14 +147,14 @@ def run(model, c, costs, alpha, beta, progress, pairs, heights, room, budget):
         j = progress[0]
         base = (j * (j - 1)) // 2
         for i in range(j):
-            n, trace = unite(model, c, i, j, -1, joint, difference)
+            n, trace = unite(model, c, i, j, joint, difference)
             costs[base + i] = term_of(model, n, trace, joint, alpha, beta, factor) - (c.terms[i] + c.terms[j])
         if j > 0:
             look_along(costs, c.best, c.near, j)
         budget -= j + 1
         progress[0] += 1
     while progress[0] == n_total and progress[1] > 1 and budget > 0:
-        left, newest = progress[1], progress[2]
+        left = progress[1]
         j = 1
         for r in range(2, left):
             if c.best[r] <= c.best[j]:
@@ -207,25 +164,18 @@ def run(model, c, costs, alpha, beta, progress, pairs, heights, room, budget):
         pairs[number, 0], pairs[number, 1] = min(c.heads[i], c.heads[j]), max(c.heads[i], c.heads[j])
         least = c.best[j]
         heights[number] = least
-        n, trace = unite(model, c, i, j, newest, joint, difference)
+        n, trace = unite(model, c, i, j, joint, difference)
         n_i, n_j = c.counts[i], c.counts[j]
         a, b = math.sqrt(n_i / n), math.sqrt(n_j / n)
-        if c.rows.shape[0]:
-            remember_row(c, i, j, newest, joint, d)
         c.terms[i] = term_of(model, n, trace, joint, alpha, beta, factor)
         for p in range(d):
             c.sums[i, p] = a * c.sums[i, p] + b * c.sums[j, p]
         if model == VVV:
             for p in range(d):
                 for q in range(p + 1):
-                    if c.rows.shape[0]:
-                        c.newest[p, q] = joint[p, q]
-                    else:
-                        c.scatter[i, p, q] = joint[p, q]
+                    c.scatter[i, p, q] = joint[p, q]
         c.counts[i], c.traces[i] = n, trace
         c.heads[i] = pairs[number, 0]
-        if c.rows.shape[0]:
-            keep_row(c, i, d)
         # The last cluster takes the place j; for a moment its costs are in both places.
         last = left - 1
         if model == EII:  # the costs of the union, while those of both parts are there (Lance & Williams)
@@ -244,18 +194,16 @@ def run(model, c, costs, alpha, beta, progress, pairs, heights, room, budget):
             c.heads[j] = c.heads[last]
             for p in range(d):
                 c.sums[j, p] = c.sums[last, p]
-                if c.rows.shape[0]:
-                    c.rows[j, p] = c.rows[last, p]
             if model == VVV:
                 for p in range(d):
                     for q in range(p + 1):
                         c.scatter[j, p, q] = c.scatter[last, p, q]
-        progress[1], progress[2] = last, i
+        progress[1] = last
         if model != EII:
             for r in range(last):
                 if r != i:
                     low, high = min(i, r), max(i, r)
-                    n, trace = unite(model, c, low, high, i, joint, difference)
+                    n, trace = unite(model, c, low, high, joint, difference)
                     cost = term_of(model, n, trace, joint, alpha, beta, factor) - (c.terms[low] + c.terms[high])
                     costs[(high * (high - 1)) // 2 + low] = cost
         # Of each row the smallest again: a look at what has changed, and along the row where that was the smallest.
@@ -449,20 +397,18 @@ def run_common(c, within, threshold, progress, pairs, heights, room, budget):
     return progress[1]
 
 
-def agglomerate(rows, counts, model, *, alpha=1.0, beta=1.0, as_mclust=False):
+def agglomerate(rows, counts, model, *, alpha=1.0, beta=1.0):
     """Unite clusters, beginning with one for each row, until one is left.
 
     Parameters
     ----------
     rows : ndarray of shape (m, d)
-        Distinct samples, float64.
+        Float64.
     counts : ndarray of shape (m,)
         How often each of them is there.
     model : {'EII', 'VII', 'EEE', 'VVV'}
     alpha, beta : float
         Factors of the traces (VII, VVV): alpha of the mean variance of the features, beta of the sum.
-    as_mclust : bool
-        Do as mclust's VVV does (to 6.1.3), which keeps of each cluster's factor the first row for all others.
 
     Returns
     -------
@@ -483,7 +429,7 @@ def agglomerate(rows, counts, model, *, alpha=1.0, beta=1.0, as_mclust=False):
     clusters = Clusters(
         np.sqrt(counts)[:, None] * rows if kind != EEE else (rows - mean) / np.sqrt(total),
         counts.astype(np.float64), np.zeros(m), np.zeros(m), np.arange(m), np.zeros((kept, d, d)),
-        np.zeros((kept if as_mclust else 0, d)), np.zeros((d + 1, d)), np.zeros(m), np.zeros(m, dtype=np.int64),
+        np.zeros(m), np.zeros(m, dtype=np.int64),
     )  # fmt: skip
     flag = threads.stop_flag()
     if kind == EEE:
@@ -497,7 +443,7 @@ def agglomerate(rows, counts, model, *, alpha=1.0, beta=1.0, as_mclust=False):
             return Merges(pairs, total * (np.nan_to_num(heights, nan=-np.inf, neginf=-np.inf) - before))
     alpha = max(alpha * variance, EPS)
     clusters.terms[:] = counts * np.log((beta if kind == VVV else 1.0) * alpha / counts) if kind != EII else 0.0
-    costs, progress = np.empty(m * (m - 1) // 2), np.array([0, m, -1])
+    costs, progress = np.empty(m * (m - 1) // 2), np.array([0, m])
     room = (*np.empty((2, d, d)), np.empty(d))
     evaluations = int(BOUT / (20 + 6 * d + (d**3 if kind == VVV else 0)))
     while run(kind, clusters, costs, alpha, beta, progress, pairs, heights, room, evaluations) > 1:

@@ -75,12 +75,12 @@ def hierarchical_clustering(X, model="VVV", scaling="svd", *, sample_weight=None
     return clustered(X, model, scaling, sample_weight, alpha, beta)
 
 
-def clustered(X, model, scaling, sample_weight=None, alpha=1.0, beta=1.0, as_mclust=False):
+def clustered(X, model, scaling, sample_weight=None, alpha=1.0, beta=1.0):
     """The tree of checked samples."""
     # Weights count in multiples of the smallest, so that a common factor changes nothing.
     counts = np.ones(len(X)) if sample_weight is None else sample_weight / sample_weight.min()
     rows = scaled(X.astype(np.float64), scaling, counts)
-    merges, costs = hierarchical.agglomerate(rows, counts, model, alpha=alpha, beta=beta, as_mclust=as_mclust)
+    merges, costs = hierarchical.agglomerate(rows, counts, model, alpha=alpha, beta=beta)
     return HierarchicalClustering(model, scaling, merges, costs)
 
 
