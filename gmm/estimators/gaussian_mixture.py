@@ -341,6 +341,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._validate_params()
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
+            learning.structure_of(self.covariance_type).check_features(X.shape[1])
             present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components)
             initial = check_initial_values(self, X.shape[1])
             resume = self._resume(X.shape[1])
@@ -393,7 +394,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if not (self.warm_start and hasattr(self, "converged_")):
             return None
         parameters = self._parameters()
-        expected = parameters.structure.model.shape(self.n_components, n_features)
+        expected = parameters.structure.factor_shape(self.n_components, n_features)
         shapes = (parameters.means.shape, parameters.precisions_cholesky.shape)
         if shapes != ((self.n_components, n_features), expected):
             raise ValueError(
