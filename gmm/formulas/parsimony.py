@@ -276,7 +276,7 @@ def group_cost_vii_kernel(count, scatter, alpha):
 
 @kernel
 def group_cost_vvv_kernel(count, scatter, alpha, beta):
-    spread = beta * (np.trace(scatter) / count + alpha)
+    spread = beta * (np.trace(scatter) + alpha) / count
     L = cholesky_kernel(scatter / count)
     log_determinant = -math.inf
     if L[-1, -1] > 0.0:  # not so (NaN or zero) where the group is flat
@@ -1153,7 +1153,7 @@ def merge_costs_vvv(counts, means, scatters, alpha=0.0, beta=0.0):
     .. math::
 
         g_{ab}-g_a-g_b,\qquad g=\tfrac12\,n\log\Bigl(\Bigl|\frac{\mathbf W}n\Bigr|
-            +\beta\Bigl(\frac{\operatorname{tr}\mathbf W}n+\alpha\Bigr)\Bigr)
+            +\beta\,\frac{\operatorname{tr}\mathbf W+\alpha}n\Bigr)
 
     Parameters
     ----------
@@ -1164,7 +1164,7 @@ def merge_costs_vvv(counts, means, scatters, alpha=0.0, beta=0.0):
         About the means, not divided by the counts.
     alpha, beta : float
         With zeros, the cost is that of the classification log-likelihood and each scatter is to be positive definite.
-        mclust takes :math:`\beta=1` and for :math:`\alpha` the mean variance of the features.
+        mclust takes :math:`\beta=1` and for :math:`\alpha` the mean variance of the features, after scaling them.
 
     Returns
     -------

@@ -469,14 +469,14 @@ def test_single_samples_have_a_cost_with_alpha_and_are_refused_without():
     pair = statistics(np.array([[0.0, 0.0], [2.0, 0.0]]), np.arange(2))
     vii = 0.5 * (2 * 2 * math.log((2 + 0.5) / 4) - 2 * 2 * math.log(0.5 / 2))
     assert gmm.merge_costs_vii(*pair, alpha=0.5)[0, 1] == pytest.approx(vii, rel=1e-12)
-    vvv = 0.5 * (2 * math.log(1 + 0.5) - 2 * math.log(0.5))
+    vvv = 0.5 * (2 * math.log((2 + 0.5) / 2) - 2 * math.log(0.5))
     assert gmm.merge_costs_vvv(*pair, alpha=0.5, beta=1.0)[0, 1] == pytest.approx(vvv, rel=1e-12)
     # Where no group is flat the determinant and the spread are added.
     parts, labels = groups(3, d=2, sizes=(5, 7))
     counts, means, scatters = statistics(np.vstack(parts), labels)
 
     def cost(n, W):
-        return 0.5 * n * math.log(np.linalg.det(W / n) + 0.7 * (np.trace(W) / n + 0.2))
+        return 0.5 * n * math.log(np.linalg.det(W / n) + 0.7 * (np.trace(W) + 0.2) / n)
 
     both = cost(12, gmm.merged_scatter(counts, means, scatters)) - cost(5, scatters[0]) - cost(7, scatters[1])
     assert gmm.merge_costs_vvv(counts, means, scatters, alpha=0.2, beta=0.7)[0, 1] == pytest.approx(both, rel=1e-10)
