@@ -56,11 +56,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Means μ_k.
     covariances_ : ndarray
         Shape (n_components, n_features, n_features) for 'full', (n_features, n_features) for 'tied', (n_components,
-        n_features) for 'diag', (n_components,) for 'spherical'.
+        n_features) for 'diag', (n_components,) for 'spherical'; (n_components, n_features, n_features) for the models
+        of mclust, all of them.
     precisions_ : ndarray
         Their inverses, in the same shape.
     precisions_cholesky_ : ndarray
         Upper triangular P with Σ⁻¹ = P Pᵀ, or 1/σ; same shape.
+    volume_ : ndarray of shape (n_components,)
+        λ_k = |Σ_k|^(1/d), in the squared units of the data: with `shape_` and `orientation_` the covariances are Σ_k =
+        λ_k D_k diag(A_k) D_kᵀ.
+    shape_ : ndarray of shape (n_components, n_features)
+        A_k, of product 1; in decreasing order, or where the components have their axes in common in the order of these.
+    orientation_ : ndarray of shape (n_components, n_features, n_features)
+        D_k, orthogonal; its columns are the axes, of which the largest entry is positive. It is the same for all
+        components where the structure says so (names that end with E or I; 'tied', 'diag' and 'spherical'), the
+        identity where the axes are the features' own, and else the axes are in the order of `shape_`.
+    n_parameters_ : int
+        The number of free parameters, p in `bic` and `aic`.
     reg_covar_ : float or ndarray of shape (n_features,)
         What was added to the diagonals; after `fit` only.
     converged_ : bool
@@ -187,7 +199,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         means : array-like of shape (n_components, n_features)
         covariances : array-like
             In the shape of `covariances_` for `covariance_type`; symmetric positive definite.
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        covariance_type : str, default='full'
+            As in the constructor.
         **settings
             Further constructor parameters, such as `random_state`.
 
@@ -444,6 +457,26 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The fitted mixture as the engine takes it."""
         return self._parameters().density()
 
+    def _decomposition(self):
+        parameters = self._parameters()
+        return learning.decomposition(parameters.matrices, parameters.structure)
+
+    @property
+    def volume_(self):
+        return self._decomposition()[0]
+
+    @property
+    def shape_(self):
+        return self._decomposition()[1]
+
+    @property
+    def orientation_(self):
+        return self._decomposition()[2]
+
+    @property
+    def n_parameters_(self):
+        return self._n_parameters()
+
     # ---- the density
 
     def score_samples(self, X):
@@ -581,7 +614,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Returns
         -------
         GaussianMixture
-            A mixture over these features, with the same weights and `covariance_type`.
+            A mixture over these features, with the same weights and `covariance_type`; for a model of mclust that is
+            'full', 'tied', 'diag' or 'spherical', as its matrices are.
         """
         parameters = self._parameters()
         chosen = self._features(features)
