@@ -12,10 +12,12 @@ from .estimators import CollapsedComponentError as CollapsedComponentError
 from .estimators import CollapsedComponentWarning as CollapsedComponentWarning
 from .estimators import ConditionalMoments as ConditionalMoments
 from .estimators import GaussianMixture as GaussianMixture
+from .estimators import HierarchicalClustering as HierarchicalClustering
 from .estimators import MixtureDivergence as MixtureDivergence
 from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection
 from .estimators import Summary as Summary
+from .estimators import hierarchical_clustering as hierarchical_clustering
 from .estimators import mixture_kl_divergence as mixture_kl_divergence
 from .estimators import select as select
 from .formulas.convergence import em_cost as em_cost

@@ -9,6 +9,7 @@ from gmm.estimators._history import History
 from gmm.estimators._summary import Summary
 from gmm.estimators.divergence import MixtureDivergence, mixture_kl_divergence
 from gmm.estimators.gaussian_mixture import GaussianMixture
+from gmm.estimators.hierarchical import HierarchicalClustering, hierarchical_clustering
 from gmm.estimators.selection import Selection, select
 
 __all__ = [
@@ -16,11 +17,13 @@ __all__ = [
     "CollapsedComponentWarning",
     "ConditionalMoments",
     "GaussianMixture",
+    "HierarchicalClustering",
     "History",
     "MixtureDivergence",
     "RegularisationWarning",
     "Selection",
     "Summary",
+    "hierarchical_clustering",
     "mixture_kl_divergence",
     "select",
 ]
