@@ -16,8 +16,10 @@ from .estimators import HierarchicalClustering as HierarchicalClustering
 from .estimators import MixtureDivergence as MixtureDivergence
 from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection
+from .estimators import SelectionSummary as SelectionSummary
 from .estimators import Summary as Summary
 from .estimators import hierarchical_clustering as hierarchical_clustering
+from .estimators import mclust as mclust
 from .estimators import mixture_kl_divergence as mixture_kl_divergence
 from .estimators import select as select
 from .formulas.convergence import em_cost as em_cost
