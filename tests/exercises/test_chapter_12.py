@@ -32,14 +32,14 @@ def test_what_the_chapter_shows_is_no_answer(label):
 
 
 def test_numbers():
-    assert EXERCISES["ex-fourteen-letter"].answer == (
+    assert EXERCISES["ex-fourteen-letter"].reference == (
         gmm.n_covariance_parameters(5, 10, "EEV") - gmm.n_covariance_parameters(5, 10, "EEE")
     )
     costs = gmm.merge_costs_eii([1, 1, 12, 6], [[0.0], [3.0], [100.0], [101.5]])
-    assert [costs[0, 1], costs[2, 3]] == [EXERCISES["ex-fourteen-ward"].answer, 9.0]
+    assert [costs[0, 1], costs[2, 3]] == [EXERCISES["ex-fourteen-ward"].reference, 9.0]
     scatters = np.array([np.diag([90.0, 10.0]), np.diag([40.0, 40.0])])
     volume = gmm.volume_shape_orientation(gmm.update_evv(scatters, [10, 10])[0])[0]
-    assert volume == pytest.approx(EXERCISES["ex-fourteen-volume"].answer)
+    assert volume == pytest.approx(EXERCISES["ex-fourteen-volume"].reference)
     assert gmm.volume_shape_orientation(gmm.update_eev(scatters, [10, 10])[0])[0] == pytest.approx(4.03, abs=0.005)
 
 
@@ -73,4 +73,4 @@ def test_at_45_degrees_nothing_turns_and_elsewhere_it_does():
         return abs(4 * np.cos(t) ** 2 + np.sin(t) ** 2 - 4 * np.sin(t) ** 2 - np.cos(t) ** 2)
 
     found = minimize_scalar(spread, bounds=(0, np.pi / 2), method="bounded").x
-    assert np.degrees(found) == pytest.approx(EXERCISES["ex-fourteen-stuck"].answer, abs=1e-2)
+    assert np.degrees(found) == pytest.approx(EXERCISES["ex-fourteen-stuck"].reference, abs=1e-2)
