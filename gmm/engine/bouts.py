@@ -12,7 +12,7 @@ from gmm.engine import loop, passes, tied
 from gmm.engine.flat import flat_views, parameter_shapes, statistics_shapes
 from gmm.engine.statuses import FAR_APART
 
-# Threads stay in a bout from pass to pass: where it has many, one that takes a part of `passes.WORTH_A_THREAD` is enough.
+# Threads stay in a bout from pass to pass: where it has many, a part of `passes.WORTH_A_THREAD` in each is enough.
 MANY, PART = 8, 0.25
 # Operations of one compiled bout, about a tenth of a second: after each, Python can hear Ctrl-C.
 BOUT = 2e9

@@ -21,7 +21,7 @@ OWN_M_STEPS = ("EII", "EEI", "VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "E
 
 # Log-likelihoods of mclust 6.0.0 (R 4.2.2), me(X, model, z, control=emControl(tol=c(1e-13, 1e-14), itmax=c(20000,
 # 100000))), in the order of FOURTEEN. z has the samples in order of one feature (iris: the third, Old Faithful: the
-# second), the i-th of n in group i K // n. mclust's own inner tolerance, 1e-5, stops VEI, VEE and VEV short of six digits.
+# second), the i-th of n in group i K // n. mclust's own tolerances, 1e-5 of ℓ and 1.5e-8 within M-steps, stop earlier.
 MCLUST = {
     ("faithful", 1): "-2003.952037 -2003.952037 -1516.705827 -1516.705827 -1516.705827 -1516.705827 -1289.796745 "
     "-1289.796745 -1289.796745 -1289.796745 -1289.796745 -1289.796745 -1289.796745 -1289.796745",
@@ -57,8 +57,8 @@ MCLUST_ONE_FEATURE = {
     5: (-1031.037064, -1029.458349),
     6: (-1031.037064, -1028.310258),
 }
-# Where mclust's VVE ends below: it leaves the orientation where it does not maximise Q (Old Faithful, K = 2: the slope of
-# Q by the angle is -115 there, and other inner tolerances change nothing). Elsewhere the two then take different ways.
+# Where mclust's VVE ends below: it leaves the orientation where it does not maximise Q (Old Faithful, K = 2: the slope
+# of Q by the angle is 115 there, and other tolerances change nothing). Elsewhere the two then take different ways.
 HIGHER_VVE = [("iris", 2), ("iris", 3), ("faithful", 2), ("faithful", 3), ("faithful", 4), ("faithful", 6)]
 
 
@@ -186,9 +186,7 @@ def moves(structure, covariances):
     return found
 
 
-@pytest.mark.parametrize(
-    ("n_components", "d", "alike"), [(1, 3, 0.5), (2, 2, 0.0), (3, 4, 0.9), (4, 3, 0.0), (2, 6, 0.7)]
-)
+@pytest.mark.parametrize(("n_components", "d", "alike"), [(1, 3, 0.5), (2, 2, 0.0), (4, 3, 0.0), (2, 5, 0.8)])
 @pytest.mark.parametrize("name", FOURTEEN)
 def test_m_steps_are_maxima_within_their_models(name, n_components, d, alike):
     """By finite differences along every free parameter, whose number is that of the independent moves."""
@@ -235,43 +233,19 @@ def test_a_search_from_the_old_covariances_never_lowers_q(name):
 
 
 def test_larger_models_reach_higher():
-    order = [  # each of these is a case of the next
-        *(
-            ("EII", "VII"),
-            ("EII", "EEI"),
-            ("VII", "VEI"),
-            ("EEI", "VEI"),
-            ("EEI", "EVI"),
-            ("VEI", "VVI"),
-            ("EVI", "VVI"),
-        ),
-        *(
-            ("EEI", "EEE"),
-            ("EEE", "VEE"),
-            ("EEE", "EVE"),
-            ("EEE", "EEV"),
-            ("VEE", "VVE"),
-            ("EVE", "VVE"),
-            ("VVI", "VVE"),
-        ),
-        *(
-            ("VEE", "VEV"),
-            ("EEV", "VEV"),
-            ("EEV", "EVV"),
-            ("EVE", "EVV"),
-            ("VEV", "VVV"),
-            ("EVV", "VVV"),
-            ("VVE", "VVV"),
-        ),
-    ]
+    larger_of = {  # each is a case of those after it
+        "EII": "VII EEI", "VII": "VEI", "EEI": "VEI EVI EEE", "VEI": "VVI VEE", "EVI": "VVI EVE", "VVI": "VVE",
+        "EEE": "VEE EVE EEV", "VEE": "VVE VEV", "EVE": "VVE EVV", "EEV": "VEV EVV", "VEV": "VVV", "EVV": "VVV",
+        "VVE": "VVV",
+    }  # fmt: skip
     for seed in range(5):
         matrices, counts = scatters(seed, 3, 3)
         values = {}
         for name in FOURTEEN:
             covariances = learning.STRUCTURES[name].m_step(in_the_model(name, matrices), counts, 3)
             values[name] = objective(covariances, matrices, counts)
-        for smaller, larger in order:
-            assert values[smaller] < values[larger]
+        for smaller, larger in larger_of.items():
+            assert all(values[smaller] < values[name] for name in larger.split())
 
 
 def test_one_component_has_its_covariance_as_far_as_the_model_goes():
@@ -279,9 +253,8 @@ def test_one_component_has_its_covariance_as_far_as_the_model_goes():
     covariance = matrix / counts
     diagonal = np.diag(np.diag(covariance))
     for name in FOURTEEN:
-        expected = {"II": np.trace(covariance) / 4 * np.eye(4)}.get(
-            name[1:], diagonal if name[2] == "I" else covariance
-        )
+        expected = diagonal if name[2] == "I" else covariance
+        expected = np.trace(covariance) / 4 * np.eye(4) if name[1] == "I" else expected
         found = learning.STRUCTURES[name].m_step(in_the_model(name, matrix[None]), counts, 4)
         np.testing.assert_allclose(found[0], expected, rtol=1e-9, atol=1e-9 * matrix.max() / counts[0])
 
@@ -347,7 +320,7 @@ def test_compiled_and_python_iterations_agree_under_a_prior(name, scale):
         python = learning.climb(Batches(X[:50] * scale, X[50:] * scale), step, start, tol=0, max_iter=25)
         np.testing.assert_allclose(compiled.log_likelihoods, python.log_likelihoods, rtol=1e-10)
         np.testing.assert_allclose(
-            compiled.state.covariances, python.state.covariances, rtol=1e-6, atol=1e-7 * scale**2
+            compiled.state.covariances, python.state.covariances, rtol=1e-6, atol=1e-7 * scale * scale
         )
         structure.check(compiled.state.covariances, "covariances")
     # The value is (ℓ + unit Σ log p(Σ_k)) / n with SciPy's density, one term where the covariance is shared.
@@ -389,10 +362,8 @@ def test_a_weight_is_a_repetition_and_components_have_no_order(name):
     np.testing.assert_allclose(weighted.log_likelihoods, repeated.log_likelihoods, rtol=1e-11)
     np.testing.assert_allclose(weighted.state.covariances, repeated.state.covariances, rtol=1e-7, atol=1e-8)
     order = np.array([2, 0, 1])
-    other = learning.climb(
-        learning.ArraySource(X, weights.astype(float)), step, start.components(order)._replace(weights=start.weights[order]),
-        **options,
-    )  # fmt: skip
+    start = start.components(order)._replace(weights=start.weights[order])
+    other = learning.climb(learning.ArraySource(X, weights.astype(float)), step, start, **options)
     np.testing.assert_allclose(other.state.covariances, weighted.state.covariances[order], rtol=1e-7, atol=1e-8)
 
 
@@ -507,9 +478,8 @@ def test_covariances_outside_the_model_are_refused():
 def test_decompositions_compose_again(seed, n_components, d):
     matrices, _ = scatters(seed, n_components, d)
     volumes, shapes, axes = decomposition(matrices)
-    np.testing.assert_allclose(
-        np.einsum("k,kij,kj,klj->kil", volumes, axes, shapes, axes), matrices, rtol=1e-7, atol=1e-7
-    )
+    again = np.einsum("k,kij,kj,klj->kil", volumes, axes, shapes, axes)
+    np.testing.assert_allclose(again, matrices, rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(shapes.prod(axis=1), 1.0, rtol=1e-9)
     assert (np.diff(shapes, axis=1) <= 0.0).all()
     np.testing.assert_allclose(axes @ np.swapaxes(axes, 1, 2), np.tile(np.eye(d), (n_components, 1, 1)), atol=1e-12)
