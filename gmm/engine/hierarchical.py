@@ -1,14 +1,14 @@
 """Agglomerative clustering by the classification likelihood: the two clusters whose union costs least become one.
 
-The criterion is a sum over clusters of a term that depends on their size n, mean and scatter W (eq-merge-cost). With
-tr W / n the mean square of a cluster and α the mean variance of all features,
+The criterion is a sum over clusters of a term that depends on their size n and scatter W; with α the mean variance of
+all features,
 
     EII  tr W                                        VII  n log((tr W + α) / n)
     EEE  log |ΣW|, of all clusters together          VVV  n log(|W / n| + β (tr W + α) / n), without |W / n| for n ≤ d
 
-and what a union costs is its term less those of its parts (Fraley 1998). The traces keep clusters of few samples, or of
-collinear ones, from being worth -∞; EEE takes |ΣW| + tr ΣW instead of |ΣW| until that determinant reaches α, with all
-sums divided by n.
+and what a union costs is its term less those of its parts, up to a factor (eq-merge-eii, eq-merge-vii, eq-merge-eee,
+eq-merge-vvv; Fraley 1998). The traces keep clusters of few samples, or of collinear ones, from being worth -∞; EEE
+takes |ΣW| + tr ΣW instead of |ΣW| until that determinant reaches α, with all sums divided by n.
 
 EII, VII and VVV keep the costs of all pairs, m (m - 1) / 2 numbers, and of each row the smallest: a union changes the
 costs of one cluster alone, so that all of it takes about m² evaluations. In EEE it changes all of them, but only
