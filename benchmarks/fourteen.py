@@ -21,9 +21,9 @@ from gmm import learning
 
 
 def problem(n, d, n_components):
-    """Samples of groups that overlap a little, and the group of each with one in five of them wrong."""
+    """Samples of groups that overlap, and the group of each with one in five of them wrong."""
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(n_components, d)) * (6 / np.sqrt(d))
+    centres = rng.normal(size=(n_components, d)) * (3 / np.sqrt(d))
     labels = rng.integers(n_components, size=n)
     X = np.empty((n, d))
     for k in range(n_components):

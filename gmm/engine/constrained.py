@@ -157,8 +157,10 @@ def own_shapes(values, counts, volumes):
         n += counts[k]
         total += volumes[k]
     for k in range(n_components):
+        # As a power, so that nothing is multiplied before it is divided: scatter may be near float64's end.
+        share = math.exp(math.log(total / n) - math.log(volumes[k]))
         for j in range(d):
-            values[k, j] *= total / n / volumes[k]
+            values[k, j] *= share
     return FINE
 
 
@@ -463,9 +465,10 @@ def constrain(code, scatter, counts, volumes, values, axes, covariances, factors
             n += counts[k]
             total += volumes[k]
         for k in range(n_components):
+            share = math.exp(math.log(total / n) - math.log(volumes[k]))
             for i in range(d):
                 for j in range(d):
-                    covariances[k, i, j] = scatter[k, i, j] * (total / n / volumes[k])
+                    covariances[k, i, j] = scatter[k, i, j] * share
         return FINE
     if code >= EEV:
         for k in range(n_components):
