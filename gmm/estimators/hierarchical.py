@@ -228,7 +228,7 @@ def quantile_labels(x, n_clusters, sample_weight=None):
     """Groups of one feature, between quantiles, in the order of their values; as many as asked for if there are.
 
     Where values occur so often that quantiles coincide, more of them are taken until enough differ, and those that
-    close off the narrowest groups are dropped, as in mclust.
+    close off the narrowest groups are dropped, as in mclust. A group without a sample there has some here.
     """
     order = np.argsort(x, kind="stable")
     values = np.asarray(x, dtype=np.float64)[order]
@@ -241,10 +241,11 @@ def quantile_labels(x, n_clusters, sample_weight=None):
         below = np.floor(places)
         low, high = (np.searchsorted(last, np.minimum(place, last[-1])) for place in (below, below + 1.0))
         edges = np.unique(values[low] + (places - below) * (values[high] - values[low]))
-    if len(edges) < n_clusters + 1:  # too few values
-        distinct, ranks = np.unique(x, return_inverse=True)
-        return ranks * n_clusters // max(len(distinct), n_clusters)
     if len(edges) > n_clusters + 1:
         narrow = np.argsort(np.diff(edges), kind="stable")[: len(edges) - n_clusters - 1]
         edges = np.delete(edges, narrow)
-    return np.clip(np.searchsorted(edges[1:-1], x, side="right"), 0, n_clusters - 1)
+    labels = np.clip(np.searchsorted(edges[1:-1], x, side="right"), 0, n_clusters - 1)
+    if np.bincount(labels, minlength=n_clusters).all():
+        return labels
+    distinct, ranks = np.unique(x, return_inverse=True)  # few values: as many of them to each group
+    return ranks * n_clusters // max(len(distinct), n_clusters)
