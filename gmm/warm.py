@@ -52,16 +52,19 @@ def _engine():
     """Fit each structure as users do: by maximum likelihood and a posteriori; and what is asked of a fit."""
     from gmm import engine
     from gmm.estimators import GaussianMixture
-    from gmm.learning import STRUCTURES
+    from gmm.learning import ONE_FEATURE, STRUCTURES, structure_of
 
     rng = np.random.default_rng(0)
+    several = [name for name in STRUCTURES if name not in ONE_FEATURE]
     for n_features in (2, 6):  # few features have full covariances of their own
         X = rng.normal(size=(60, n_features))
-        for covariance_type in STRUCTURES if n_features == 2 else ("full",):
+        for covariance_type in several if n_features == 2 else ("full", "VEV"):
             for prior in (None, "default"):
                 model = GaussianMixture(2, covariance_type=covariance_type, covariance_prior=prior, random_state=0)
                 model.fit(X).predict_proba(X)
     engine.kmeans_labels(X, X[:2])
+    for name in ("VEI", "VEV"):  # the M-steps by themselves, which larger data ask for
+        structure_of(name).common(np.eye(2), 2)
     # Data that are read slab by slab, of which tied covariances make more than others.
     strange = np.asfortranarray(rng.normal(size=(20_000, 2)))
     GaussianMixture(2, covariance_type="tied", max_iter=1, random_state=0).fit(strange)

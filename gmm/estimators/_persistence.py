@@ -109,9 +109,14 @@ def check_factors(parameters, factors):
     """
     wrong = ValueError("precisions_cholesky_ contradicts covariances_; from_parameters computes the one from the other")
     structure = parameters.structure
-    covariances = structure.expand(parameters.covariances, parameters.n_components)
-    if factors.shape != covariances.shape:
-        raise ValueError(f"precisions_cholesky_ has shape {factors.shape}, covariances_ needs {covariances.shape}")
+    covariances, shape = structure.expand(parameters.covariances, parameters.n_components), parameters.means.shape
+    expected = structure.factor_shape(*shape)
+    if factors.shape != expected:
+        raise ValueError(f"precisions_cholesky_ has shape {factors.shape}, covariances_ needs {expected}")
+    packed = structure.pack(factors)
+    if not np.array_equal(structure.unpack(packed, *shape), factors):
+        raise wrong
+    factors = packed
     with np.errstate(all="ignore"):
         if structure.model in (Diagonal, Spherical):
             if not (np.abs(factors * np.sqrt(covariances) - 1.0) < 1e-9).all():

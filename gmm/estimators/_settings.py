@@ -58,8 +58,15 @@ SETTINGS = {
     ),
     "covariance_type": Setting(
         [StrOptions(NAMES)],
-        """{'full', 'tied', 'diag', 'spherical'}, default='full'
-        One covariance matrix per component; one for all; one diagonal per component; one variance per component.""",
+        """str, default='full'
+        'full': one covariance matrix per component; 'tied': one for all; 'diag': one diagonal per component;
+        'spherical': one variance per component. Or one of mclust's models of Σ_k = λ_k D_k A_k D_kᵀ, whose letters say
+        of volume λ, shape A and orientation D whether they are Equal, Variable or the Identity: 'EII', 'VII', 'EEI',
+        'VEI', 'EVI', 'VVI', 'EEE', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV' for two features or more, 'E' and
+        'V' (equal and variable variances) for one. VII is 'spherical', VVI 'diag', EEE 'tied' and VVV 'full', but
+        `covariances_` are matrices (n_components, n_features, n_features) for all of these. VEI, VEE and VEV find
+        volumes in the M-step to 1e-10 of themselves; EVE and VVE turn the common axes until no sweep over them gains
+        1e-15 a sample.""",
         _among(NAMES),
     ),
     "tol": Setting(
@@ -72,7 +79,8 @@ SETTINGS = {
         [Interval(Real, 0.0, None, closed="left"), StrOptions({"auto"})],
         """float or 'auto', default=1e-6
         Added to the diagonal of every covariance; in the squared units of the data. 'auto' adds to each feature a
-        millionth of its own variance, which follows every change of units.""",
+        millionth of its own variance, which follows every change of units. Where components have a part of their
+        covariances in common, it is added to the covariance of each component's samples, from which they are made.""",
         _amount,
     ),
     "max_iter": Setting(
@@ -157,7 +165,8 @@ SETTINGS = {
     "covariance_prior": Setting(
         [StrOptions({"default"}), tuple, list, None],
         """None, 'default' or tuple (scale, dof), default=None
-        An inverse-Wishart prior on every covariance (on the shared one, if tied): maximum a posteriori estimation,
+        An inverse-Wishart prior on every covariance (on the shared one, if tied, EEE, EEI, EII or E), also where
+        the covariances have a part in common: maximum a posteriori estimation,
         which cannot collapse. `scale` is Ψ, of shape (n_features, n_features) and in the squared units of the data;
         `dof` is ν > n_features - 1. Each covariance gets ν + d + 1 pseudo-observations of scatter Ψ, of which 'diag'
         and 'spherical' take their part. 'default' is Fraley & Raftery's choice, the covariance of X (its diagonal where

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from gmm import learning
-from gmm.engine import Full, Tied
 from gmm.estimators._sklearn_compat import _check_sample_weight
 
 # How far a given matrix may be from its transpose, as a correlation.
@@ -180,9 +179,9 @@ def check_matrices(matrices, covariance_type, n_components, n_features, name, no
     matrices = _array(matrices, name).astype(np.float64)
     label = f"{covariance_type} {noun}"
     structure = learning.structure_of(covariance_type)
-    shape_of = structure.model.shape if noun == "precision" else structure.shape
+    shape_of = structure.factor_shape if noun == "precision" else structure.shape
     _check_shape(matrices, shape_of(n_components, n_features), label)
-    if matrices.shape[-2:] != (n_features, n_features) or structure.model not in (Full, Tied):
+    if not structure.holds_matrices or matrices.shape[-2:] != (n_features, n_features):
         if (matrices <= 0.0).any():
             where = [int(axis) for axis in np.argwhere(matrices <= 0.0)[0]]
             at = ", ".join(map(str, where))
@@ -201,6 +200,7 @@ def check_matrices(matrices, covariance_type, n_components, n_features, name, no
             raise ValueError(
                 f"'{label}' should be symmetric, positive-definite, but {place} has an eigenvalue of {smallest:g}"
             ) from None
+    structure.check(matrices, name)
     return matrices
 
 
@@ -228,6 +228,7 @@ def check_parameters(weights, means, covariances, covariance_type):
     if means.ndim != 2:
         raise ValueError(f"means must have shape (n_components, n_features); got shape {means.shape}")
     n_components, n_features = means.shape
+    learning.structure_of(covariance_type).check_features(n_features)
     weights = check_weights(weights, n_components, "weights")
     covariances = check_matrices(covariances, covariance_type, n_components, n_features, "covariances", "covariance")
     try:
@@ -263,6 +264,8 @@ def check_fixed(estimator, values, resume, n_features):
         if mask.any() and value is None and resume is None:
             raise ValueError(f"fixed[{name!r}] keeps the values of {initial}, which is not given")
         masks.append(mask)
-    if learning.structure_of(estimator.covariance_type).shared and masks[2].any() and not masks[2].all():
-        raise ValueError("fixed['covariances'] must be all or none where the components share their covariance")
+    structure = learning.structure_of(estimator.covariance_type)
+    if structure.coupled and masks[2].any() and not masks[2].all():
+        part = "their covariance" if structure.shared else f"a part of it ({structure.name!r})"
+        raise ValueError(f"fixed['covariances'] must be all or none where the components share {part}")
     return tuple(masks)

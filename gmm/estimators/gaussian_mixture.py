@@ -54,11 +54,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Means μ_k.
     covariances_ : ndarray
         Shape (n_components, n_features, n_features) for 'full', (n_features, n_features) for 'tied', (n_components,
-        n_features) for 'diag', (n_components,) for 'spherical'.
+        n_features) for 'diag', (n_components,) for 'spherical'; (n_components, n_features, n_features) for the models
+        of mclust, all of them.
     precisions_ : ndarray
         Their inverses, in the same shape.
     precisions_cholesky_ : ndarray
         Upper triangular P with Σ⁻¹ = P Pᵀ, or 1/σ; same shape.
+    volume_ : ndarray of shape (n_components,)
+        λ_k = |Σ_k|^(1/d), in the squared units of the data: with `shape_` and `orientation_` the covariances are Σ_k =
+        λ_k D_k diag(A_k) D_kᵀ.
+    shape_ : ndarray of shape (n_components, n_features)
+        A_k, of product 1; in decreasing order, or where the components have their axes in common in the order of these.
+    orientation_ : ndarray of shape (n_components, n_features, n_features)
+        D_k, orthogonal; its columns are the axes, of which the largest entry is positive. It is the same for all
+        components where the structure says so (names that end with E or I; 'tied', 'diag' and 'spherical'), the
+        identity where the axes are the features' own, and else the axes are in the order of `shape_`.
+    n_parameters_ : int
+        The number of free parameters, p in `bic` and `aic`.
     reg_covar_ : float or ndarray of shape (n_features,)
         What was added to the diagonals; after `fit` only.
     converged_ : bool
@@ -183,7 +195,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         means : array-like of shape (n_components, n_features)
         covariances : array-like
             In the shape of `covariances_` for `covariance_type`; symmetric positive definite.
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        covariance_type : str, default='full'
+            As in the constructor.
         **settings
             Further constructor parameters, such as `random_state`.
 
@@ -341,6 +354,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._validate_params()
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
+            learning.structure_of(self.covariance_type).check_features(X.shape[1])
             present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components)
             initial = check_initial_values(self, X.shape[1])
             resume = self._resume(X.shape[1])
@@ -393,7 +407,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if not (self.warm_start and hasattr(self, "converged_")):
             return None
         parameters = self._parameters()
-        expected = parameters.structure.model.shape(self.n_components, n_features)
+        expected = parameters.structure.factor_shape(self.n_components, n_features)
         shapes = (parameters.means.shape, parameters.precisions_cholesky.shape)
         if shapes != ((self.n_components, n_features), expected):
             raise ValueError(
@@ -432,6 +446,26 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _density(self):
         """The fitted mixture as the engine takes it."""
         return self._parameters().density()
+
+    def _decomposition(self):
+        parameters = self._parameters()
+        return learning.decomposition(parameters.matrices, parameters.structure)
+
+    @property
+    def volume_(self):
+        return self._decomposition()[0]
+
+    @property
+    def shape_(self):
+        return self._decomposition()[1]
+
+    @property
+    def orientation_(self):
+        return self._decomposition()[2]
+
+    @property
+    def n_parameters_(self):
+        return self._n_parameters()
 
     # ---- the density
 
@@ -570,7 +604,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Returns
         -------
         GaussianMixture
-            A mixture over these features, with the same weights and `covariance_type`.
+            A mixture over these features, with the same weights and `covariance_type`; for a model of mclust that is
+            'full', 'tied', 'diag' or 'spherical', as its matrices are.
         """
         parameters = self._parameters()
         chosen = self._features(features)

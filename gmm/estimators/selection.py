@@ -33,6 +33,7 @@ LABELS = {
     "cv": "held-out log-likelihood\nper sample (larger is better)",
 }
 STRUCTURES = ("full", "tied", "diag", "spherical")
+ALL_MODELS = "fourteen"
 FOLDS = 5
 # Set by the grid, or of a shape that depends on the number of components.
 NOT_SETTINGS = ("weights_init", "means_init", "precisions_init", "warm_start")
@@ -247,7 +248,8 @@ def select(
     X : array-like of shape (n_samples, n_features)
     n_components : int or iterable of int, default=range(1, 7)
     covariance_types : str or iterable of str, default=('full', 'tied', 'diag', 'spherical')
-        With one feature, 'full', 'diag' and 'spherical' are the same model.
+        Structures of `GaussianMixture`, or 'fourteen': all models of mclust, of which there are fourteen, or 'E' and
+        'V' for one feature. With one feature, 'full', 'diag' and 'spherical' are the same model.
     criterion : {'bic', 'aic', 'icl', 'cv'}, default='bic'
     sample_weight : array-like of shape (n_samples,), default=None
         How often each sample stands there, as in `GaussianMixture.bic`: n is the sum of the weights.
@@ -309,7 +311,7 @@ def select(
     (3, 'tied', 2314.3)
     """
     sizes = _sizes(n_components)
-    types = _types(covariance_types)
+    names = _types(covariance_types)
     if criterion not in CRITERIA:
         raise ValueError(f"criterion must be one of {', '.join(map(repr, CRITERIA))}; got {criterion!r}")
     n_jobs = _n_jobs(n_jobs)
@@ -318,6 +320,7 @@ def select(
             raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
     _check_known(settings)
     data = check_samples(GaussianMixture(), X, reset=True, min_samples=2)
+    types = _types_for(names, data.shape[1])
     sample_weight = check_weights_of(sample_weight, data)
     folds = _n_folds(cv, criterion, data.shape[0])
     seed = _seed(random_state)
@@ -375,12 +378,24 @@ def _types(covariance_types):
     if not isinstance(types, Iterable):
         raise TypeError(f"covariance_types must be a string or a sequence of strings; got {covariance_types!r}")
     types = tuple(types)
+    if types == (ALL_MODELS,):
+        return types
     for kind in types:
         if kind not in learning.STRUCTURES:
             raise ValueError(
-                f"covariance_types must be among {', '.join(map(repr, learning.STRUCTURES))}; got {kind!r}"
+                f"covariance_types must be {ALL_MODELS!r} or among {', '.join(map(repr, learning.STRUCTURES))}; "
+                f"got {kind!r}"
             )
     _check_distinct(types, "covariance_types")
+    return types
+
+
+def _types_for(types, n_features):
+    """Return what these names stand for with so many features; refuse those that are for others."""
+    if types == (ALL_MODELS,):
+        return learning.ONE_FEATURE if n_features == 1 else learning.FOURTEEN
+    for kind in types:
+        learning.structure_of(kind).check_features(n_features)
     return types
 
 

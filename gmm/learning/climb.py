@@ -84,7 +84,10 @@ class _CompiledIterations:
     def state(self):
         weights, means, covariances, factors = (array.copy() for array in self.bouts.arrays[:4])
         state = self.by_hand.state
-        return type(state)(state.covariance_type, weights, means, covariances, state.structure.transposed(factors))
+        structure, shape = state.structure, means.shape
+        covariances = structure.contract(covariances, *shape)
+        factors = structure.unpack(structure.transposed(factors), *shape)
+        return type(state)(state.covariance_type, weights, means, covariances, factors)
 
     def advance(self, history, tol, previous):
         n_done, status, component = self.bouts.advance(history, tol, previous)
@@ -104,7 +107,7 @@ class _CompiledIterations:
                 return n_done, BAD_COVARIANCE, error.component
             status = CONVERGED if abs(now - before) < tol else RUNNING
         p = by_hand.state
-        self.bouts.set(p.weights, p.density(by_hand.units), p.covariances)
+        self.bouts.set(p.weights, p.density(by_hand.units), p.structure.expand(p.covariances, p.n_components))
         return n_done, status, component
 
 
