@@ -15,6 +15,7 @@ from gmm.learning.structures import NAMES
 
 INIT_PARAMS = {
     "kmeans", "kmeans_standardised", "kmeans_whitened", "k-means++", "random_from_data", "random_points", "random",
+    "hierarchical",
 }  # fmt: skip
 
 
@@ -102,9 +103,12 @@ SETTINGS = {
         'kmeans_standardised', those of k-means on features divided by their standard deviations, which are the same
         whatever unit each feature has; 'kmeans_whitened', those of k-means on whitened data, which are the same after
         any linear map (both take a float64 copy of X); 'random', random responsibilities (n_samples × n_components
-        numbers). Samples as means: 'k-means++', well-spread ones; 'random_from_data', random ones (one integer of
-        memory per sample); 'random_points', random ones with identity covariances, for standardised data.
-        'kmeans_standardised', 'kmeans_whitened' and 'random_points' are not in scikit-learn.""",
+        numbers); 'hierarchical', those of `hierarchical_clustering`, as in mclust. There nothing is drawn, and one
+        start is enough whatever `n_init` is; but of more than 2000 samples as many are drawn, clustered, and the
+        parameters are made of them (16 MB of memory). One feature is cut at quantiles, n <= d samples are clustered by
+        'EII'. Samples as means: 'k-means++', well-spread ones; 'random_from_data', random ones (one integer of memory
+        per sample); 'random_points', random ones with identity covariances, for standardised data.
+        'kmeans_standardised', 'kmeans_whitened', 'hierarchical' and 'random_points' are not in scikit-learn.""",
         _among(INIT_PARAMS),
     ),
     "weights_init": Setting(
@@ -126,6 +130,16 @@ SETTINGS = {
         shape of `covariances_`.""",
         _none,
         "array",
+    ),
+    "resp_init": Setting(
+        ["array-like", None],
+        """array-like of shape (n_samples,) or (n_samples, n_components), default=None
+        The start as labels, integers from 0 to n_components - 1, or as responsibilities, whose rows sum to 1: the first
+        M-step is made of them, and `init_params` and `n_init` have no say. Initial values given for weights, means or
+        precisions replace what it gives. Each component must have a sample. It belongs to the samples of a fit, and
+        `save` leaves it out.""",
+        _none,
+        None,
     ),
     "random_state": Setting(
         ["random_state", np.random.Generator],

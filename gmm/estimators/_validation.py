@@ -12,6 +12,8 @@ from gmm.estimators._sklearn_compat import _check_sample_weight
 
 # How far a given matrix may be from its transpose, as a correlation.
 SYMMETRY_TOLERANCE = 1e-8
+# How far rows of responsibilities may be from 1, which leaves room for those that were float32.
+ROUNDED = 1e-6
 # Generators that are no longer in use. To seed one again takes a microsecond, to make one a tenth of a millisecond,
 # which is a quarter of a small fit.
 _idle = []
@@ -217,6 +219,59 @@ def check_initial_values(estimator, n_features):
             precisions, covariance_type, n_components, n_features, "precisions_init", "precision"
         )
     return weights, means, precisions
+
+
+def check_resp_init(resp_init, n_samples, n_components):
+    """Check `resp_init` and return integer labels (n_samples,) or responsibilities (n_samples, n_components), or None.
+
+    Whether each component has a sample is for `check_no_component_empty` to say, when the weights are known.
+    """
+    if resp_init is None:
+        return None
+    given = check_array(
+        unmasked(resp_init, "resp_init"), dtype=None, ensure_2d=False, allow_nd=True, input_name="resp_init"
+    )
+    shape = (n_samples, n_components)
+    if given.shape == (n_samples,) and (n_components > 1 or given.dtype.kind in "iub"):
+        if given.dtype.kind not in "iu":
+            raise ValueError(
+                f"resp_init of shape ({n_samples},) must hold integers, the labels 0 to {n_components - 1}; got dtype "
+                f"{given.dtype}. Responsibilities have the shape {shape}"
+            )
+        outside = (given < 0) | (given >= n_components)
+        if outside.any():
+            i = int(np.argmax(outside))
+            raise ValueError(f"resp_init must hold labels from 0 to {n_components - 1}; resp_init[{i}] is {given[i]}")
+        return given.astype(np.int64)
+    if given.shape != shape:
+        raise ValueError(
+            f"resp_init must have the shape ({n_samples},), labels, or {shape}, responsibilities; got {given.shape}"
+        )
+    if given.dtype.kind not in "fiub":
+        raise ValueError(f"resp_init must hold real numbers; got dtype {given.dtype}")
+    given = given.astype(np.float64)
+    if (given < 0.0).any():
+        i, k = (int(place) for place in np.argwhere(given < 0.0)[0])
+        raise ValueError(f"resp_init must hold responsibilities from 0 to 1; resp_init[{i}, {k}] is {given[i, k]:g}")
+    sums = given.sum(axis=1)
+    wrong = np.abs(sums - 1.0) > ROUNDED
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(f"the rows of resp_init must sum to 1; row {i} sums to {sums[i]:.9g}")
+    return given
+
+
+def check_no_component_empty(resp_init, n_components):
+    """Refuse a `resp_init` (checked, of the samples that take part) in which a component has no sample."""
+    if resp_init is None:
+        return
+    counts = np.bincount(resp_init, minlength=n_components) if resp_init.ndim == 1 else resp_init.sum(axis=0)
+    empty = np.flatnonzero(counts == 0.0)
+    if empty.size:
+        raise ValueError(
+            f"resp_init gives component {empty[0]} no sample (of positive weight); each of the {n_components} must "
+            "have one"
+        )
 
 
 def check_parameters(weights, means, covariances, covariance_type):

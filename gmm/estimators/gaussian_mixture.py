@@ -24,7 +24,9 @@ from gmm.estimators._validation import (
     check_fixed,
     check_given_values,
     check_initial_values,
+    check_no_component_empty,
     check_parameters,
+    check_resp_init,
     check_sample_weight,
     check_samples,
     check_weights_of,
@@ -140,6 +142,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         weights_init=None,
         means_init=None,
         precisions_init=None,
+        resp_init=None,
         random_state=None,
         warm_start=False,
         verbose=0,
@@ -161,6 +164,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
+        self.resp_init = resp_init
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -226,9 +230,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def save(self, path):
         """Write the fitted mixture and its settings to `path`, a .npz archive of plain arrays.
 
-        No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`, a
-        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all; one
-        that is there already is replaced and keeps its mode, and symbolic links are followed.
+        No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`,
+        `resp_init`, a generator in `random_state` and recorded parameters are not stored. The file appears whole or not
+        at all; one that is there already is replaced and keeps its mode, and symbolic links are followed.
 
         Parameters
         ----------
@@ -355,7 +359,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
             learning.structure_of(self.covariance_type).check_features(X.shape[1])
+            resp = check_resp_init(self.resp_init, X.shape[0], self.n_components)
             present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components)
+            resp = resp if resp is None or row_numbers is None else resp[row_numbers]
+            check_no_component_empty(resp, self.n_components)
             initial = check_initial_values(self, X.shape[1])
             resume = self._resume(X.shape[1])
             # Values near the ends of float64's range: the search itself looks at what comes out.
@@ -363,7 +370,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 prior = self._prior(present, sample_weight, scaled_weight, row_numbers)
                 ridge = self._ridge(present, scaled_weight)
                 fixed = check_fixed(self, initial, resume, X.shape[1])
-                search = Search(self, present, scaled_weight, row_numbers, initial, resume, ridge, prior, fixed)
+                search = Search(
+                    self, present, scaled_weight, row_numbers, initial, resume, ridge, prior, fixed, resp,
+                    getattr(self, "_trees", None),
+                )  # fmt: skip
                 best = search.best()
             self._adopt(best.parameters)
             self.reg_covar_ = ridge
@@ -914,7 +924,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self._criteria(X, sample_weight, entropy=True)["icl"]
 
     def _criteria(self, X, sample_weight=None, entropy=False):
-        """Log-likelihood, aic, bic and, if asked for its entropy, icl and the samples of each component, as a dict."""
+        """Log-likelihood, aic, bic and, if asked for its entropy, icl and two sizes of each component, as a dict."""
         from gmm.formulas.criteria import aic_kernel, bic_kernel  # here: a fit needs none of the book's kernels
 
         parameters = self._parameters()
@@ -930,7 +940,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         }
         if entropy:
             found_of = _summary.assignment(X, density, sample_weight, self.n_threads)
-            found |= {"icl": found["bic"] + 2.0 * found_of.entropy, "counts": found_of.counts}
+            found |= {"icl": found["bic"] + 2.0 * found_of.entropy, "counts": found_of.counts, "sizes": found_of.sizes}
         return found
 
 
