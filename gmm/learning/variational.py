@@ -34,10 +34,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaln, digamma, gammaln, multigammaln
 
-from gmm.engine import Density, Diagonal, Full, Spherical, Tied
+from gmm.engine import Bouts, Density, Diagonal, Full, Spherical, Tied
 from gmm.engine.small_algebra import LOG_2PI
+from gmm.engine.variational import Bayes
 from gmm.learning.parameters import Parameters
-from gmm.learning.structures import structure_of
+from gmm.learning.sources import ArraySource
+from gmm.learning.statistics import Statistics
 
 
 class BayesianPrior(NamedTuple):
@@ -229,46 +231,50 @@ class Variational:
         ridge = np.broadcast_to(self.reg_covar, d)
         offsets = means - prior.mean
         scatter, b = statistics.about(means).second, prior.mean_precision
+        dof = self.dof(structure, counts, d)
         if structure.model is Full:
             scatter = prior.scale + scatter + b * offsets[:, :, None] * offsets[:, None, :]
             np.einsum("kjj->kj", scatter)[...] += counts[:, None] * ridge
-            dof = prior.dof + counts
             covariances = scatter / dof[:, None, None]
         elif structure.model is Tied:
-            total = counts.sum()
-            dof = np.array([K * prior.dof + total])
-            covariances = (K * prior.scale + scatter + b * offsets.T @ offsets + total * np.diag(ridge)) / dof
+            scatter = K * prior.scale + scatter + b * offsets.T @ offsets + counts.sum() * np.diag(ridge)
+            covariances = scatter / dof
         elif structure.model is Diagonal:
-            dof = prior.dof + counts
             covariances = (prior.scale + scatter + b * offsets**2 + counts[:, None] * ridge) / dof[:, None]
         else:
-            dof = d * (prior.dof + counts)
-            covariances = d * prior.scale + scatter + b * (offsets**2).sum(axis=1) + counts * ridge.sum()
-            covariances = covariances / dof
+            covariances = (d * prior.scale + scatter + b * (offsets**2).sum(axis=1) + counts * ridge.sum()) / dof
+        factors = structure.transposed(structure.factors(covariances, K))
+        return self.completed(Parameters(structure.name, counts, means, covariances, factors))
+
+    def completed(self, centre):
+        """Return the posterior with these means and covariances; in the place of the weights stand the counts N_k."""
+        prior, counts, (K, d) = self.prior, centre.weights, centre.means.shape
         if prior.process:
             later = np.concatenate([np.cumsum(counts[::-1])[-2::-1], [0.0]])
             concentration = np.stack([1.0 + counts, prior.concentration + later])
         else:
             concentration = prior.concentration + counts
-        factors = structure.transposed(structure.factors(covariances, K))
-        centre = Parameters(structure.name, expected_weights(concentration), means, covariances, factors)
-        return Posterior(centre, counts, concentration, b + counts, dof)
+        centre = centre._replace(weights=expected_weights(concentration))
+        dof = self.dof(centre.structure, counts, d)
+        return Posterior(centre, counts, concentration, prior.mean_precision + counts, dof)
+
+    def dof(self, structure, counts, n_features):
+        """Degrees of freedom of the Wishart distributions: (K,), (1,) for tied."""
+        if structure.model is Tied:
+            return np.array([len(counts) * self.prior.dof + counts.sum()])
+        return (n_features if structure.model is Spherical else 1) * (self.prior.dof + counts)
 
     def start(self, parameters, counts, ridge):
         """The posterior of a start: `parameters` of groups of these sizes, of which the ridge is taken away again."""
         structure, (K, d) = parameters.structure, parameters.means.shape
-        away, ridge = -np.broadcast_to(ridge, d), np.asarray(counts, dtype=np.float64)
-        covariances = structure.with_ridge(parameters.covariances.copy(), away)
-        counts = ridge
+        counts = np.asarray(counts, dtype=np.float64)
+        covariances = structure.with_ridge(parameters.covariances.copy(), -np.broadcast_to(ridge, d))
         if structure.model is Tied:
             second = counts.sum() * covariances
         elif structure.model is Spherical:
             second = d * counts * covariances
         else:
             second = counts.reshape(K, *[1] * (covariances.ndim - 1)) * covariances
-        # Moments about the groups' own means, S1 = 0; imported late, as statistics know no steps.
-        from gmm.learning.statistics import Statistics
-
         statistics = Statistics(
             structure.model, parameters.means, 0.0, float(counts.sum()), counts, np.zeros((K, d)), second
         )
@@ -298,11 +304,7 @@ class Variational:
         log_det = 2.0 * structure.log_det(structure.transposed(factors), d)  # -log|Σ̂|
         if structure.model is Spherical:
             log_det = log_det / d
-        if prior.scale.ndim == 2:
-            prior_log_det = np.linalg.slogdet(prior.scale)[1] + size * math.log(share)
-        else:
-            spread = np.broadcast_to(prior.scale, d if structure.model is Diagonal else 1)
-            prior_log_det = np.log(spread).sum() + math.log(share)
+        prior_log_det = self.prior_log_det(structure, K, d)
         scale_log_det = together * size * np.log(nu) - log_det  # log|Ψ|
         expected = self.expected_log_det(state)
         if structure.model is Spherical:
@@ -315,13 +317,50 @@ class Variational:
         )  # fmt: skip
         return float(of_means + np.sum(of_precisions))
 
+    def prior_log_det(self, structure, n_components, n_features):
+        """log|Ψ₀| of one component's Wishart distributions, with the shares of tied and spherical ones."""
+        size, together, share = _wisharts(structure, n_components, n_features)
+        if self.prior.scale.ndim == 2:
+            return 2.0 * np.log(np.diag(np.linalg.cholesky(self.prior.scale))).sum() + size * math.log(share)
+        return np.log(np.broadcast_to(self.prior.scale, together)).sum() + math.log(share)
+
+    def state(self, parameters):
+        """Return the posterior from the shares N_k / Σ N, means and covariances of compiled iterations."""
+        return self.completed(parameters._replace(weights=parameters.weights * self.total))
+
     def bouts(self, source, state, units):
-        return None
+        """Return compiled iterations, or None for a source that has none."""
+        if not isinstance(source, ArraySource):
+            return None
+        structure, (K, d) = state.structure, state.centre.means.shape
+        size, together, share = _wisharts(structure, K, d)
+        self.total = source.total_weight
+        regularisation = Bayes(
+            np.full(d, self.reg_covar, dtype=np.float64),
+            np.array(share * self.prior.scale, dtype=np.float64).ravel(),
+            float(share * self.prior.dof),
+            np.array(self.prior.mean, dtype=np.float64),
+            float(self.prior.mean_precision),
+            float(self.prior.concentration),
+            bool(self.prior.process),
+            float(self.prior_log_det(structure, K, d)),
+            float(together * gammaln(0.5 * (share * self.prior.dof - np.arange(size))).sum()),
+            np.array([self.penalty(state)]),
+        )
+        bouts = Bouts(
+            source.samples(units, structure.model), self.density(state, units), state.counts / self.total,
+            state.centre.covariances, regularisation, sample_weight=source.sample_weight, n_threads=source.n_threads,
+            total=source.total,
+        )  # fmt: skip
+        return bouts
+
+    def put(self, state, bouts, units):
+        """Make compiled iterations go on from this state."""
+        bouts.regularisation.penalty[0] = self.penalty(state)
+        bouts.set(state.counts / self.total, self.density(state, units), state.centre.covariances)
 
 
 def multigammaln_each(a, size):
     """log Γ_size of each a: SciPy's function, which wants a number."""
     return 0.25 * size * (size - 1) * math.log(math.pi) + gammaln(a[:, None] - 0.5 * np.arange(size)).sum(axis=1)
 
-
-__all__ = ["BayesianPrior", "Posterior", "Variational", "structure_of"]
