@@ -8,6 +8,7 @@ from . import formulas as formulas
 from . import learning as learning
 from . import plot as plot
 from . import widgets as widgets
+from .estimators import BayesianGaussianMixture as BayesianGaussianMixture
 from .estimators import CollapsedComponentError as CollapsedComponentError
 from .estimators import CollapsedComponentWarning as CollapsedComponentWarning
 from .estimators import ConditionalMoments as ConditionalMoments

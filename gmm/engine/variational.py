@@ -190,9 +190,7 @@ def update_full(model, sum_values, regularisation, old_values, new_values, room)
         expected = 2.0 * log_det + digammas - d * math.log(0.5 * dof)
         coefficients[k] += 0.5 * (expected - d / now - noise - d * LOG_2PI)
         divergence += of_mean(d, before, now, square_from_prior(factors[k], prior, means[k], d))
-        divergence += of_precision(
-            prior, dof, d, d * math.log(dof) - 2.0 * log_det, expected, log_gammas, trace
-        )
+        divergence += of_precision(prior, dof, d, d * math.log(dof) - 2.0 * log_det, expected, log_gammas, trace)
     prior.penalty[0] = -divergence
     return RUNNING, -1
 
@@ -285,9 +283,7 @@ def update_diagonal(model, sum_values, regularisation, old_values, new_values, r
         expected = 2.0 * log_det + d * (digammas - math.log(0.5 * dof))
         coefficients[k] += 0.5 * (expected - d / now - noise - d * LOG_2PI)
         divergence += of_mean(d, before, now, square)
-        divergence += of_precision(
-            prior, dof, d, d * math.log(dof) - 2.0 * log_det, expected, d * log_gammas, trace
-        )
+        divergence += of_precision(prior, dof, d, d * math.log(dof) - 2.0 * log_det, expected, d * log_gammas, trace)
     prior.penalty[0] = -divergence
     return RUNNING, -1
 

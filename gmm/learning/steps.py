@@ -106,7 +106,9 @@ class MaximumLikelihood:
 
     def put(self, state, bouts, units):
         """Make compiled iterations go on from this state."""
-        bouts.set(state.weights, self.density(state, units), state.structure.expand(state.covariances, state.n_components))
+        bouts.set(
+            state.weights, self.density(state, units), state.structure.expand(state.covariances, state.n_components)
+        )
 
     def bouts(self, source, state, units):
         """Return compiled iterations of this step, or None where there are none for this source and structure."""

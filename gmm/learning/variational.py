@@ -292,7 +292,9 @@ class Variational:
         offsets = state.centre.means - prior.mean
         b0, b, nu = prior.mean_precision, state.mean_precision, state.dof
         if structure.model in (Full, Tied):
-            squares = (np.einsum("kj,...jm->km" if structure.model is Tied else "kj,kjm->km", offsets, factors) ** 2).sum(axis=1)
+            squares = (
+                np.einsum("kj,...jm->km" if structure.model is Tied else "kj,kjm->km", offsets, factors) ** 2
+            ).sum(axis=1)
             traces = np.einsum("ij,...im,...jm->...", prior.scale, factors, factors)
         elif structure.model is Diagonal:
             squares, traces = ((offsets * factors) ** 2).sum(axis=1), factors**2 @ np.broadcast_to(prior.scale, d)
@@ -363,4 +365,3 @@ class Variational:
 def multigammaln_each(a, size):
     """log Γ_size of each a: SciPy's function, which wants a number."""
     return 0.25 * size * (size - 1) * math.log(math.pi) + gammaln(a[:, None] - 0.5 * np.arange(size)).sum(axis=1)
-

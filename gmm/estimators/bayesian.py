@@ -1,0 +1,441 @@
+"""`BayesianGaussianMixture`: scikit-learn's estimator on the compiled engine, with the whole bound."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import gammaln, logsumexp
+from scipy.stats import beta
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from gmm import engine, learning
+from gmm.engine import Diagonal, Full, Spherical, Tied
+from gmm.estimators._fitting import Search
+from gmm.estimators._history import History
+from gmm.estimators._hooks import refuse_hooks
+from gmm.estimators._ridge import in_numbers
+from gmm.estimators._scored import Scored
+from gmm.estimators._settings import SETTINGS
+from gmm.estimators._sklearn_compat import Interval, StrOptions
+from gmm.estimators._table import Table
+from gmm.estimators._validation import check_samples, check_weights_of, random_generator
+from gmm.estimators._warn import warn
+from gmm.learning.variational import BayesianPrior, Variational
+
+STRUCTURES = ("full", "tied", "diag", "spherical")
+PROCESS = "dirichlet_process"
+SLAB = 2048  # samples whose predictive density is computed at a time
+POINTS = ("k-means++", "random_from_data", "random_points")  # starts that are single samples
+STICKS = 20_000  # draws behind the intervals of weights by stick-breaking
+
+_SHARED = (
+    "n_components", "tol", "reg_covar", "max_iter", "n_init", "init_params", "random_state", "warm_start", "verbose",
+    "verbose_interval", "callback", "record_parameters", "n_threads",
+)  # fmt: skip
+_POSITIVE = [None, Interval(Real, 0.0, None, closed="neither")]
+
+
+class ParameterSample(NamedTuple):
+    """Draws from the posterior: weights (n, K), means (n, K, d) and covariances (n, …) in the estimator's shape."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+
+class BayesianSearch(Search):
+    """The initialisations of one Bayesian fit; states are `gmm.learning.variational.Posterior`."""
+
+    def __init__(self, model, X, sample_weight, row_numbers, resume, ridge, prior):
+        super().__init__(model, X, sample_weight, row_numbers, (None, None, None), resume, ridge)
+        self.step = Variational(prior, ridge)
+        self.tol = model.tol / self.source.total_weight  # that of the whole bound, as in scikit-learn
+
+    def start(self):
+        """A start must not collapse: its covariances get the prior's scale, which is taken away again."""
+        if self.resume is not None:
+            return self.resume[0]
+        model, scale = self.model, self.step.prior.scale
+        ridge = np.diagonal(scale).copy() if scale.ndim == 2 else np.broadcast_to(scale, self.X.shape[1]).copy()
+        drawn, K = self.drawn(ridge), model.n_components
+        if model.init_params in POINTS:
+            flat = np.zeros_like(drawn.covariances)
+            drawn = drawn._replace(covariances=drawn.structure.with_ridge(flat, ridge))
+            return self.step.start(drawn, np.ones(K), ridge)
+        return self.step.start(drawn, drawn.weights * self.source.total_weight, ridge)
+
+    def check(self, result):
+        super().check(result._replace(state=result.state.centre))
+
+    def on_ridge(self, state):
+        return []
+
+    def judge_ridge(self, state):
+        pass
+
+
+class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
+    _parameter_constraints: dict = {
+        **{name: SETTINGS[name].constraints for name in _SHARED},
+        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "weight_concentration_prior_type": [StrOptions({PROCESS, "dirichlet_distribution"})],
+        "weight_concentration_prior": _POSITIVE,
+        "mean_precision_prior": _POSITIVE,
+        "mean_prior": [None, "array-like"],
+        "degrees_of_freedom_prior": _POSITIVE,
+        "covariance_prior": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
+    }
+    on_collapse = "raise"
+
+    def __init__(
+        self,
+        *,
+        n_components=1,
+        covariance_type="full",
+        tol=1e-3,
+        reg_covar=1e-6,
+        max_iter=100,
+        n_init=1,
+        init_params="kmeans",
+        weight_concentration_prior_type="dirichlet_process",
+        weight_concentration_prior=None,
+        mean_precision_prior=None,
+        mean_prior=None,
+        degrees_of_freedom_prior=None,
+        covariance_prior=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+        verbose_interval=10,
+        callback=None,
+        record_parameters=False,
+        n_threads=None,
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weight_concentration_prior_type = weight_concentration_prior_type
+        self.weight_concentration_prior = weight_concentration_prior
+        self.mean_precision_prior = mean_precision_prior
+        self.mean_prior = mean_prior
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
+        self.covariance_prior = covariance_prior
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.callback = callback
+        self.record_parameters = record_parameters
+        self.n_threads = n_threads
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        refuse_hooks(cls, BayesianGaussianMixture)
+
+    # ---- fitting
+
+    def fit(self, X, y=None, sample_weight=None):
+        """Find the posterior of the parameters by variational Bayes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Float32, integer, strided or memory-mapped arrays are read in place, without a copy.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 is the same as a sample that stands there twice. The posterior is that of
+            Σ_i w_i samples: twice the weights are twice the evidence, unlike in `GaussianMixture`.
+
+        Returns
+        -------
+        BayesianGaussianMixture
+            This object. After an error it is what it was before the call.
+
+        Raises
+        ------
+        ValueError
+            For input that cannot be fitted, naming the argument, before any work.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the best initialisation did not reach `tol` within `max_iter` iterations.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def _fit(self, X, sample_weight):
+        """Fit and return the checked X. Attributes change only when all is done."""
+        self._validate_params()
+        with self._unchanged_on_failure():
+            X = check_samples(self, X, reset=True, min_samples=2)
+            present, weights, rows = _present(sample_weight, X, self.n_components)
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                ridge = in_numbers(self.reg_covar, present, weights, self.n_threads)
+                prior = self._prior(present, weights, ridge)
+                resume = self._resume(X.shape[1])
+                search = BayesianSearch(self, present, weights, rows, resume, ridge, prior)
+                best = search.best()
+            total = search.source.total_weight
+            self._adopt_prior(prior)
+            self._adopt(best.parameters, total)
+            self.reg_covar_ = ridge
+            self._record(best, [row | {"lower_bound": row["lower_bound"] * total} for row in search.rows], total)
+            if not best.converged and not best.stopped and self.max_iter > 0:
+                warn(
+                    "Best performing initialization did not converge. Try different init parameters, or increase "
+                    "max_iter, tol, or check for degenerate data.",
+                    ConvergenceWarning,
+                )
+        return X
+
+    def _prior(self, X, sample_weight, ridge):
+        """The prior in numbers; raises ValueError, in scikit-learn's words, for one that is none."""
+        K, d = self.n_components, X.shape[1]
+        alpha = 1.0 / K if self.weight_concentration_prior is None else float(self.weight_concentration_prior)
+        b = 1.0 if self.mean_precision_prior is None else float(self.mean_precision_prior)
+        dof = self.degrees_of_freedom_prior
+        if dof is not None and dof <= d - 1.0:
+            raise ValueError(
+                f"The parameter 'degrees_of_freedom_prior' should be greater than {d - 1}, but got {dof:.3f}."
+            )
+        source = learning.ArraySource(X, sample_weight, self.n_threads)
+        if self.mean_prior is None:
+            mean = engine.passes.mean_of(engine.samples.Samples(X), source.sample_weight)
+        else:
+            mean = _shaped(self.mean_prior, (d,), "means")
+        return BayesianPrior(
+            alpha, self.weight_concentration_prior_type == PROCESS, mean, b, float(d if dof is None else dof),
+            self._scale(source, d, ridge),
+        )  # fmt: skip
+
+    def _scale(self, source, d, ridge):
+        """Ψ₀."""
+        kind, given = self.covariance_type, self.covariance_prior
+        if given is not None:
+            if kind == "spherical":
+                if np.ndim(given):
+                    raise ValueError(f"covariance_prior must be a number for 'spherical'; got shape {np.shape(given)}")
+                return np.asarray(float(given))
+            scale = _shaped(given, (d, d) if kind != "diag" else (d,), f"{kind} covariance_prior")
+            if kind == "diag":
+                if not (scale > 0.0).all():
+                    raise ValueError("'diag precision' should be positive")
+            elif not (np.allclose(scale, scale.T) and np.linalg.eigvalsh(scale)[0] > 0.0):
+                raise ValueError(f"'{kind} precision' should be symmetric, positive-definite")
+            return scale
+        total = source.total_weight
+        covariance = source.covariance() * (total / (total - 1.0) if total > 1.0 else 1.0)
+        if kind == "spherical":
+            scale = np.asarray(np.trace(covariance) / d)
+        else:
+            scale = np.diagonal(covariance).copy() if kind == "diag" else covariance
+        try:
+            structure = learning.structure_of("full" if scale.ndim == 2 else "diag")
+            structure.factors(scale[None] if scale.ndim else scale[None, None], 1)
+        except learning.CovarianceError:
+            if not np.all(np.asarray(ridge) > 0.0):
+                raise ValueError(
+                    "covariance_prior=None takes the covariance of X, which is singular: features that are constant, "
+                    "depend on others, or are more than the samples. Leave such features out, give covariance_prior, "
+                    "or a positive reg_covar"
+                ) from None
+            more = np.broadcast_to(ridge, d)
+            scale = scale + (np.diag(more) if scale.ndim == 2 else more if scale.ndim else more.mean())
+        return scale
+
+    def _adopt_prior(self, prior):
+        self.weight_concentration_prior_ = prior.concentration
+        self.mean_precision_prior_ = prior.mean_precision
+        self.mean_prior_ = prior.mean
+        self.degrees_of_freedom_prior_ = prior.dof
+        self.covariance_prior_ = prior.scale if prior.scale.ndim else float(prior.scale)
+
+    def _adopt(self, posterior, total):
+        """Make these the parameters of this mixture, in scikit-learn's conventions."""
+        centre, concentration = posterior.centre, posterior.concentration
+        self.weight_concentration_ = tuple(concentration) if concentration.ndim == 2 else concentration
+        self.mean_precision_ = posterior.mean_precision
+        K, d = centre.means.shape
+        if self.covariance_type == "tied":
+            self.degrees_of_freedom_ = float(posterior.dof[0] / K)
+        else:
+            self.degrees_of_freedom_ = posterior.dof / (d if self.covariance_type == "spherical" else 1)
+        self.weights_ = centre.weights / centre.weights.sum()
+        self.means_, self.covariances_ = centre.means, centre.covariances
+        self.precisions_cholesky_ = centre.precisions_cholesky
+        self.precisions_ = learning.precisions(centre)
+
+    def _record(self, best, rows, total):
+        values = best.log_likelihoods * total
+        self.converged_ = bool(best.converged)
+        self.n_iter_ = len(values)
+        self.lower_bound_ = float(values[-1]) if self.n_iter_ else -np.inf
+        self.lower_bounds_ = values.tolist()
+        self.history_ = History(values, best.history)
+        self.restarts_ = Table(rows)
+
+    def _step(self):
+        """The step whose posterior the attributes are."""
+        check_is_fitted(self)
+        prior = BayesianPrior(
+            self.weight_concentration_prior_, self.weight_concentration_prior_type == PROCESS,
+            np.asarray(self.mean_prior_, dtype=np.float64), self.mean_precision_prior_, self.degrees_of_freedom_prior_,
+            np.asarray(self.covariance_prior_, dtype=np.float64),
+        )  # fmt: skip
+        return Variational(prior, self.reg_covar_)
+
+    def _posterior(self, step):
+        counts = self.mean_precision_ - self.mean_precision_prior_
+        return step.completed(
+            learning.Parameters(self.covariance_type, counts, self.means_, self.covariances_, self.precisions_cholesky_)
+        )
+
+    def _resume(self, n_features):
+        if not (self.warm_start and hasattr(self, "converged_")):
+            return None
+        if self.means_.shape != (self.n_components, n_features):
+            raise ValueError(
+                f"warm_start=True goes on from the last fit, whose means have shape {self.means_.shape}; "
+                f"n_components={self.n_components} and X with {n_features} features do not agree with it. Fit with "
+                "warm_start=False"
+            )
+        return self._posterior(self._step()), -np.inf
+
+    def _density(self):
+        step = self._step()
+        return step.density(self._posterior(step), engine.Units(np.zeros(self.means_.shape[1])))
+
+    # ---- what the posterior tells
+
+    @property
+    def counts_(self):
+        """Expected number of samples of each component, N_k = Σ_i r_ik."""
+        return self.mean_precision_ - self.mean_precision_prior_
+
+    @property
+    def n_components_(self):
+        """Number of components that are in use: those with an expected count of one sample or more."""
+        return int(np.count_nonzero(self.counts_ >= 1.0))
+
+    def predictive_log_density(self, X):
+        check_is_fitted(self)
+        X = check_samples(self, X, reset=False)
+        structure, (K, d) = learning.structure_of(self.covariance_type), self.means_.shape
+        b = self.mean_precision_
+        dof = np.broadcast_to(self.degrees_of_freedom_ * (K if structure.model is Tied else 1.0), K)
+        matrices = structure.model in (Full, Tied)
+        # A Student-t distribution of `size` features at a time, `together` of them.
+        size = d if structure.model is not Diagonal else 1
+        nu = dof + 1.0 - d if matrices else dof * (d if structure.model is Spherical else 1.0)
+        # Σ̂ = Ψ / ν of the Wishart distribution, d ν of them for spherical; its scale matrix Ψ (1 + β) / (β nu).
+        wishart = dof * (d if structure.model is Spherical else 1.0)
+        stretch = wishart / nu * (1.0 + b) / b
+        log_det = structure.log_det(structure.transposed(self.precisions_cholesky_), d)  # log det W of Σ̂
+        constant = d // size * (gammaln(0.5 * (nu + size)) - gammaln(0.5 * nu)) - 0.5 * d * np.log(nu * np.pi)
+        constant = constant + log_det - 0.5 * d * np.log(stretch) + np.log(self.weights_)
+        result = np.empty(X.shape[0])
+        for low in range(0, X.shape[0], SLAB):
+            rows = np.asarray(X[low : low + SLAB], dtype=np.float64)
+            log_joint = np.empty((len(rows), K))
+            for k in range(K):
+                offsets = rows - self.means_[k]
+                if matrices:
+                    factor = self.precisions_cholesky_ if structure.model is Tied else self.precisions_cholesky_[k]
+                    squares = ((offsets @ factor) ** 2).sum(axis=1)
+                elif structure.model is Diagonal:
+                    squares = (offsets * self.precisions_cholesky_[k]) ** 2
+                else:
+                    squares = (offsets**2).sum(axis=1) * self.precisions_cholesky_[k] ** 2
+                terms = np.log1p(squares / (nu[k] * stretch[k]))
+                terms = terms.sum(axis=1) if terms.ndim == 2 else terms
+                log_joint[:, k] = constant[k] - 0.5 * (nu[k] + size) * terms
+            result[low : low + SLAB] = logsumexp(log_joint, axis=1)
+        return result
+
+    def sample_parameters(self, n_samples=1, random_state=None):
+        check_is_fitted(self)
+        rng = random_generator(self.random_state if random_state is None else random_state)
+        structure, (K, d) = learning.structure_of(self.covariance_type), self.means_.shape
+        weights = self._draw_weights(n_samples, rng)
+        shared = structure.model is Tied
+        dof = np.broadcast_to(self.degrees_of_freedom_ * (K if shared else 1.0), 1 if shared else K)
+        normal = rng.standard_normal(size=(n_samples, K, d))
+        precision = np.sqrt(self.mean_precision_)[:, None]
+        if structure.model in (Full, Tied):
+            # Bartlett: Λ = U Uᵀ with U = P A / √ν, A lower triangular with χ² on its diagonal, P Pᵀ = Σ̂⁻¹.
+            bartlett = np.tril(rng.standard_normal(size=(n_samples, len(dof), d, d)), -1)
+            degrees = dof[:, None] - np.arange(d)
+            np.einsum("nkii->nki", bartlett)[...] = np.sqrt(
+                rng.chisquare(np.broadcast_to(degrees, (n_samples, *degrees.shape)))
+            )
+            root = self.precisions_cholesky_ / np.sqrt(dof)[:, None, None] @ bartlett
+            inverse = np.swapaxes(np.linalg.solve(root, np.broadcast_to(np.eye(d), root.shape)), -1, -2)
+            means = (
+                self.means_
+                + np.einsum("nkij,nkj->nki", np.broadcast_to(inverse, (n_samples, K, d, d)), normal) / precision
+            )
+            covariances = inverse @ np.swapaxes(inverse, -1, -2)
+            return ParameterSample(weights, means, covariances[:, 0] if shared else covariances)
+        wishart = dof * (d if structure.model is Spherical else 1.0)
+        if structure.model is Diagonal:
+            wishart = np.broadcast_to(wishart[:, None], (K, d))
+        chi = rng.chisquare(np.broadcast_to(wishart, (n_samples, *wishart.shape)))
+        covariances = self.covariances_ * wishart / chi
+        deviations = np.sqrt(covariances if structure.model is Diagonal else covariances[:, :, None])
+        return ParameterSample(weights, self.means_ + normal * deviations / precision, covariances)
+
+    def _draw_weights(self, n_samples, rng):
+        if self.weight_concentration_prior_type != PROCESS:
+            return rng.dirichlet(self.weight_concentration_, size=n_samples)
+        one, rest = self.weight_concentration_
+        sticks = rng.beta(one, rest, size=(n_samples, len(one)))
+        left = np.cumprod(1.0 - sticks, axis=1)
+        weights = sticks * np.concatenate([np.ones((n_samples, 1)), left[:, :-1]], axis=1)
+        return weights / weights.sum(axis=1, keepdims=True)
+
+    def weights_interval(self, level=0.9):
+        check_is_fitted(self)
+        if isinstance(level, bool) or not isinstance(level, Real) or not 0.0 < level < 1.0:
+            raise ValueError(f"level must be a number between 0 and 1; got {level!r}")
+        tails = np.array([0.5 * (1.0 - level), 0.5 * (1.0 + level)])
+        if self.weight_concentration_prior_type != PROCESS:
+            alpha = self.weight_concentration_
+            return beta.ppf(tails[None], alpha[:, None], (alpha.sum() - alpha)[:, None])
+        return np.quantile(self._draw_weights(STICKS, np.random.default_rng(0)), tails, axis=0).T
+
+
+def _present(sample_weight, X, n_components):
+    """(X, weights, row numbers) of the samples that have weight; weights count samples and are not scaled."""
+    if sample_weight is None:
+        present, rows = X, None
+    else:
+        sample_weight = check_weights_of(sample_weight, X)
+        rows = np.flatnonzero(sample_weight)
+        present, sample_weight = X[rows], sample_weight[rows]
+    if len(present) < n_components:
+        raise ValueError(
+            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {len(present)}"
+        )
+    return present, sample_weight, rows
+
+
+def _shaped(value, shape, name):
+    try:
+        value = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"The parameter '{name}' should hold real numbers, but got {value!r}") from None
+    if value.shape != shape:
+        raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {value.shape}")
+    if not np.isfinite(value).all():
+        raise ValueError(f"The parameter '{name}' should be finite")
+    return value
