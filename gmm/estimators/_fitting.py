@@ -255,7 +255,6 @@ class Search:
         self.rows.append(row)
 
     def start(self):
-        model = self.model
         if self.resume is not None:
             return self.resume[0]
         ridge = self.ridge

@@ -53,7 +53,11 @@ class BayesianSearch(Search):
     def __init__(self, model, X, sample_weight, row_numbers, resume, ridge, prior):
         super().__init__(model, X, sample_weight, row_numbers, (None, None, None), resume, ridge)
         self.step = Variational(prior, ridge)
-        self.tol = model.tol / self.source.total_weight  # that of the whole bound, as in scikit-learn
+        # The bound and its change are those of all samples, as in scikit-learn; the loop's are of one.
+        total = self.source.total_weight
+        self.tol = model.tol / total
+        if resume is not None:
+            self.resume = resume[0], resume[1] / total
 
     def start(self):
         """A start must not collapse: its covariances get the prior's scale, which is taken away again."""
@@ -309,7 +313,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
                 f"n_components={self.n_components} and X with {n_features} features do not agree with it. Fit with "
                 "warm_start=False"
             )
-        return self._posterior(self._step()), -np.inf
+        return self._posterior(self._step()), self.lower_bound_
 
     def _density(self):
         step = self._step()

@@ -173,8 +173,8 @@ class Variational:
     ----------
     prior : BayesianPrior
     reg_covar : float or ndarray of shape (n_features,)
-        ε: as if each sample were seen with noise of this variance. The value that is climbed is F - ½ ε Σ_k N_k tr E Λ_k,
-        which is a lower bound of log p(X) too.
+        ε: as if each sample were seen with noise of this variance. The value that is climbed is then
+        F - ½ ε Σ_k N_k tr E Λ_k, which is a lower bound of log p(X) too.
     """
 
     def __init__(self, prior, reg_covar=0.0):
@@ -248,7 +248,7 @@ class Variational:
 
     def completed(self, centre):
         """Return the posterior with these means and covariances; in the place of the weights stand the counts N_k."""
-        prior, counts, (K, d) = self.prior, centre.weights, centre.means.shape
+        prior, counts, d = self.prior, centre.weights, centre.means.shape[1]
         if prior.process:
             later = np.concatenate([np.cumsum(counts[::-1])[-2::-1], [0.0]])
             concentration = np.stack([1.0 + counts, prior.concentration + later])
