@@ -37,6 +37,16 @@ _SHARED = (
     "verbose_interval", "callback", "record_parameters", "n_threads",
 )  # fmt: skip
 _POSITIVE = [None, Interval(Real, 0.0, None, closed="neither")]
+CONSTRAINTS = {
+    **{name: SETTINGS[name].constraints for name in _SHARED},
+    "covariance_type": [StrOptions(set(STRUCTURES))],
+    "weight_concentration_prior_type": [StrOptions({PROCESS, "dirichlet_distribution"})],
+    "weight_concentration_prior": _POSITIVE,
+    "mean_precision_prior": _POSITIVE,
+    "mean_prior": [None, "array-like"],
+    "degrees_of_freedom_prior": _POSITIVE,
+    "covariance_prior": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
+}
 
 
 class ParameterSample(NamedTuple):
@@ -83,16 +93,7 @@ class BayesianSearch(Search):
 
 
 class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
-    _parameter_constraints: dict = {
-        **{name: SETTINGS[name].constraints for name in _SHARED},
-        "covariance_type": [StrOptions(set(STRUCTURES))],
-        "weight_concentration_prior_type": [StrOptions({PROCESS, "dirichlet_distribution"})],
-        "weight_concentration_prior": _POSITIVE,
-        "mean_precision_prior": _POSITIVE,
-        "mean_prior": [None, "array-like"],
-        "degrees_of_freedom_prior": _POSITIVE,
-        "covariance_prior": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
     on_collapse = "raise"
 
     def __init__(
