@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import Diagonal, Full, Spherical, Tied
+from gmm.estimators import _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -22,8 +23,9 @@ from gmm.estimators._scored import Scored
 from gmm.estimators._settings import SETTINGS
 from gmm.estimators._sklearn_compat import Interval, StrOptions
 from gmm.estimators._table import Table
-from gmm.estimators._validation import check_samples, check_weights_of, random_generator
+from gmm.estimators._validation import check_parameters, check_samples, check_weights_of, random_generator
 from gmm.estimators._warn import warn
+from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.learning.variational import BayesianPrior, Variational
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
@@ -47,6 +49,22 @@ CONSTRAINTS = {
     "degrees_of_freedom_prior": _POSITIVE,
     "covariance_prior": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
 }
+
+
+LAYOUT = _persistence.Layout(
+    "BayesianGaussianMixture",
+    (
+        "n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params",
+        "weight_concentration_prior_type", "weight_concentration_prior", "mean_precision_prior",
+        "degrees_of_freedom_prior", "random_state", "warm_start", "verbose", "verbose_interval", "record_parameters",
+        "n_threads",
+    ),
+    ("mean_prior", "covariance_prior"),
+    (
+        "means_", "covariances_", "precisions_cholesky_", "counts_", "mean_prior_", "covariance_prior_",
+    ),
+    ("prior_numbers",),
+)  # fmt: skip
 
 
 class ParameterSample(NamedTuple):
@@ -192,7 +210,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
                 best = search.best()
             total = search.source.total_weight
             self._adopt_prior(prior)
-            self._adopt(best.parameters, total)
+            self._adopt(best.parameters)
             self.reg_covar_ = ridge
             self._record(best, [row | {"lower_bound": row["lower_bound"] * total} for row in search.rows], total)
             if not best.converged and not best.stopped and self.max_iter > 0:
@@ -265,11 +283,12 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         self.degrees_of_freedom_prior_ = prior.dof
         self.covariance_prior_ = prior.scale if prior.scale.ndim else float(prior.scale)
 
-    def _adopt(self, posterior, total):
+    def _adopt(self, posterior):
         """Make these the parameters of this mixture, in scikit-learn's conventions."""
         centre, concentration = posterior.centre, posterior.concentration
         self.weight_concentration_ = tuple(concentration) if concentration.ndim == 2 else concentration
         self.mean_precision_ = posterior.mean_precision
+        self.counts_ = posterior.counts
         K, d = centre.means.shape
         if self.covariance_type == "tied":
             self.degrees_of_freedom_ = float(posterior.dof[0] / K)
@@ -320,12 +339,89 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         step = self._step()
         return step.density(self._posterior(step), engine.Units(np.zeros(self.means_.shape[1])))
 
-    # ---- what the posterior tells
+    def _parameters(self):
+        check_is_fitted(self)
+        return learning.Parameters(
+            self.covariance_type, self.weights_, self.means_, self.covariances_, self.precisions_cholesky_
+        )
 
-    @property
-    def counts_(self):
-        """Expected number of samples of each component, N_k = Σ_i r_ik."""
-        return self.mean_precision_ - self.mean_precision_prior_
+    def mean_mixture(self):
+        """Return the mixture of the posterior's means, for all that `GaussianMixture` can do: plot, conditional, ….
+
+        Returns
+        -------
+        GaussianMixture
+            With `weights_`, `means_` and `covariances_` of this one.
+        """
+        p = self._parameters()
+        mixture = GaussianMixture.from_parameters(
+            p.weights, p.means, p.covariances, p.covariance_type, random_state=self.random_state,
+            n_threads=self.n_threads,
+        )  # fmt: skip
+        if hasattr(self, "feature_names_in_"):
+            mixture.feature_names_in_ = self.feature_names_in_
+        return mixture
+
+    # ---- files
+
+    def save(self, path):
+        """Write the fitted mixture and its settings to `path`; as `GaussianMixture.save`, whose errors it raises."""
+        check_is_fitted(self)
+        numbers = [self.weight_concentration_prior_, self.mean_precision_prior_, self.degrees_of_freedom_prior_]
+        _persistence.write(self, path, LAYOUT, prior_numbers=np.array(numbers, dtype=np.float64))
+
+    @classmethod
+    def load(cls, path):
+        """Read a mixture that `save` wrote; as `GaussianMixture.load`, whose errors it raises."""
+        about, arrays = _persistence.read(path, LAYOUT)
+        settings = {name: arrays[name] for name in LAYOUT.settings if name in arrays}
+        settings |= {name: float(value) for name, value in settings.items() if value.ndim == 0}
+        model = cls(**about["settings"], **settings)
+        try:
+            model._validate_params()
+            means, counts = arrays["means_"], arrays["counts_"]
+            K, d = model.n_components, means.shape[-1]
+            concentration, precision, dof = arrays["prior_numbers"]
+            structure = learning.structure_of(model.covariance_type)
+            scale_shape = {"full": (d, d), "tied": (d, d), "diag": (d,), "spherical": ()}[model.covariance_type]
+            expected = {
+                "means_": (K, d), "counts_": (K,), "mean_prior_": (d,), "covariance_prior_": scale_shape,
+                "covariances_": structure.shape(K, d), "precisions_cholesky_": structure.factor_shape(K, d),
+            }  # fmt: skip
+            for name, shape in expected.items():
+                if arrays[name].shape != shape:
+                    raise ValueError(f"{name} has shape {arrays[name].shape}, not {shape}")
+            if not (concentration > 0.0 and precision > 0.0 and dof > d - 1 and (counts >= 0.0).all()):
+                raise ValueError("concentration, precision, degrees of freedom and counts must be positive")
+            scale = arrays["covariance_prior_"]
+            check_parameters(
+                [1.0], means[:1], scale[None],
+                "full" if scale.ndim == 2 else "diag" if scale.ndim else "spherical",
+            )  # fmt: skip
+            centre = check_parameters(np.full(K, 1.0 / K), means, arrays["covariances_"], model.covariance_type)
+            _persistence.check_factors(centre, arrays["precisions_cholesky_"])
+            names = about["feature_names_in_"]
+            if names and len(names) != d:
+                raise ValueError(f"{len(names)} feature names for {d} features")
+        except ValueError as error:
+            raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
+        model.n_features_in_ = d
+        if names:
+            model.feature_names_in_ = np.array(names, dtype=object)
+        process = model.weight_concentration_prior_type == PROCESS
+        prior = BayesianPrior(float(concentration), process, arrays["mean_prior_"], float(precision), float(dof), scale)
+        ridge = arrays.get("reg_covar_", np.zeros(()))
+        model.reg_covar_ = ridge if ridge.ndim else float(ridge)
+        model._adopt_prior(prior)
+        centre = centre._replace(weights=counts, precisions_cholesky=arrays["precisions_cholesky_"])
+        model._adopt(Variational(prior, model.reg_covar_).completed(centre))
+        model.converged_, model.n_iter_ = about["converged_"], about["n_iter_"]
+        values = arrays["lower_bounds_"]
+        model.lower_bounds_, model.lower_bound_ = values.tolist(), float(arrays["lower_bound_"])
+        model.history_, model.restarts_ = History(values, None), Table(about["restarts_"])
+        return model
+
+    # ---- what the posterior tells
 
     @property
     def n_components_(self):
