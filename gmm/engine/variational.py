@@ -73,7 +73,7 @@ def weights_part(counts, prior, coefficients):
     if prior.process:
         later = 0.0
         for k in range(n_components - 1, -1, -1):
-            one, rest = 1.0 + counts[k], alpha + later + counts[k]
+            one, rest = 1.0 + counts[k], alpha + later
             both = digamma(one + rest)
             taken, passed = digamma(one) - both, digamma(rest) - both
             coefficients[k] = taken
