@@ -40,7 +40,9 @@ def _formulas():
         "covariances": covariances, "covariance": covariances[0], "curvature": covariances[0], "scale": covariances[0],
         "cholesky_factor": covariances[0], "labels": np.array([0, 1] * 10), "n_samples": 20, "n_features": 2,
         "n_components": 2, "n_parameters": 11, "dof": 4.0, "variance": 1.0, "sigma": 1.0, "radius": 1.0, "amount": 1.0,
-        "tol": 1.0, "log_likelihood": -1.0, "new_log_likelihood": -1.0, "log_peak": -1.0,
+        "tol": 1.0, "log_likelihood": -1.0, "new_log_likelihood": -1.0, "log_peak": -1.0, "counts": np.full(2, 10.0),
+        "scatters": covariances, "volume": np.ones(2), "shape": np.ones((2, 2)), "model": "VVV", "axes": np.array([[1.0, 2.0], [2.0, 1.0]]),
+        "orientation": np.eye(2),
     }  # fmt: skip
     for function in formulas.EQUATIONS.values():
         own = {"mean": 0.0} if function is formulas.gaussian.univariate_log_density else {}
