@@ -227,3 +227,21 @@ def test_history_and_restarts(X):
     assert len(model.history_.parameters) == model.n_iter_ + 1
     assert len(seen) == sum(model.restarts_["n_iter"])
     np.testing.assert_array_equal(model.history_.log_likelihoods, model.lower_bounds_)
+
+
+def test_concentrations_are_compared_by_the_bound(X):
+    found = gmm.select_bayesian(X, (0.01, 1.0), ("full", "diag"), n_components=5, n_init=2)
+    assert len(found.models_) == len(found.table) == 4
+    bounds = [model.lower_bound_ for model in found.models_]
+    np.testing.assert_array_equal(found.table["lower_bound"], bounds)
+    assert found.best_ is found.models_[int(np.argmax(bounds))]
+    assert found.best_row_["n_components"] == 3
+    scaled = gmm.select_bayesian(1000.0 * X, (0.01, 1.0), ("full", "diag"), n_components=5, n_init=2)
+    assert scaled.best_index_ == found.best_index_
+    shifted = np.array(bounds) - X.size * np.log(1000.0)
+    np.testing.assert_allclose(scaled.table["lower_bound"], shifted, rtol=1e-6)
+    for bad in (0.0, (), (1.0, 1.0)):
+        with pytest.raises(ValueError, match="concentration"):
+            gmm.select_bayesian(X, bad)
+    with pytest.raises(TypeError, match="unexpected setting 'warm_start'"):
+        gmm.select_bayesian(X, warm_start=True)
