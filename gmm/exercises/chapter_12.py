@@ -187,7 +187,7 @@ def _eev_eigenvalues_of_pooled(covariances, counts):
 
 
 def _eev_vev(covariances, counts):
-    values, _ = _axes(covariances)
+    values, D = _axes(covariances)
     common = np.average(values, axis=0, weights=counts)
     common = common / np.exp(np.log(common).mean())
     volumes = np.exp(np.log(values).mean(axis=1, keepdims=True))
@@ -195,7 +195,7 @@ def _eev_vev(covariances, counts):
 
 
 def _eev_diagonals(covariances, counts):
-    values, _ = _axes(covariances)
+    values, D = _axes(covariances)
     common = np.average(values, axis=0, weights=counts)
     return np.repeat(np.diag(common)[None], len(counts), axis=0)
 
