@@ -8,6 +8,8 @@ from . import formulas as formulas
 from . import learning as learning
 from . import plot as plot
 from . import widgets as widgets
+from .estimators import BayesianGaussianMixture as BayesianGaussianMixture
+from .estimators import BayesianSelection as BayesianSelection
 from .estimators import CollapsedComponentError as CollapsedComponentError
 from .estimators import CollapsedComponentWarning as CollapsedComponentWarning
 from .estimators import ConditionalMoments as ConditionalMoments
@@ -22,6 +24,7 @@ from .estimators import hierarchical_clustering as hierarchical_clustering
 from .estimators import mclust as mclust
 from .estimators import mixture_kl_divergence as mixture_kl_divergence
 from .estimators import select as select
+from .estimators import select_bayesian as select_bayesian
 from .formulas.convergence import em_cost as em_cost
 from .formulas.convergence import has_converged as has_converged
 from .formulas.convergence import parameter_change as parameter_change

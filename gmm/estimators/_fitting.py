@@ -103,6 +103,7 @@ class Search:
         self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
         if fixed is not None:
             self.step = learning.Fixed(self.step, *fixed)
+        self.tol = model.tol
         self.rng = random_generator(model.random_state)
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
         self.flat_data = False
@@ -254,12 +255,16 @@ class Search:
         self.rows.append(row)
 
     def start(self):
-        model = self.model
         if self.resume is not None:
             return self.resume[0]
         ridge = self.ridge
         if self.prior is not None and not np.any(ridge):
             ridge = self.prior.typical_variance  # a start must not collapse where the fit could not
+        return self.drawn(ridge)
+
+    def drawn(self, ridge):
+        """Draw the parameters of a start, with this ridge on its covariances."""
+        model = self.model
         return initial_parameters(
             self.X,
             self.initial,
@@ -286,7 +291,7 @@ class Search:
             self.source,
             self.step,
             start,
-            tol=model.tol,
+            tol=self.tol,
             max_iter=model.max_iter,
             callback=self.callback(previous),
             record_states=self.every_iteration,

@@ -100,6 +100,16 @@ class MaximumLikelihood:
         factors = structure.unpack(factors, *means.shape)
         return Parameters(structure.name, weights, means, covariances, factors)
 
+    def state(self, parameters):
+        """Return the state that the parameters of compiled iterations stand for."""
+        return parameters
+
+    def put(self, state, bouts, units):
+        """Make compiled iterations go on from this state."""
+        bouts.set(
+            state.weights, self.density(state, units), state.structure.expand(state.covariances, state.n_components)
+        )
+
     def bouts(self, source, state, units):
         """Return compiled iterations of this step, or None where there are none for this source and structure."""
         structure = state.structure

@@ -12,6 +12,7 @@ from scipy.stats import invwishart
 
 import gmm
 from gmm import engine, learning
+from gmm.engine import passes
 from gmm.learning import FOURTEEN, ONE_FEATURE, decomposition
 
 SEARCHING = ("VEI", "VEE", "VEV", "EVE", "VVE")
@@ -351,6 +352,20 @@ def test_log_likelihoods_never_fall(name, seed, rounded):
         assert np.isfinite(result.state.precisions_cholesky).all()
 
 
+@pytest.mark.parametrize("name", ["VEI", "VVE"])
+@pytest.mark.parametrize("convert", [np.asarray, np.asfortranarray])
+def test_any_number_of_threads_and_slabs_give_the_same_bits(name, convert, monkeypatch):
+    X, labels = clumps(9, n=30_000)  # more than a slab holds, in Fortran's order
+    start = learning.parameters_from_labels(X, labels, 3, name, 0.0)
+    step, options = learning.MaximumLikelihood(0.0), {"tol": 0, "max_iter": 9}
+    alone = learning.climb(learning.ArraySource(X, n_threads=1), step, start, **options)
+    monkeypatch.setattr(passes, "WORTH_A_THREAD", 0.0)
+    for n_threads in (2, 3):
+        together = learning.climb(learning.ArraySource(convert(X), n_threads=n_threads), step, start, **options)
+        np.testing.assert_array_equal(together.log_likelihoods, alone.log_likelihoods)
+        np.testing.assert_array_equal(together.state.covariances, alone.state.covariances)
+
+
 @pytest.mark.parametrize("name", FOURTEEN)
 def test_a_weight_is_a_repetition_and_components_have_no_order(name):
     X, labels = clumps(2)
@@ -476,7 +491,7 @@ def test_covariances_outside_the_model_are_refused():
 
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(2, 5))
 def test_decompositions_compose_again(seed, n_components, d):
-    matrices, _ = scatters(seed, n_components, d)
+    matrices = scatters(seed, n_components, d)[0] + np.eye(d)
     volumes, shapes, axes = decomposition(matrices)
     again = np.einsum("k,kij,kj,klj->kil", volumes, axes, shapes, axes)
     np.testing.assert_allclose(again, matrices, rtol=1e-7, atol=1e-7)
