@@ -965,9 +965,9 @@ def rotate_axes(scatters, axes, orientation):
 
 def _groups(counts, means, scatters):
     scatters, counts = _scatters_and_counts(scatters, counts)
-    means = check.centres(means, scatters.shape[1], "means")
-    if len(means) != len(counts):
-        raise ValueError(f"means must have {len(counts)} rows, one for each count; got {len(means)}")
+    means = check.real_array(means, "means", 2, "(n_groups, n_features)")
+    if means.shape != scatters.shape[:2]:
+        raise ValueError(f"means must have shape {scatters.shape[:2]}, as counts and scatters say; got {means.shape}")
     return counts, means, scatters
 
 
@@ -1068,6 +1068,9 @@ def merge_costs_eii(counts, means):
     Ward, J. H. (1963), Hierarchical grouping to optimize an objective function.
     """
     means = check.real_array(means, "means", 2, "(n_groups, n_features)")
+    counts = check.real_array(counts, "counts", 1, "(n_groups,)")
+    if len(counts) != len(means):
+        raise ValueError(f"counts must have {len(means)} entries, one for each mean; got {len(counts)}")
     counts, means, _ = _groups(counts, means, np.zeros((len(means), means.shape[1], means.shape[1])))
     return merge_costs_eii_kernel(counts, means)
 
