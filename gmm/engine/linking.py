@@ -28,6 +28,10 @@ if numba.version_info.short != KNOWN:
 IDLE_PASSES = {InlineClosureLikes, InlineOverloads, NopythonRewrites}
 
 
+def nothing_more():
+    """Instead of what has been done already."""
+
+
 class EntryCompiler(Compiler):
     """Compiles a function that Python calls; the wrapper that reads its arguments, for size."""
 
@@ -44,6 +48,8 @@ class EntryCompiler(Compiler):
     def define_pipelines(self):
         context = self.state.targetctx  # a copy for this function alone
         context.get_executable = functools.partial(self.finish, context.get_executable)
+        # Numba looks for other packages' extensions at every name it meets first; once a function is often enough.
+        context.load_additional_registries = nothing_more
         [pipeline] = super().define_pipelines()
         pipeline.passes = [(kind, text) for kind, text in pipeline.passes if kind not in IDLE_PASSES]
         return [pipeline]
