@@ -190,7 +190,7 @@ def compare_threads(shape, covariance_type, repetitions):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", nargs="*", default=None, help="n,d,K")
-    parser.add_argument("--structures", nargs="*", default=learning.STRUCTURES)
+    parser.add_argument("--structures", nargs="*", default=("full", "tied", "diag", "spherical"))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--threads", action="store_true", help="two threads against one, by the clock on the wall")
     options = parser.parse_args()

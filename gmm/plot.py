@@ -18,7 +18,7 @@ from matplotlib.patches import Ellipse, Rectangle
 from gmm.formulas import _checks as check
 from gmm.formulas.gaussian import principal_axes
 from gmm.formulas.mixture import joint_log_density, mixture_log_density
-from gmm.learning import STRUCTURES
+from gmm.learning import FOURTEEN, ONE_FEATURE, STRUCTURES
 
 #: One colour, marker and line style for each component, in this order.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -162,7 +162,11 @@ def _parameters(weights, means, covariances, covariance_type):
         raise ValueError(f"covariance_type must be one of {', '.join(map(repr, STRUCTURES))}; got {covariance_type!r}")
     structure, found = STRUCTURES[covariance_type], np.shape(covariances)
     if found != structure.shape(n_components, n_features):
-        fitting = [f"covariance_type={kind!r}" for kind, s in STRUCTURES.items() if s.shape(*means.shape) == found]
+        fitting = [
+            f"covariance_type={kind!r}"
+            for kind, s in STRUCTURES.items()
+            if s.shape(*means.shape) == found and kind not in (*FOURTEEN, *ONE_FEATURE)
+        ]
         hint = f", which is the shape for {' or '.join(fitting)}" if fitting else ""
         raise ValueError(f"covariances must have shape {structure.shape(n_components, n_features)}; got {found}{hint}")
     covariances = structure.matrices(np.asarray(covariances), n_components, n_features)
@@ -189,7 +193,7 @@ def ellipses(
     covariances : array_like
         Symmetric positive definite; shape (n_components, 2, 2) for 'full', (2, 2) for 'tied', (n_components, 2) for
         'diag', (n_components,) for 'spherical'.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, or one of mclust's
     radii : sequence of float
         Mahalanobis radii: 1 and 2 hold 39 and 86 per cent of a Gaussian's mass.
     ax : matplotlib.axes.Axes, optional
@@ -257,7 +261,7 @@ def density(
     covariances : array_like
         Symmetric positive definite; shape (n_components, n_features, n_features) for 'full', (n_features, n_features)
         for 'tied', (n_components, n_features) for 'diag', (n_components,) for 'spherical'.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, or one of mclust's
     ax : matplotlib.axes.Axes, optional
     limits : sequence, optional
         ``(low, high)`` in one dimension, ``((low, high), (low, high))`` in two. By default those of the Axes if

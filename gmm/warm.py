@@ -40,7 +40,10 @@ def _formulas():
         "covariances": covariances, "covariance": covariances[0], "curvature": covariances[0], "scale": covariances[0],
         "cholesky_factor": covariances[0], "labels": np.array([0, 1] * 10), "n_samples": 20, "n_features": 2,
         "n_components": 2, "n_parameters": 11, "dof": 4.0, "variance": 1.0, "sigma": 1.0, "radius": 1.0, "amount": 1.0,
-        "tol": 1.0, "log_likelihood": -1.0, "new_log_likelihood": -1.0, "log_peak": -1.0,
+        "tol": 1.0, "log_likelihood": -1.0, "new_log_likelihood": -1.0, "log_peak": -1.0, "counts": np.full(2, 10.0),
+        "scatters": covariances, "volume": np.ones(2), "shape": np.ones((2, 2)), "model": "VVV",
+        "axes": np.array([[1.0, 2.0], [2.0, 1.0]]),
+        "orientation": np.eye(2),
     }  # fmt: skip
     for function in formulas.EQUATIONS.values():
         own = {"mean": 0.0} if function is formulas.gaussian.univariate_log_density else {}
@@ -51,17 +54,22 @@ def _formulas():
 def _engine():
     """Fit each structure as users do: by maximum likelihood and a posteriori; and what is asked of a fit."""
     from gmm import engine
-    from gmm.estimators import GaussianMixture
-    from gmm.learning import STRUCTURES
+    from gmm.estimators import BayesianGaussianMixture, GaussianMixture
+    from gmm.learning import ONE_FEATURE, STRUCTURES, structure_of
 
     rng = np.random.default_rng(0)
+    several = [name for name in STRUCTURES if name not in ONE_FEATURE]
     for n_features in (2, 6):  # few features have full covariances of their own
         X = rng.normal(size=(60, n_features))
-        for covariance_type in STRUCTURES if n_features == 2 else ("full",):
+        for covariance_type in several if n_features == 2 else ("full", "VEV"):
             for prior in (None, "default"):
                 model = GaussianMixture(2, covariance_type=covariance_type, covariance_prior=prior, random_state=0)
                 model.fit(X).predict_proba(X)
+        for covariance_type in ("full", "tied", "diag", "spherical") if n_features == 2 else ("full",):
+            BayesianGaussianMixture(n_components=2, covariance_type=covariance_type, random_state=0).fit(X)
     engine.kmeans_labels(X, X[:2])
+    for name in ("VEI", "VEV"):  # the M-steps by themselves, which larger data ask for
+        structure_of(name).common(np.eye(2), 2)
     # Data that are read slab by slab, of which tied covariances make more than others.
     strange = np.asfortranarray(rng.normal(size=(20_000, 2)))
     GaussianMixture(2, covariance_type="tied", max_iter=1, random_state=0).fit(strange)

@@ -235,7 +235,7 @@ def test_colours_markers_and_lines_tell_components_apart():
             lambda: plot.density(WEIGHTS, MEANS, np.eye(2)),
             r"got \(2, 2\), which is the shape for covariance_type='tied' or covariance_type='diag'",
         ),
-        (lambda: plot.ellipses(MEANS, COVARIANCES, covariance_type="VVV"), "covariance_type must be one of .*'VVV'"),
+        (lambda: plot.ellipses(MEANS, COVARIANCES, covariance_type="vvv"), "covariance_type must be one of .*'vvv'"),
         (lambda: plot.ellipses(MEANS, -np.ones(2), covariance_type="spherical"), r"covariances\[0\] must be positive"),
         (lambda: plot.ellipses(FITTED_ONE), "means must have 2 features to be drawn; got 1.*mixture.marginal"),
         (lambda: plot.ellipses(FITTED, COVARIANCES), "a fitted mixture brings its own means and covariances"),

@@ -59,7 +59,10 @@ class Bouts:
             return self._run(ahead, tol, previous)
         if self.kind is tied.Tied and tied.prepare_model(self.model, self.values) == FAR_APART:
             return 0, FAR_APART, -1
-        moments = passes.raw_pass(self.samples, self.model, sample_weight=self.sample_weight, n_threads=self.n_threads)
+        moments = passes.raw_pass(
+            self.samples, self.model, sample_weight=self.sample_weight, n_threads=self.n_threads,
+            regularisation=self.regularisation,
+        )  # fmt: skip
         return self._run(ahead[:1], tol, previous, moments)
 
     def _run(self, history, tol, previous, moments=None):

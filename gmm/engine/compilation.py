@@ -44,6 +44,7 @@ _STAMP = _package_stamp()
 
 
 _COMMON = {"error_model": "numpy", "fastmath": FASTMATH, "no_cfunc_wrapper": True}
+_TUPLES = (types.NamedTuple, types.NamedUniTuple)
 _BLOCK = {**_COMMON, "no_cpython_wrapper": True, **BLOCK}
 
 
@@ -67,13 +68,24 @@ def exact(function):
     return njit(**{**_BLOCK, "fastmath": False})(function)
 
 
-def method(operation, *models):
-    """Compile a building block: what `operation` is where its first argument is one of these named tuples."""
+_UNDER = {}  # operation -> the classes that have methods of their own
+
+
+def method(operation, *models, under=None):
+    """Compile a building block: what `operation` is where its first argument is one of these named tuples.
+
+    `under` is the class of a further argument, a named tuple too, for which the block is in place of the usual one.
+    """
+    if under is not None:
+        _UNDER.setdefault(operation, set()).add(under)
 
     def register(function):
         def choose(model, *others):
-            named = isinstance(model, (types.NamedTuple, types.NamedUniTuple))
-            return function if named and model.instance_class in models else None
+            classes = [kind.instance_class for kind in (model, *others) if isinstance(kind, _TUPLES)]
+            if not (isinstance(model, _TUPLES) and classes[0] in models):
+                return None
+            special = [kind for kind in classes[1:] if kind in _UNDER.get(operation, ())]
+            return function if special == ([] if under is None else [under]) else None
 
         choose.__signature__ = inspect.signature(function)
         overload(operation, jit_options=_BLOCK)(choose)

@@ -19,11 +19,12 @@ from gmm.estimators._collapse import (
     regularisation_message,
     samples_of,
 )
-from gmm.estimators._initialise import initial_parameters
+from gmm.estimators._initialise import CLUSTERED, initial_parameters
 from gmm.estimators._progress import progress
 from gmm.estimators._ridge import called, data_are_flat, flat_components, large_beside
 from gmm.estimators._validation import give_back, random_generator
 from gmm.estimators._warn import warn
+from gmm.estimators.hierarchical import Trees
 
 MAX_RESTARTS = 10  # further starts for one initialisation with on_collapse='restart'
 
@@ -70,9 +71,26 @@ class Search:
     prior : gmm.learning.Prior or None
     fixed : tuple of ndarray of bool, or None
         Which weights, means and covariances stay as they are (see gmm.learning.Fixed).
+    resp : ndarray or None
+        Checked `resp_init` of these samples.
+    trees : gmm.estimators.hierarchical.Trees or None
+        Those of these samples, where other fits need them too.
     """
 
-    def __init__(self, model, X, sample_weight, row_numbers, initial, resume, ridge, prior=None, fixed=None):
+    def __init__(
+        self,
+        model,
+        X,
+        sample_weight,
+        row_numbers,
+        initial,
+        resume,
+        ridge,
+        prior=None,
+        fixed=None,
+        resp=None,
+        trees=None,
+    ):
         self.model = model
         self.X = X
         self.sample_weight = sample_weight
@@ -85,13 +103,20 @@ class Search:
         self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
         if fixed is not None:
             self.step = learning.Fixed(self.step, *fixed)
+        self.tol = model.tol
         self.rng = random_generator(model.random_state)
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
         self.flat_data = False
         self.rows = []  # what became of each start, as a dict
-        self.n_init = model.n_init if resume is None else 1
+        self.resp = resp
+        self.trees = Trees() if trees is None else trees
+        whole = any(value is None for value in initial) and (
+            resp is not None
+            or (model.init_params == "hierarchical" and X.shape[0] <= max(CLUSTERED, model.n_components))
+        )
+        self.n_init = model.n_init if resume is None and not whole else 1
         # The same start would collapse again.
-        drawn = resume is None and any(value is None for value in initial)
+        drawn = resume is None and any(value is None for value in initial) and not whole
         self.n_attempts = 1 + MAX_RESTARTS * (model.on_collapse == "restart" and drawn)
         self.restartable = drawn and model.on_collapse == "raise"
 
@@ -230,12 +255,16 @@ class Search:
         self.rows.append(row)
 
     def start(self):
-        model = self.model
         if self.resume is not None:
             return self.resume[0]
         ridge = self.ridge
         if self.prior is not None and not np.any(ridge):
             ridge = self.prior.typical_variance  # a start must not collapse where the fit could not
+        return self.drawn(ridge)
+
+    def drawn(self, ridge):
+        """Draw the parameters of a start, with this ridge on its covariances."""
+        model = self.model
         return initial_parameters(
             self.X,
             self.initial,
@@ -247,6 +276,8 @@ class Search:
             sample_weight=self.sample_weight,
             n_threads=self.source.n_threads,
             total_scatter=self.source.total,
+            resp=self.resp,
+            trees=self.trees,
         )
 
     def run(self, start):
@@ -260,7 +291,7 @@ class Search:
             self.source,
             self.step,
             start,
-            tol=model.tol,
+            tol=self.tol,
             max_iter=model.max_iter,
             callback=self.callback(previous),
             record_states=self.every_iteration,

@@ -10,14 +10,17 @@ from sklearn.exceptions import ConvergenceWarning
 from gmm import engine, learning
 from gmm.estimators._collapse import Collapse, Collapsed
 from gmm.estimators._warn import warn
+from gmm.estimators.hierarchical import quantile_labels
 
 FLAT = 1e-12  # a direction with less than this part of the largest variance is one of rounding errors
+CLUSTERED = 2000  # samples in a tree; of more so many are drawn
 WIDEST = 1e150  # standard deviations whose square float64 can hold
 
 
 def initial_parameters(
-    X, initial, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads, total_scatter
-):
+    X, initial, *, method, n_components, covariance_type, reg_covar, rng, sample_weight, n_threads, total_scatter,
+    resp=None, trees=None,
+):  # fmt: skip
     """Draw a start with `method` and put the initial weights, means and precisions (None: not given) in their places.
 
     Parameters
@@ -29,6 +32,10 @@ def initial_parameters(
     rng : numpy.random.RandomState or numpy.random.Generator
     total_scatter : gmm.engine.TotalScatter
         That of these samples, for all starts and fits.
+    resp : ndarray, optional
+        Checked labels or responsibilities of the samples, which take the place of `method`.
+    trees : gmm.estimators.hierarchical.Trees, optional
+        Those of these samples: 'hierarchical' needs it.
 
     Returns
     -------
@@ -46,7 +53,13 @@ def initial_parameters(
     structure, ridge = (covariance_type, reg_covar) if precisions is None else ("spherical", 1.0)
     options = {"reg_covar": ridge, "sample_weight": sample_weight, "n_threads": n_threads}
     shared = {**options, "total_scatter": total_scatter}
-    if method == "kmeans":
+    if resp is not None and resp.ndim == 1:
+        drawn = _from_labels(X, resp, n_components, structure, shared)
+    elif resp is not None:
+        drawn = _from_responsibilities(X, resp, structure, options)
+    elif method == "hierarchical":
+        drawn = _from_tree(X, n_components, structure, rng, options, shared, trees)
+    elif method == "kmeans":
         drawn = _from_kmeans(X, X, n_components, structure, rng, shared)
     elif method == "kmeans_standardised":
         drawn = _from_kmeans(X, standardised(X, sample_weight), n_components, structure, rng, shared)
@@ -149,15 +162,48 @@ def whitened(X, sample_weight=None, n_threads=None):
     return np.ascontiguousarray((rows - mean) @ (vectors[:, kept] / scale[:, None] / np.sqrt(values[kept])))
 
 
+def _from_labels(X, labels, n_components, structure, options):
+    """The M-step of a partition."""
+    try:
+        return learning.parameters_from_labels(X, labels, n_components, structure, **options)
+    except learning.CovarianceError as error:
+        members = np.arange(X.shape[0]) if error.component < 0 else np.flatnonzero(labels == error.component)
+        raise Collapsed(Collapse(error.component, 0, members)) from None
+
+
+def _from_tree(X, n_components, structure, rng, options, shared, trees):
+    """Parameters of the groups that hierarchical clustering finds, in a part of X if there are many samples."""
+    weights, chosen = options["sample_weight"], None
+    most = max(CLUSTERED, n_components)
+    if X.shape[0] > most:
+        chosen = np.sort(rng.choice(X.shape[0], size=most, replace=False))
+        X, weights = X[chosen], None if weights is None else weights[chosen]
+    if X.shape[1] == 1:
+        labels = quantile_labels(X[:, 0], n_components, weights)
+    else:
+        labels = trees.labels(X, weights, chosen, n_components)
+    options = shared if chosen is None else {**options, "sample_weight": weights}
+    try:
+        return _from_labels(X, labels, n_components, structure, options)
+    except Collapsed as failure:
+        component, iteration, members = failure.collapse
+        raise Collapsed(Collapse(component, iteration, members if chosen is None else chosen[members])) from None
+
+
 def _from_random_responsibilities(X, n_components, structure, rng, options):
     """One M-step from responsibilities drawn uniformly and normalised. Takes n × K numbers of memory."""
     resp = rng.uniform(size=(X.shape[0], n_components))
     resp /= resp.sum(axis=1)[:, None]
+    return _from_responsibilities(X, resp, structure, options)
+
+
+def _from_responsibilities(X, resp, structure, options):
     try:
         return learning.parameters_from_responsibilities(X, resp, structure, **options)
     except learning.CovarianceError as error:
-        # Every component is spread over all samples.
-        raise Collapsed(Collapse(error.component, 0, np.arange(X.shape[0]))) from None
+        # A component is spread over all samples that it has any part in.
+        members = resp.any(axis=1) if error.component < 0 else resp[:, error.component] > 0.0
+        raise Collapsed(Collapse(error.component, 0, np.flatnonzero(members))) from None
 
 
 def _points(X, n_components, method, rng, sample_weight, n_threads):

@@ -57,7 +57,8 @@ def _may_be_flat(parameters, ridge):
     model = parameters.structure.model
     if model is Spherical or np.ndim(ridge) == 0:
         return True
-    return FLAT * (parameters.precisions_cholesky**2 * (ridge if model is Diagonal else ridge[:, None])).sum() >= 1.0
+    factors = parameters.structure.pack(parameters.precisions_cholesky)
+    return FLAT * (factors**2 * (ridge if model is Diagonal else ridge[:, None])).sum() >= 1.0
 
 
 def flat_components(parameters, ridge):

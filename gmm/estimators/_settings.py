@@ -15,6 +15,7 @@ from gmm.learning.structures import NAMES
 
 INIT_PARAMS = {
     "kmeans", "kmeans_standardised", "kmeans_whitened", "k-means++", "random_from_data", "random_points", "random",
+    "hierarchical",
 }  # fmt: skip
 
 
@@ -58,8 +59,15 @@ SETTINGS = {
     ),
     "covariance_type": Setting(
         [StrOptions(NAMES)],
-        """{'full', 'tied', 'diag', 'spherical'}, default='full'
-        One covariance matrix per component; one for all; one diagonal per component; one variance per component.""",
+        """str, default='full'
+        'full': one covariance matrix per component; 'tied': one for all; 'diag': one diagonal per component;
+        'spherical': one variance per component. Or one of mclust's models of Σ_k = λ_k D_k A_k D_kᵀ, whose letters say
+        of volume λ, shape A and orientation D whether they are Equal, Variable or the Identity: 'EII', 'VII', 'EEI',
+        'VEI', 'EVI', 'VVI', 'EEE', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV' for two features or more, 'E' and
+        'V' (equal and variable variances) for one. VII is 'spherical', VVI 'diag', EEE 'tied' and VVV 'full', but
+        `covariances_` are matrices (n_components, n_features, n_features) for all of these. VEI, VEE and VEV find
+        volumes in the M-step to 1e-10 of themselves; EVE and VVE turn the common axes until no sweep over them gains
+        1e-15 a sample.""",
         _among(NAMES),
     ),
     "tol": Setting(
@@ -72,7 +80,8 @@ SETTINGS = {
         [Interval(Real, 0.0, None, closed="left"), StrOptions({"auto"})],
         """float or 'auto', default=1e-6
         Added to the diagonal of every covariance; in the squared units of the data. 'auto' adds to each feature a
-        millionth of its own variance, which follows every change of units.""",
+        millionth of its own variance, which follows every change of units. Where components have a part of their
+        covariances in common, it is added to the covariance of each component's samples, from which they are made.""",
         _amount,
     ),
     "max_iter": Setting(
@@ -94,9 +103,12 @@ SETTINGS = {
         'kmeans_standardised', those of k-means on features divided by their standard deviations, which are the same
         whatever unit each feature has; 'kmeans_whitened', those of k-means on whitened data, which are the same after
         any linear map (both take a float64 copy of X); 'random', random responsibilities (n_samples × n_components
-        numbers). Samples as means: 'k-means++', well-spread ones; 'random_from_data', random ones (one integer of
-        memory per sample); 'random_points', random ones with identity covariances, for standardised data.
-        'kmeans_standardised', 'kmeans_whitened' and 'random_points' are not in scikit-learn.""",
+        numbers); 'hierarchical', those of `hierarchical_clustering`, as in mclust. There nothing is drawn, and one
+        start is enough whatever `n_init` is; but of more than 2000 samples as many are drawn, clustered, and the
+        parameters are made of them (16 MB of memory). One feature is cut at quantiles, n <= d samples are clustered by
+        'EII'. Samples as means: 'k-means++', well-spread ones; 'random_from_data', random ones (one integer of memory
+        per sample); 'random_points', random ones with identity covariances, for standardised data.
+        'kmeans_standardised', 'kmeans_whitened', 'hierarchical' and 'random_points' are not in scikit-learn.""",
         _among(INIT_PARAMS),
     ),
     "weights_init": Setting(
@@ -118,6 +130,16 @@ SETTINGS = {
         shape of `covariances_`.""",
         _none,
         "array",
+    ),
+    "resp_init": Setting(
+        ["array-like", None],
+        """array-like of shape (n_samples,) or (n_samples, n_components), default=None
+        The start as labels, integers from 0 to n_components - 1, or as responsibilities, whose rows sum to 1: the first
+        M-step is made of them, and `init_params` and `n_init` have no say. Initial values given for weights, means or
+        precisions replace what it gives. Each component must have a sample. It belongs to the samples of a fit, and
+        `save` leaves it out.""",
+        _none,
+        None,
     ),
     "random_state": Setting(
         ["random_state", np.random.Generator],
@@ -157,7 +179,8 @@ SETTINGS = {
     "covariance_prior": Setting(
         [StrOptions({"default"}), tuple, list, None],
         """None, 'default' or tuple (scale, dof), default=None
-        An inverse-Wishart prior on every covariance (on the shared one, if tied): maximum a posteriori estimation,
+        An inverse-Wishart prior on every covariance (on the shared one, if tied, EEE, EEI, EII or E), also where
+        the covariances have a part in common: maximum a posteriori estimation,
         which cannot collapse. `scale` is Ψ, of shape (n_features, n_features) and in the squared units of the data;
         `dof` is ν > n_features - 1. Each covariance gets ν + d + 1 pseudo-observations of scatter Ψ, of which 'diag'
         and 'spherical' take their part. 'default' is Fraley & Raftery's choice, the covariance of X (its diagonal where

@@ -89,6 +89,80 @@ class Summary:
         return f"<p>{heading}</p>{self.components._repr_html_()}" + (f"<ul>{notes}</ul>" if notes else "")
 
 
+BEST = 3  # models in the account of a selection
+
+
+class SelectionSummary:
+    """An account of what `select` found: print it, or show it in a notebook.
+
+    Attributes
+    ----------
+    heading : list of str
+        The best model and its numbers.
+    best : Table
+        The best models by the criterion, three at most, and what each is behind the best.
+    sizes : Table
+        How many samples have each component of the best model as their most probable one.
+    notes : list of str
+        What to be careful about.
+    """
+
+    def __init__(self, heading, best, sizes, notes):
+        self.heading = heading
+        self.best = best
+        self.sizes = sizes
+        self.notes = notes
+
+    @classmethod
+    def of(cls, found, criterion, index, sign, edge):
+        """The account of a Selection, whose best model is row `index`; the smallest is best where sign is 1."""
+        row, name = found.table[index], criterion.upper()
+        values = sign * found.table[criterion]
+        order = [i for i in np.argsort(values, kind="stable") if not np.isnan(values[i])][:BEST]
+        best = Table(
+            {
+                "covariance_type": found.table[i]["covariance_type"],
+                "n_components": str(found.table[i]["n_components"]),
+                "n_parameters": str(found.table[i]["n_parameters"]),
+                name: f"{found.table[i][criterion]:.3f}",
+                "behind": f"{values[i] - values[order[0]]:.3f}",
+            }
+            for i in order
+        )
+        sizes = found.sizes_[index]
+        weights = found.models_[index].weights_
+        components = Table(
+            {"component": str(k), "samples": f"{size:g}", "weight": f"{weight:.3f}"}
+            for k, (size, weight) in enumerate(zip(sizes, weights, strict=True))
+        )
+        n_collapsed = sum(model is None for model in found.models_)
+        heading = [
+            f"Best of {_count(len(found.models_), 'model')} by {name}: {row['covariance_type']!r} with "
+            f"{_count(row['n_components'], 'component')}",
+            f"{found.n_samples:g} samples, {_count(row['n_parameters'], 'free parameter')}: log-likelihood "
+            f"{row['log_likelihood']:.3f}, BIC {row['bic']:.3f}, ICL {row['icl']:.3f}",
+        ]
+        notes = []
+        if not row["converged"]:
+            notes.append("EM did not converge; with a larger max_iter the order of the models may change.")
+        if edge:
+            notes.append(f"n_components is the {edge} that was tried.")
+        if n_collapsed:
+            notes.append(f"{_count(n_collapsed, 'model')} collapsed and have no values; table['reason'] says why.")
+        return cls(heading, best, components, notes)
+
+    def __repr__(self):
+        return "\n".join(
+            [*self.heading, "", repr(self.best), "", repr(self.sizes), *(f"! {note}" for note in self.notes)]
+        )
+
+    def _repr_html_(self):
+        heading = "<br>".join(map(escape, self.heading))
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        tables = self.best._repr_html_() + self.sizes._repr_html_()
+        return f"<p>{heading}</p>{tables}" + (f"<ul>{notes}</ul>" if notes else "")
+
+
 def summary(mixture, parameters, X):
     """The account of `mixture`, of whose samples X there may be none (None)."""
     K, d = parameters.means.shape

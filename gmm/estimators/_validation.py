@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from gmm import learning
-from gmm.engine import Full, Tied
 from gmm.estimators._sklearn_compat import _check_sample_weight
 
 # How far a given matrix may be from its transpose, as a correlation.
 SYMMETRY_TOLERANCE = 1e-8
+# How far rows of responsibilities may be from 1, which leaves room for those that were float32.
+ROUNDED = 1e-6
 # Generators that are no longer in use. To seed one again takes a microsecond, to make one a tenth of a millisecond,
 # which is a quarter of a small fit.
 _idle = []
@@ -180,9 +181,9 @@ def check_matrices(matrices, covariance_type, n_components, n_features, name, no
     matrices = _array(matrices, name).astype(np.float64)
     label = f"{covariance_type} {noun}"
     structure = learning.structure_of(covariance_type)
-    shape_of = structure.model.shape if noun == "precision" else structure.shape
+    shape_of = structure.factor_shape if noun == "precision" else structure.shape
     _check_shape(matrices, shape_of(n_components, n_features), label)
-    if matrices.shape[-2:] != (n_features, n_features) or structure.model not in (Full, Tied):
+    if not structure.holds_matrices or matrices.shape[-2:] != (n_features, n_features):
         if (matrices <= 0.0).any():
             where = [int(axis) for axis in np.argwhere(matrices <= 0.0)[0]]
             at = ", ".join(map(str, where))
@@ -201,6 +202,7 @@ def check_matrices(matrices, covariance_type, n_components, n_features, name, no
             raise ValueError(
                 f"'{label}' should be symmetric, positive-definite, but {place} has an eigenvalue of {smallest:g}"
             ) from None
+    structure.check(matrices, name)
     return matrices
 
 
@@ -219,6 +221,59 @@ def check_initial_values(estimator, n_features):
     return weights, means, precisions
 
 
+def check_resp_init(resp_init, n_samples, n_components):
+    """Check `resp_init` and return integer labels (n_samples,) or responsibilities (n_samples, n_components), or None.
+
+    Whether each component has a sample is for `check_no_component_empty` to say, when the weights are known.
+    """
+    if resp_init is None:
+        return None
+    given = check_array(
+        unmasked(resp_init, "resp_init"), dtype=None, ensure_2d=False, allow_nd=True, input_name="resp_init"
+    )
+    shape = (n_samples, n_components)
+    if given.shape == (n_samples,) and (n_components > 1 or given.dtype.kind in "iub"):
+        if given.dtype.kind not in "iu":
+            raise ValueError(
+                f"resp_init of shape ({n_samples},) must hold integers, the labels 0 to {n_components - 1}; got dtype "
+                f"{given.dtype}. Responsibilities have the shape {shape}"
+            )
+        outside = (given < 0) | (given >= n_components)
+        if outside.any():
+            i = int(np.argmax(outside))
+            raise ValueError(f"resp_init must hold labels from 0 to {n_components - 1}; resp_init[{i}] is {given[i]}")
+        return given.astype(np.int64)
+    if given.shape != shape:
+        raise ValueError(
+            f"resp_init must have the shape ({n_samples},), labels, or {shape}, responsibilities; got {given.shape}"
+        )
+    if given.dtype.kind not in "fiub":
+        raise ValueError(f"resp_init must hold real numbers; got dtype {given.dtype}")
+    given = given.astype(np.float64)
+    if (given < 0.0).any():
+        i, k = (int(place) for place in np.argwhere(given < 0.0)[0])
+        raise ValueError(f"resp_init must hold responsibilities from 0 to 1; resp_init[{i}, {k}] is {given[i, k]:g}")
+    sums = given.sum(axis=1)
+    wrong = np.abs(sums - 1.0) > ROUNDED
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(f"the rows of resp_init must sum to 1; row {i} sums to {sums[i]:.9g}")
+    return given
+
+
+def check_no_component_empty(resp_init, n_components):
+    """Refuse a `resp_init` (checked, of the samples that take part) in which a component has no sample."""
+    if resp_init is None:
+        return
+    counts = np.bincount(resp_init, minlength=n_components) if resp_init.ndim == 1 else resp_init.sum(axis=0)
+    empty = np.flatnonzero(counts == 0.0)
+    if empty.size:
+        raise ValueError(
+            f"resp_init gives component {empty[0]} no sample (of positive weight); each of the {n_components} must "
+            "have one"
+        )
+
+
 def check_parameters(weights, means, covariances, covariance_type):
     """Check the parameters of a whole mixture and return them factorised, as `learning.Parameters`."""
     if covariance_type not in learning.STRUCTURES:
@@ -228,6 +283,7 @@ def check_parameters(weights, means, covariances, covariance_type):
     if means.ndim != 2:
         raise ValueError(f"means must have shape (n_components, n_features); got shape {means.shape}")
     n_components, n_features = means.shape
+    learning.structure_of(covariance_type).check_features(n_features)
     weights = check_weights(weights, n_components, "weights")
     covariances = check_matrices(covariances, covariance_type, n_components, n_features, "covariances", "covariance")
     try:
@@ -263,6 +319,8 @@ def check_fixed(estimator, values, resume, n_features):
         if mask.any() and value is None and resume is None:
             raise ValueError(f"fixed[{name!r}] keeps the values of {initial}, which is not given")
         masks.append(mask)
-    if learning.structure_of(estimator.covariance_type).shared and masks[2].any() and not masks[2].all():
-        raise ValueError("fixed['covariances'] must be all or none where the components share their covariance")
+    structure = learning.structure_of(estimator.covariance_type)
+    if structure.coupled and masks[2].any() and not masks[2].all():
+        part = "their covariance" if structure.shared else f"a part of it ({structure.name!r})"
+        raise ValueError(f"fixed['covariances'] must be all or none where the components share {part}")
     return tuple(masks)

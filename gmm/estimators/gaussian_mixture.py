@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from numbers import Integral
-
 import numpy as np
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator, DensityMixin
@@ -18,23 +15,25 @@ from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
 from gmm.estimators._prior import make_prior
 from gmm.estimators._ridge import in_numbers
+from gmm.estimators._scored import Scored
 from gmm.estimators._settings import CONSTRAINTS, DOCUMENTATION, are_plain
 from gmm.estimators._table import Table
 from gmm.estimators._validation import (
     check_fixed,
     check_given_values,
     check_initial_values,
+    check_no_component_empty,
     check_parameters,
+    check_resp_init,
     check_sample_weight,
     check_samples,
     check_weights_of,
-    random_generator,
     unmasked,
 )
 from gmm.estimators._warn import warn
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):
+class GaussianMixture(Scored, DensityMixin, BaseEstimator):
     """A mixture of Gaussian distributions, fitted by expectation-maximization.
 
     Constructor, methods, fitted attributes and error messages are those of scikit-learn's ``GaussianMixture``, which it
@@ -54,11 +53,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Means μ_k.
     covariances_ : ndarray
         Shape (n_components, n_features, n_features) for 'full', (n_features, n_features) for 'tied', (n_components,
-        n_features) for 'diag', (n_components,) for 'spherical'.
+        n_features) for 'diag', (n_components,) for 'spherical'; (n_components, n_features, n_features) for the models
+        of mclust, all of them.
     precisions_ : ndarray
         Their inverses, in the same shape.
     precisions_cholesky_ : ndarray
         Upper triangular P with Σ⁻¹ = P Pᵀ, or 1/σ; same shape.
+    volume_ : ndarray of shape (n_components,)
+        λ_k = ``|Σ_k|^(1/d)``, in the squared units of the data: with `shape_` and `orientation_` the covariances are
+        Σ_k = λ_k D_k diag(A_k) D_kᵀ.
+    shape_ : ndarray of shape (n_components, n_features)
+        A_k, of product 1; in decreasing order, or where the components have their axes in common in the order of these.
+    orientation_ : ndarray of shape (n_components, n_features, n_features)
+        D_k, orthogonal; its columns are the axes, of which the largest entry is positive. It is the same for all
+        components where the structure says so (names that end with E or I; 'tied', 'diag' and 'spherical'), the
+        identity where the axes are the features' own, and else the axes are in the order of `shape_`.
+    n_parameters_ : int
+        The number of free parameters, p in `bic` and `aic`.
     reg_covar_ : float or ndarray of shape (n_features,)
         What was added to the diagonals; after `fit` only.
     converged_ : bool
@@ -128,6 +139,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         weights_init=None,
         means_init=None,
         precisions_init=None,
+        resp_init=None,
         random_state=None,
         warm_start=False,
         verbose=0,
@@ -149,6 +161,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
+        self.resp_init = resp_init
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -183,7 +196,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         means : array-like of shape (n_components, n_features)
         covariances : array-like
             In the shape of `covariances_` for `covariance_type`; symmetric positive definite.
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        covariance_type : str, default='full'
+            As in the constructor.
         **settings
             Further constructor parameters, such as `random_state`.
 
@@ -213,9 +227,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def save(self, path):
         """Write the fitted mixture and its settings to `path`, a .npz archive of plain arrays.
 
-        No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`, a
-        generator in `random_state` and recorded parameters are not stored. The file appears whole or not at all; one
-        that is there already is replaced and keeps its mode, and symbolic links are followed.
+        No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`,
+        `resp_init`, a generator in `random_state` and recorded parameters are not stored. The file appears whole or not
+        at all; one that is there already is replaced and keeps its mode, and symbolic links are followed.
 
         Parameters
         ----------
@@ -232,7 +246,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If the file cannot be written.
         """
         check_is_fitted(self)
-        _persistence.write(self, path)
+        _persistence.write(self, path, **_persistence.prior_arrays(self.covariance_prior))
 
     @classmethod
     def load(cls, path):
@@ -323,25 +337,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._fit(X, sample_weight)
         return self
 
-    def fit_predict(self, X, y=None, sample_weight=None):
-        """Fit, then label the samples: the same as ``fit(X).predict(X)``.
-
-        Parameters and errors are those of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Index of the most probable component of each sample.
-        """
-        X = self._fit(X, sample_weight)
-        return engine.predict(X, self._density(), n_threads=self.n_threads)
-
     def _fit(self, X, sample_weight):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2)
+            learning.structure_of(self.covariance_type).check_features(X.shape[1])
+            resp = check_resp_init(self.resp_init, X.shape[0], self.n_components)
             present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components)
+            resp = resp if resp is None or row_numbers is None else resp[row_numbers]
+            check_no_component_empty(resp, self.n_components)
             initial = check_initial_values(self, X.shape[1])
             resume = self._resume(X.shape[1])
             # Values near the ends of float64's range: the search itself looks at what comes out.
@@ -349,7 +354,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 prior = self._prior(present, sample_weight, scaled_weight, row_numbers)
                 ridge = self._ridge(present, scaled_weight)
                 fixed = check_fixed(self, initial, resume, X.shape[1])
-                search = Search(self, present, scaled_weight, row_numbers, initial, resume, ridge, prior, fixed)
+                search = Search(
+                    self, present, scaled_weight, row_numbers, initial, resume, ridge, prior, fixed, resp,
+                    getattr(self, "_trees", None),
+                )  # fmt: skip
                 best = search.best()
             self._adopt(best.parameters)
             self.reg_covar_ = ridge
@@ -377,23 +385,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Return `reg_covar` in numbers."""
         return in_numbers(self.reg_covar, X, sample_weight, self.n_threads)
 
-    @contextmanager
-    def _unchanged_on_failure(self):
-        """Take back what a failing fit has set (`n_features_in_` is set by the check of X)."""
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-
     def _resume(self, n_features):
         """Parameters and lower bound to go on from, or None."""
         if not (self.warm_start and hasattr(self, "converged_")):
             return None
         parameters = self._parameters()
-        expected = parameters.structure.model.shape(self.n_components, n_features)
+        expected = parameters.structure.factor_shape(self.n_components, n_features)
         shapes = (parameters.means.shape, parameters.precisions_cholesky.shape)
         if shapes != ((self.n_components, n_features), expected):
             raise ValueError(
@@ -433,88 +430,25 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The fitted mixture as the engine takes it."""
         return self._parameters().density()
 
-    # ---- the density
+    def _decomposition(self):
+        parameters = self._parameters()
+        return learning.decomposition(parameters.matrices, parameters.structure)
 
-    def score_samples(self, X):
-        """Log-density of each sample, log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm.
+    @property
+    def volume_(self):
+        return self._decomposition()[0]
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
+    @property
+    def shape_(self):
+        return self._decomposition()[1]
 
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        density = self._density()
-        return engine.score_samples(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
+    @property
+    def orientation_(self):
+        return self._decomposition()[2]
 
-    def score(self, X, y=None, sample_weight=None):
-        """Mean log-density per sample of X; weighted if `sample_weight` is given.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : Ignored
-            Present by convention.
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        float
-        """
-        density = self._density()
-        X = check_samples(self, X, reset=False)
-        sample_weight = check_weights_of(sample_weight, X)
-        total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-        return engine.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
-
-    def predict(self, X):
-        """Index of the most probable component of each sample, shape (n_samples,)."""
-        density = self._density()
-        return engine.predict(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
-
-    def predict_proba(self, X):
-        """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1."""
-        density = self._density()
-        return engine.predict_proba(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
-
-    def sample(self, n_samples=1, random_state=None):
-        """Draw samples from the mixture: how many of each component, then those of each component.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        random_state : int, RandomState, Generator or None, default=None
-            None: the constructor's `random_state`, which, if an integer, gives the same samples at each call.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Sorted by component.
-        y : ndarray of shape (n_samples,)
-            The component of each sample.
-        """
-        check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
-        rng = random_generator(self.random_state if random_state is None else random_state)
-        n_components, n_features = self.means_.shape
-        counts = rng.multinomial(int(n_samples), self.weights_ / self.weights_.sum())
-        y = np.repeat(np.arange(n_components), counts)
-        X = rng.standard_normal(size=(int(n_samples), n_features))
-        structure = learning.structure_of(self.covariance_type)
-        covariances = structure.expand(self.covariances_, n_components)
-        # x = μ + L z with L Lᵀ = Σ
-        if structure.model is engine.Tied:
-            X = X @ np.linalg.cholesky(covariances).T
-        elif structure.model is engine.Full:
-            for factor, rows in zip(np.linalg.cholesky(covariances), np.split(X, np.cumsum(counts)[:-1])):
-                rows[...] = rows @ factor.T
-        else:
-            X *= np.sqrt(covariances).reshape(n_components, -1)[y]
-        X += self.means_[y]
-        return X, y
+    @property
+    def n_parameters_(self):
+        return self._n_parameters()
 
     # ---- the order of the components
 
@@ -570,7 +504,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Returns
         -------
         GaussianMixture
-            A mixture over these features, with the same weights and `covariance_type`.
+            A mixture over these features, with the same weights and `covariance_type`; for a model of mclust that is
+            'full', 'tied', 'diag' or 'spherical', as its matrices are.
         """
         parameters = self._parameters()
         chosen = self._features(features)
@@ -879,7 +814,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self._criteria(X, sample_weight, entropy=True)["icl"]
 
     def _criteria(self, X, sample_weight=None, entropy=False):
-        """Log-likelihood, aic, bic and, if asked for its entropy, icl and the samples of each component, as a dict."""
+        """Log-likelihood, aic, bic and, if asked for its entropy, icl and two sizes of each component, as a dict."""
         from gmm.formulas.criteria import aic_kernel, bic_kernel  # here: a fit needs none of the book's kernels
 
         parameters = self._parameters()
@@ -895,7 +830,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         }
         if entropy:
             found_of = _summary.assignment(X, density, sample_weight, self.n_threads)
-            found |= {"icl": found["bic"] + 2.0 * found_of.entropy, "counts": found_of.counts}
+            found |= {"icl": found["bic"] + 2.0 * found_of.entropy, "counts": found_of.counts, "sizes": found_of.sizes}
         return found
 
 

@@ -19,10 +19,12 @@ from gmm._interrupt import LISTEN
 from gmm.engine import threads
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
 from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components
+from gmm.estimators._summary import SelectionSummary
 from gmm.estimators._table import Table
 from gmm.estimators._validation import check_samples, check_weights_of, random_generator
 from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
+from gmm.estimators.hierarchical import Trees
 
 #: Criterion -> +1 if the smallest value is the best, -1 if the largest is.
 CRITERIA = {"bic": 1, "aic": 1, "icl": 1, "cv": -1}
@@ -33,9 +35,10 @@ LABELS = {
     "cv": "held-out log-likelihood\nper sample (larger is better)",
 }
 STRUCTURES = ("full", "tied", "diag", "spherical")
+ALL_MODELS = "fourteen"
 FOLDS = 5
 # Set by the grid, or of a shape that depends on the number of components.
-NOT_SETTINGS = ("weights_init", "means_init", "precisions_init", "warm_start")
+NOT_SETTINGS = ("weights_init", "means_init", "precisions_init", "resp_init", "warm_start")
 
 
 class Selection:
@@ -55,15 +58,22 @@ class Selection:
         The seed of every fit: ``GaussianMixture(…, random_state=random_state)`` finds the same model again.
     n_components, covariance_types : tuple
         The axes of the grid.
+    n_samples : int or float
+        Number of samples; with weights their sum.
+    sizes_ : list of ndarray of shape (n_components,)
+        For each row how many samples have each component as their most probable one (with weights what they weigh);
+        None where the model has no values.
     """
 
-    def __init__(self, table, models, criterion, random_state, n_components, covariance_types):
+    def __init__(self, table, models, criterion, random_state, n_components, covariance_types, n_samples, sizes):
         self.table = table
         self.models_ = models
         self.criterion = criterion
         self.random_state = random_state
         self.n_components = n_components
         self.covariance_types = covariance_types
+        self.n_samples = n_samples
+        self.sizes_ = sizes
 
     def index(self, criterion=None):
         """Return the row of the best model by `criterion` (default: that of the call); the first of equals.
@@ -144,6 +154,28 @@ class Selection:
         """
         values = self.table[self.criterion if criterion is None else criterion]
         return values.reshape(len(self.covariance_types), len(self.n_components))
+
+    def summary(self, criterion=None):
+        """An account of the best models, which reads like mclust's.
+
+        Parameters
+        ----------
+        criterion : str, optional
+            'bic', 'aic', 'icl' or 'cv'. Default: the criterion of the call.
+
+        Returns
+        -------
+        SelectionSummary
+            ``print(found.summary())``, or let a notebook show it. Its parts are ``heading``, ``best`` (a Table of the
+            best three models), ``sizes`` (one of the best model's components) and ``notes``.
+
+        Raises
+        ------
+        ValueError
+            If the criterion is unknown or was not computed, or if no model has a value.
+        """
+        criterion = self.criterion if criterion is None else criterion
+        return SelectionSummary.of(self, criterion, self.index(criterion), CRITERIA[criterion], self._edge(criterion))
 
     def plot(self, kind="curves", *, criterion=None, ax=None):
         """Draw the criterion over the grid; ``best_.plot(X)`` draws the model.
@@ -247,7 +279,8 @@ def select(
     X : array-like of shape (n_samples, n_features)
     n_components : int or iterable of int, default=range(1, 7)
     covariance_types : str or iterable of str, default=('full', 'tied', 'diag', 'spherical')
-        With one feature, 'full', 'diag' and 'spherical' are the same model.
+        Structures of `GaussianMixture`, or 'fourteen': all models of mclust, of which there are fourteen, or 'E' and
+        'V' for one feature. With one feature, 'full', 'diag' and 'spherical' are the same model.
     criterion : {'bic', 'aic', 'icl', 'cv'}, default='bic'
     sample_weight : array-like of shape (n_samples,), default=None
         How often each sample stands there, as in `GaussianMixture.bic`: n is the sum of the weights.
@@ -309,7 +342,7 @@ def select(
     (3, 'tied', 2314.3)
     """
     sizes = _sizes(n_components)
-    types = _types(covariance_types)
+    names = _types(covariance_types)
     if criterion not in CRITERIA:
         raise ValueError(f"criterion must be one of {', '.join(map(repr, CRITERIA))}; got {criterion!r}")
     n_jobs = _n_jobs(n_jobs)
@@ -318,6 +351,7 @@ def select(
             raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
     _check_known(settings)
     data = check_samples(GaussianMixture(), X, reset=True, min_samples=2)
+    types = _types_for(names, data.shape[1])
     sample_weight = check_weights_of(sample_weight, data)
     folds = _n_folds(cv, criterion, data.shape[0])
     seed = _seed(random_state)
@@ -333,17 +367,22 @@ def select(
         raise ValueError(f"n_components must not exceed the number of samples; {max(sizes)} was asked for, {what}")
 
     parts = _folds(data.shape[0], folds, seed) if folds else []
+    trees = [Trees() for _ in range(1 + len(parts))]  # of all samples, and of those without each fold
     with warnings.catch_warnings():
         # Every fit's convergence and collapse is in the table; of the best one we warn below.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", RegularisationWarning)
-        tasks = [(model, X, data, sample_weight, parts) for model in models]
+        tasks = [(model, X, data, sample_weight, parts, trees) for model in models]
         outcomes = _run(tasks, n_jobs, _Progress(verbose, len(models)))
     rows = [outcome.row for outcome in outcomes]
     if not folds:
         for row in rows:
             del row["cv"]
-    found = Selection(Table(rows), [outcome.model for outcome in outcomes], criterion, seed, sizes, types)
+    n_samples = data.shape[0] if sample_weight is None else float(sample_weight.sum())
+    found = Selection(
+        Table(rows), [outcome.model for outcome in outcomes], criterion, seed, sizes, types, n_samples,
+        [outcome.sizes for outcome in outcomes],
+    )  # fmt: skip
     if not np.isnan(found.table[criterion]).all() and not found.best_row_["converged"]:
         warn(
             f"The best model by {criterion} did not converge within max_iter={max_iter} iterations; the order of the "
@@ -375,12 +414,24 @@ def _types(covariance_types):
     if not isinstance(types, Iterable):
         raise TypeError(f"covariance_types must be a string or a sequence of strings; got {covariance_types!r}")
     types = tuple(types)
+    if types == (ALL_MODELS,):
+        return types
     for kind in types:
         if kind not in learning.STRUCTURES:
             raise ValueError(
-                f"covariance_types must be among {', '.join(map(repr, learning.STRUCTURES))}; got {kind!r}"
+                f"covariance_types must be {ALL_MODELS!r} or among {', '.join(map(repr, learning.STRUCTURES))}; "
+                f"got {kind!r}"
             )
     _check_distinct(types, "covariance_types")
+    return types
+
+
+def _types_for(types, n_features):
+    """Return what these names stand for with so many features; refuse those that are for others."""
+    if types == (ALL_MODELS,):
+        return learning.ONE_FEATURE if n_features == 1 else learning.FOURTEEN
+    for kind in types:
+        learning.structure_of(kind).check_features(n_features)
     return types
 
 
@@ -438,6 +489,7 @@ def _seed(random_state):
 class _Outcome(NamedTuple):
     row: dict
     model: GaussianMixture | None
+    sizes: np.ndarray | None = None
 
 
 def _folds(n_samples, n_folds, seed):
@@ -472,7 +524,7 @@ def _run(tasks, n_jobs, progress):
         progress.close()
 
 
-def _one(model, X, data, sample_weight, folds):
+def _one(model, X, data, sample_weight, folds, trees):
     """Fit one model of the grid, to all samples and without each fold."""
     row = {
         "n_components": model.n_components,
@@ -484,10 +536,11 @@ def _one(model, X, data, sample_weight, folds):
         "status": "collapsed",
         "reason": "",
     }
-    criteria, reason = _fit(model, X, data, sample_weight)
+    criteria, reason = _fit(model, X, data, sample_weight, trees[0])
     if reason:
         return _Outcome(row | {"reason": reason}, None)
-    held_out, reason = _cross_validate(model, data, sample_weight, folds)
+    held_out, reason = _cross_validate(model, data, sample_weight, folds, trees[1:])
+    sizes = criteria.pop("sizes")
     row |= criteria
     row |= {
         "cv": held_out,
@@ -496,7 +549,7 @@ def _one(model, X, data, sample_weight, folds):
         "status": "ok",
         "reason": reason,
     }
-    return _Outcome(row, model)
+    return _Outcome(row, model, sizes)
 
 
 def _n_parameters(model, n_features):
@@ -505,12 +558,15 @@ def _n_parameters(model, n_features):
     return structure.n_parameters(K, n_features) + K * n_features + K - 1
 
 
-def _fit(model, X, data, sample_weight):
+def _fit(model, X, data, sample_weight, trees=None):
     """Fit `model` and return (its criteria, '') or, where it has none to be compared, (None, the reason)."""
+    model._trees = trees  # a fit of its own would build another
     try:
         model.fit(X, sample_weight=sample_weight)
     except CollapsedComponentError as error:
         return None, str(error)
+    finally:
+        del model._trees
     criteria = model._criteria(data, sample_weight, entropy=True)
     counts = criteria.pop("counts")
     if model.covariance_prior is not None:
@@ -542,7 +598,7 @@ def _why_flat(parameters, component, ridge, reg_covar):
     )
 
 
-def _cross_validate(model, data, sample_weight, folds):
+def _cross_validate(model, data, sample_weight, folds, trees):
     """Mean held-out log-likelihood per sample, and why there is none."""
     if not folds:
         return np.nan, ""
@@ -553,7 +609,7 @@ def _cross_validate(model, data, sample_weight, folds):
         if sample_weight is not None:
             weights = np.delete(sample_weight, held_out), sample_weight[held_out]
         partial = GaussianMixture(**model.get_params())
-        _, reason = _fit(partial, kept, kept, weights[0])
+        _, reason = _fit(partial, kept, kept, weights[0], trees[number])
         if reason:
             return np.nan, f"without fold {number}: {reason}"
         scores = partial.score_samples(data[held_out])

@@ -19,6 +19,7 @@ from gmm.formulas import (  # noqa: E402
     kmeans,
     likelihood,
     mixture,
+    parsimony,
     regularisation,
     responsibilities,
     starts,
@@ -39,6 +40,7 @@ CHAPTERS = (
     starts,
     kmeans,
     structures,
+    parsimony,
     regularisation,
     criteria,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "kmeans",
     "likelihood",
     "mixture",
+    "parsimony",
     "regularisation",
     "responsibilities",
     "starts",

@@ -15,6 +15,7 @@ processor in the `update` of `gmm.engine.full` and its neighbours.
 
 from gmm.engine import TotalScatter
 from gmm.learning.climb import Failure, Result, climb
+from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
 from gmm.learning.parameters import Parameters, make_parameters, parameters_from_precisions, precisions
 from gmm.learning.sources import ArraySource, Source
 from gmm.learning.starts import (
@@ -28,6 +29,8 @@ from gmm.learning.steps import Fixed, MaximumAPosteriori, MaximumLikelihood, Pri
 from gmm.learning.structures import STRUCTURES, CovarianceError, Structure, register, structure_of
 
 __all__ = [
+    "FOURTEEN",
+    "ONE_FEATURE",
     "STRUCTURES",
     "ArraySource",
     "CovarianceError",
@@ -44,6 +47,7 @@ __all__ = [
     "Structure",
     "TotalScatter",
     "climb",
+    "decomposition",
     "make_parameters",
     "parameters_from_centres",
     "parameters_from_kmeans",

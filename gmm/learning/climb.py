@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
+from gmm.learning.parameters import Parameters
 from gmm.learning.structures import CovarianceError
 
 
@@ -83,8 +84,10 @@ class _CompiledIterations:
     @property
     def state(self):
         weights, means, covariances, factors = (array.copy() for array in self.bouts.arrays[:4])
-        state = self.by_hand.state
-        return type(state)(state.covariance_type, weights, means, covariances, state.structure.transposed(factors))
+        structure, shape = self.by_hand.state.structure, means.shape
+        covariances = structure.contract(covariances, *shape)
+        factors = structure.unpack(structure.transposed(factors), *shape)
+        return self.by_hand.step.state(Parameters(structure.name, weights, means, covariances, factors))
 
     def advance(self, history, tol, previous):
         n_done, status, component = self.bouts.advance(history, tol, previous)
@@ -103,8 +106,7 @@ class _CompiledIterations:
             except CovarianceError as error:
                 return n_done, BAD_COVARIANCE, error.component
             status = CONVERGED if abs(now - before) < tol else RUNNING
-        p = by_hand.state
-        self.bouts.set(p.weights, p.density(by_hand.units), p.covariances)
+        by_hand.step.put(by_hand.state, self.bouts, by_hand.units)
         return n_done, status, component
 
 

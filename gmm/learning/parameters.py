@@ -12,9 +12,9 @@ from gmm.learning.structures import CovarianceError, structure_of
 
 
 class Parameters(NamedTuple):
-    """Weights (K,), means (K, d), covariances in the structure's shape and precisions_cholesky in that of its model.
+    """Weights (K,), means (K, d), covariances in the structure's shape and precisions_cholesky in its `factor_shape`.
 
-    precisions_cholesky follows scikit-learn: P upper triangular with Σ⁻¹ = P Pᵀ (full, tied), 1 / σ (diag, spherical).
+    precisions_cholesky follows scikit-learn: P upper triangular with Σ⁻¹ = P Pᵀ, or 1 / σ (diag, spherical).
     """
 
     covariance_type: str
@@ -52,7 +52,7 @@ class Parameters(NamedTuple):
         The parameters are in these units already; None stands for those of X.
         """
         structure, n_features = self.structure, self.n_features
-        factors = structure.transposed(self.precisions_cholesky)
+        factors = structure.transposed(structure.pack(self.precisions_cholesky))
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         coefficients = log_weights - 0.5 * n_features * LOG_2PI + structure.log_det(factors, n_features)
@@ -66,8 +66,8 @@ class Parameters(NamedTuple):
         return self._replace(
             weights=self.weights[chosen],
             means=self.means[chosen],
-            covariances=self.covariances.copy() if structure.shared else self.covariances[chosen],
-            precisions_cholesky=factors.copy() if structure.model is Tied else factors[chosen],
+            covariances=self.covariances[chosen] if structure.separate else self.covariances.copy(),
+            precisions_cholesky=factors.copy() if factors.ndim == 2 and structure.model is Tied else factors[chosen],
         )
 
     def units(self):
@@ -122,8 +122,9 @@ def make_parameters(weights, means, covariances, covariance_type):
     """
     structure = structure_of(covariance_type)
     weights, means, covariances = _checked(weights, means, covariances, covariance_type, "covariances", structure.shape)
-    factors = structure.factors(covariances, len(weights))
-    return Parameters(covariance_type, weights, means, covariances, structure.transposed(factors).copy())
+    structure.check(covariances, "covariances")
+    factors = structure.transposed(structure.factors(covariances, len(weights)))
+    return Parameters(covariance_type, weights, means, covariances, structure.unpack(factors, *means.shape).copy())
 
 
 def parameters_from_precisions(weights, means, precisions, covariance_type):
@@ -133,7 +134,11 @@ def parameters_from_precisions(weights, means, precisions, covariance_type):
     """
     structure = structure_of(covariance_type)
     model = structure.model
-    weights, means, precisions = _checked(weights, means, precisions, covariance_type, "precisions", model.shape)
+    weights, means, precisions = _checked(
+        weights, means, precisions, covariance_type, "precisions", structure.factor_shape
+    )
+    structure.check(precisions, "precisions")
+    precisions = structure.pack(precisions)
     if model not in (Full, Tied):
         bad = ~((precisions > 0.0) & np.isfinite(precisions))
         if bad.any():
@@ -161,8 +166,9 @@ def parameters_from_precisions(weights, means, precisions, covariance_type):
 
 def _kept(structure, weights, means, expanded, factors):
     """Parameters of covariances in the shape of the model's factors, which need not be that of the structure."""
-    if expanded.shape == structure.shape(*means.shape):
-        return Parameters(structure.name, weights, means, expanded, factors)
+    covariances = structure.contract(expanded, *means.shape)
+    if covariances.shape == structure.shape(*means.shape):
+        return Parameters(structure.name, weights, means, covariances, structure.unpack(factors, *means.shape))
     covariances = structure.m_step(expanded, np.ones(len(weights)), means.shape[1])
     return make_parameters(weights, means, covariances, structure.name)
 
@@ -170,6 +176,6 @@ def _kept(structure, weights, means, expanded, factors):
 def precisions(parameters):
     """Σ⁻¹ in the shape of `precisions_cholesky`: P Pᵀ."""
     factor = parameters.precisions_cholesky
-    if parameters.structure.model in (Full, Tied):
+    if parameters.structure.holds_matrices:
         return factor @ np.swapaxes(factor, -1, -2)
     return factor**2

@@ -13,7 +13,6 @@ import numpy as np
 from gmm.engine import Full, Spherical, Tied, Units, passes, single_m_step
 from gmm.engine.flat import flat_views, parameter_shapes
 from gmm.engine.kmeans import assignments, labels_of
-from gmm.engine.regularisation import Ridge
 from gmm.engine.statuses import RUNNING
 from gmm.engine.tied import TOO_FAR
 from gmm.learning.parameters import Parameters
@@ -48,8 +47,11 @@ class _Start:
 
     def moments(self, model, centres):
         """(counts, first, second) about `centres`. No E-step is taken: the factors do not matter."""
+        options, none = dict(self.options), np.empty(0)
+        if model is self.structure.model:
+            options["regularisation"] = self.structure.regularisation(none, none, 0.0)
         model = model.of(np.zeros(len(centres)), centres, np.zeros(model.shape(*centres.shape)))
-        return passes.raw_pass(self.samples, model, given=self.given, **self.options)[1:]
+        return passes.raw_pass(self.samples, model, given=self.given, **options)[1:]
 
     def total(self, counts, means):
         """(x₀, T) about the mean of the data, or a point that is as good.
@@ -90,12 +92,10 @@ class _Start:
             statistics, sizes = self.statistics(counts, means)
             n_features = samples.n_features
             with np.errstate(divide="ignore", invalid="ignore"):
-                covariances = structure.m_step(statistics.second, counts, n_features)
-                covariances = structure.with_ridge(covariances, ridge)
-                sizes = structure.sizes(sizes, counts, n_features, 0.0, ridge)
+                covariances, sizes = structure.maximised(statistics.second, sizes, counts, n_features, 0.0, ridge)
             found = counts / counts.sum(), means, covariances, structure.factors(covariances, len(means), sizes)
         weights, means, covariances, factors = found
-        factors = structure.transposed(factors).copy()
+        factors = structure.unpack(structure.transposed(factors), *means.shape).copy()
         return Parameters(structure.name, weights, means + samples.shift, covariances, factors)
 
     def in_one_call(self, counts, means, ridge):
@@ -117,10 +117,11 @@ class _Start:
             model = Tied(coefficients, np.empty_like(means), factors, reference, scatter)
         else:
             model = kind.of(coefficients, means, factors)
-        regularisation = Ridge(ridge, np.zeros(math.prod(kind.shape(1, means.shape[1]))), 0.0)
+        regularisation = self.structure.regularisation(ridge, np.zeros(math.prod(kind.shape(1, means.shape[1]))), 0.0)
         status = single_m_step(
             samples, model, values, regularisation, self.source.sample_weight, self.given(0, samples.n_samples)
         )
+        covariances = self.structure.contract(covariances, *means.shape)
         return (weights, centres, covariances, factors) if status == RUNNING else None
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from gmm.engine import Bouts, Full, Tied
-from gmm.engine.regularisation import Conjugate, Ridge
 from gmm.engine.small_algebra import DEAD
 from gmm.learning.parameters import Parameters
 from gmm.learning.sources import ArraySource
@@ -57,7 +56,7 @@ class MaximumLikelihood:
     def penalty(self, state):
         return 0.0
 
-    def pseudo(self, model):
+    def pseudo(self, structure, n_components):
         """Scatter (in the shape of one component's second moments) and count of the pseudo-observations."""
         return 0.0, 0.0
 
@@ -77,17 +76,18 @@ class MaximumLikelihood:
         """Return the covariances about these means, and the sizes that their rounding is measured by."""
         structure, n_features, counts = state.structure, state.n_features, _counts(statistics)
         ridge = np.broadcast_to(self.reg_covar, n_features)
-        scatter, count = self.pseudo(structure.model)
+        scatter, count = self.pseudo(structure, state.n_components)
         with np.errstate(divide="ignore", invalid="ignore"):
-            covariances = structure.m_step(statistics.about(means).second + scatter, counts, n_features, count)
-            covariances = structure.with_ridge(covariances, ridge)
-            sizes = structure.sizes(statistics.second + scatter, counts, n_features, count, ridge)
+            covariances, sizes = structure.maximised(
+                statistics.about(means).second + scatter, statistics.second + scatter, counts, n_features, count, ridge,
+                state.covariances,
+            )  # fmt: skip
         return self.keep(state, (counts == 0.0) & (count == 0.0), covariances, sizes)
 
     def keep(self, state, kept, covariances, sizes):
-        """Leave these components' covariances as they are in the state; one that is shared, if all are kept."""
+        """Leave these components' covariances as they are in the state; where they share something, if all are kept."""
         if kept.any():
-            if len(covariances) != len(kept) or state.structure.shared:
+            if len(covariances) != len(kept) or state.structure.coupled:
                 kept = ... if kept.all() else []
             covariances[kept], sizes[kept] = state.covariances[kept], 0.0
         return covariances, sizes
@@ -97,7 +97,18 @@ class MaximumLikelihood:
         weights, means = self.weights(state, statistics), self.means(state, statistics)
         covariances, sizes = self.covariances(state, statistics, means)
         factors = structure.transposed(structure.factors(covariances, state.n_components, sizes))
+        factors = structure.unpack(factors, *means.shape)
         return Parameters(structure.name, weights, means, covariances, factors)
+
+    def state(self, parameters):
+        """Return the state that the parameters of compiled iterations stand for."""
+        return parameters
+
+    def put(self, state, bouts, units):
+        """Make compiled iterations go on from this state."""
+        bouts.set(
+            state.weights, self.density(state, units), state.structure.expand(state.covariances, state.n_components)
+        )
 
     def bouts(self, source, state, units):
         """Return compiled iterations of this step, or None where there are none for this source and structure."""
@@ -105,15 +116,16 @@ class MaximumLikelihood:
         if not (isinstance(source, ArraySource) and structure.compiled):
             return None
         return Bouts(
-            source.samples(units, structure.model), self.density(state, units), state.weights, state.covariances,
-            self.regularisation(structure.model, state.n_features), sample_weight=source.sample_weight,
+            source.samples(units, structure.model), self.density(state, units), state.weights,
+            structure.expand(state.covariances, state.n_components),
+            self.regularisation(structure, state.n_components, state.n_features), sample_weight=source.sample_weight,
             n_threads=source.n_threads, total=source.total,
         )  # fmt: skip
 
-    def regularisation(self, model, n_features):
+    def regularisation(self, structure, n_components, n_features):
         """Return what the compiled M-step adds to the data."""
         ridge = np.full(n_features, self.reg_covar, dtype=np.float64)
-        return Ridge(ridge, np.zeros(math.prod(model.shape(1, n_features))), 0.0)
+        return structure.regularisation(ridge, np.zeros(math.prod(structure.model.shape(1, n_features))), 0.0)
 
 
 def _counts(statistics):
@@ -183,24 +195,27 @@ class MaximumAPosteriori(MaximumLikelihood):
         prior = self.prior._replace(scale=self.prior.scale * units.scale * units.scale)
         return MaximumAPosteriori(prior, math.log(units.scale))
 
-    def pseudo(self, model):
-        return self.prior.unit * scatter_of(model, self.prior.scale), self.prior.unit * self.prior.count
+    def pseudo(self, structure, n_components):
+        amount = self.prior.unit * structure.prior_share(n_components)
+        return amount * scatter_of(structure.model, self.prior.scale), amount * self.prior.count
 
     def penalty(self, state):
         """Σ_k log p(Σ_k), one term if they are tied, times what one sample counts."""
         structure, (n_components, d) = state.structure, state.means.shape
-        factors = state.precisions_cholesky  # P, with tr(Ψ P Pᵀ) = tr(Ψ Σ⁻¹)
-        scatter, count = self.pseudo(structure.model)
+        factors = structure.pack(state.precisions_cholesky)  # P, with tr(Ψ P Pᵀ) = tr(Ψ Σ⁻¹)
+        scatter, count = self.pseudo(structure, n_components)
         if factors.ndim >= 2 and factors.shape[-2:] == (d, d) and structure.model in (Full, Tied):
             traces = np.einsum("ij,...jm,...im->...", scatter, factors, factors)
         else:
             traces = (scatter * factors**2).reshape(n_components, -1).sum(axis=1)
-        return float(np.sum(self.constant + count * structure.log_det(factors, d) - 0.5 * traces))
+        constant = self.constant * structure.prior_share(n_components)
+        return float(np.sum(constant + count * structure.log_det(factors, d) - 0.5 * traces))
 
-    def regularisation(self, model, n_features):
-        scatter, count = self.pseudo(model)
+    def regularisation(self, structure, n_components, n_features):
+        scatter, count = self.pseudo(structure, n_components)
         flat = np.array(scatter, dtype=np.float64).ravel()
-        return Conjugate(np.zeros(n_features), flat, float(count), float(self.constant))
+        constant = self.constant * structure.prior_share(n_components)
+        return structure.regularisation(np.zeros(n_features), flat, float(count), float(constant))
 
 
 class Fixed(MaximumLikelihood):
@@ -246,7 +261,8 @@ class Fixed(MaximumLikelihood):
         if state.structure.model in (Full, Tied):
             unheld = self.step.means(state, statistics)
             for k in np.flatnonzero(held.any(axis=1) & ~held.all(axis=1)):
-                factor = state.precisions_cholesky if state.structure.model is Tied else state.precisions_cholesky[k]
+                factors = state.precisions_cholesky
+                factor = factors if factors.ndim == 2 else factors[k]
                 free, rows = ~held[k], factor[~held[k]]
                 pull = rows @ (factor[held[k]].T @ (unheld[k] - means[k])[held[k]])
                 means[k, free] += np.linalg.solve(rows @ rows.T, pull)

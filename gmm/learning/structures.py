@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm.engine import Diagonal, Full, Spherical, Tied
+from gmm.engine.regularisation import Conjugate, Ridge
 from gmm.engine.small_algebra import EPS, NOISE
 
 
@@ -44,8 +45,37 @@ class Structure:
         """Whether all components have one covariance."""
         return self.model is Tied
 
+    @property
+    def coupled(self):
+        """Whether the covariances of the components have anything in common."""
+        return self.shared
+
+    @property
+    def separate(self):
+        """Whether `covariances_` has a row for each component."""
+        return not self.shared
+
+    @property
+    def holds_matrices(self):
+        """Whether precisions and their factors are matrices."""
+        return self.model in (Full, Tied)
+
+    def prior_share(self, n_components):
+        """Return what part of a prior's pseudo-observations each scatter of the model gets."""
+        return 1.0
+
+    def check_features(self, n_features):
+        """Raise ValueError where there is no such structure for so many features."""
+
+    def check(self, matrices, name):
+        """Raise ValueError, naming them, where these covariances (or precisions) are none of this structure."""
+
     def shape(self, n_components, n_features):
         """Shape of `covariances_`."""
+        return self.model.shape(n_components, n_features)
+
+    def factor_shape(self, n_components, n_features):
+        """Shape of `precisions_` and `precisions_cholesky_`."""
         return self.model.shape(n_components, n_features)
 
     def n_parameters(self, n_components, n_features):
@@ -70,9 +100,52 @@ class Structure:
         """
         raise NotImplementedError
 
+    def maximised(self, scatter, raw, counts, n_features, pseudo_count, ridge, old=None):
+        """Covariances that maximise Q, with a ridge (d,), and the sizes by which their rounding is measured.
+
+        Parameters
+        ----------
+        scatter, counts, n_features, pseudo_count : as in `m_step`
+        raw : ndarray
+            The same as `scatter`, about the means before.
+        ridge : ndarray of shape (n_features,)
+        old : ndarray of `shape`, optional
+            Covariances to begin with, for an M-step that has to search.
+
+        Raises
+        ------
+        CovarianceError
+            If the search ends in a singular covariance.
+        """
+        covariances = self.with_ridge(self.m_step(scatter, counts, n_features, pseudo_count), ridge)
+        return covariances, self.sizes(raw, counts, n_features, pseudo_count, ridge)
+
+    def regularisation(self, ridge, scatter, count, constant=0.0):
+        """Return what the compiled M-step adds to the data: of `gmm.engine.regularisation`.
+
+        Parameters
+        ----------
+        ridge : ndarray of shape (n_features,)
+        scatter, count, constant : ndarray (of one scatter of the model, flat), float, float
+            The pseudo-observations of a prior; without one the count is 0.
+        """
+        return Conjugate(ridge, scatter, count, constant) if count else Ridge(ridge, scatter, count)
+
     def expand(self, covariances, n_components):
         """Return the covariances in the shape of the model's factors: often what they have already."""
         return covariances
+
+    def contract(self, expanded, n_components, n_features):
+        """Return covariances in the shape of the model's factors in that of `covariances_`, where it can be done."""
+        return expanded
+
+    def pack(self, factors):
+        """Return `precisions_cholesky_` in the shape of the model's factors."""
+        return factors
+
+    def unpack(self, factors, n_components, n_features):
+        """Return factors of the model in the shape of `precisions_cholesky_`."""
+        return factors
 
     def matrices(self, covariances, n_components, n_features):
         """Return each component's matrix, (n_components, n_features, n_features), as a view if it can be."""
