@@ -17,6 +17,7 @@ import numba
 from numba import _dynfunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.imputils import builtin_registry
 from numba.core.typed_passes import InlineOverloads, NopythonRewrites
 from numba.core.untyped_passes import InlineClosureLikes
 
@@ -26,10 +27,6 @@ if numba.version_info.short != KNOWN:
 
 # They look for what the engine does not have: functions within functions, array expressions, overloads to splice.
 IDLE_PASSES = {InlineClosureLikes, InlineOverloads, NopythonRewrites}
-
-
-def nothing_more():
-    """Instead of what has been done already."""
 
 
 class EntryCompiler(Compiler):
@@ -48,8 +45,8 @@ class EntryCompiler(Compiler):
     def define_pipelines(self):
         context = self.state.targetctx  # a copy for this function alone
         context.get_executable = functools.partial(self.finish, context.get_executable)
-        # Numba looks for other packages' extensions at every name it meets first; once a function is often enough.
-        context.load_additional_registries = nothing_more
+        # At every name that it meets first, Numba looks for new extensions of other packages too: once is enough.
+        context.refresh = functools.partial(context.install_registry, builtin_registry)
         [pipeline] = super().define_pipelines()
         pipeline.passes = [(kind, text) for kind, text in pipeline.passes if kind not in IDLE_PASSES]
         return [pipeline]
