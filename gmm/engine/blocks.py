@@ -11,7 +11,7 @@ rounding error of a sum over n samples near that of a sum over one chunk.
 import numpy as np
 
 from gmm.engine.compilation import block
-from gmm.engine.simd import NARROW, WIDE
+from gmm.engine.simd import NARROW, WIDE, smaller
 from gmm.engine.tiles import transpose_rows_1, transpose_rows_2, transpose_rows_3, transpose_rows_4, transpose_square
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
@@ -53,14 +53,14 @@ def load_block(X, start, size, padded, shift, scale, x):
     if d >= NARROW and size >= NARROW:
         # Squares are transposed in registers. The last square of a row or column overlaps the one before.
         for b in range(0, size, NARROW):
-            b = min(b, size - NARROW)
+            b = smaller(b, size - NARROW)
             for j in range(0, d, NARROW):
-                j = min(j, d - NARROW)
+                j = smaller(j, d - NARROW)
                 transpose_square(X, start + b, j, x, b, shift, scale)
     elif d <= 4 and size >= NARROW:
         # So few features are dealt out from whole vectors, which takes a fifth of the time of loads one by one.
         for b in range(0, size, NARROW):
-            b = min(b, size - NARROW)
+            b = smaller(b, size - NARROW)
             if d == 1:
                 transpose_rows_1(X, start + b, x, b, shift, scale)
             elif d == 2:

@@ -11,10 +11,10 @@ import numpy as np
 
 from gmm.engine import passes, threads
 from gmm.engine.blocks import load_block, workspace
-from gmm.engine.compilation import block, entry, inlined
+from gmm.engine.compilation import block, entry
 from gmm.engine.flat import flat_views, rows_of, shaped, statistics_views
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
-from gmm.engine.simd import WIDE, load_wide, store, where_less, wide
+from gmm.engine.simd import WIDE, load_wide, smaller, store, where_less, wide
 from gmm.engine.spherical import distances_block
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, EMPTY, RUNNING
 from gmm.engine.team import ALONE, LEAD, make_pass, stopped
@@ -97,7 +97,7 @@ def draw(masses, total, u):
     return last
 
 
-@inlined
+@block
 def kmeans_plusplus_kernel(X, sample_weight, layout, work, uniforms, memory, chosen, centres, team):
     """eq-kmeans-plusplus: fill `chosen` (K,) with row numbers of X and `centres` with these rows.
 
@@ -140,14 +140,16 @@ def kmeans_plusplus_kernel(X, sample_weight, layout, work, uniforms, memory, cho
                     centres[k, j] = candidates[first, j]
             distances = rows_of(work, d + 2, count)
             for low in range(0, n, length):
-                size = min(length, n - low)
+                size = smaller(length, n - low)
                 padded = -(-size // WIDE) * WIDE
                 load_block(X, low, size, padded, shift, scale, x)
                 distances_block(x, padded, rows_of(candidates, first, count), distances)
                 for trial in range(count):
                     for b in range(size):
                         w = sample_weight[low + b] if sample_weight.size else 1.0
-                        nearer = min(w * distances[trial, b], masses[low + b] if k else math.inf)
+                        nearer = w * distances[trial, b]
+                        if k and masses[low + b] < nearer:
+                            nearer = masses[low + b]
                         if taking:
                             masses[low + b] = nearer
                         else:
@@ -180,7 +182,7 @@ def work_rows(n_features, n_components):
     return n_features + 2 + max(n_components, 2)
 
 
-@inlined
+@block
 def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
     """Inertia, N_k and Σ w (x - c_k): each sample with its nearest centre.
 
@@ -192,7 +194,7 @@ def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
     inertia, counts, first, _ = statistics_views(slot, n_components, d)
     x, nearest, distances = rows_of(work, 0, d), rows_of(work, d, 2), rows_of(work, d + 2, n_components)
     for low in range(start, stop, length):
-        size = min(length, stop - low)
+        size = smaller(length, stop - low)
         padded = -(-size // WIDE) * WIDE
         load_block(X, low, size, padded, shift, scale, x)
         distances_block(x, padded, centres, distances)

@@ -17,6 +17,7 @@ import numba
 from numba import _dynfunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.imputils import builtin_registry
 from numba.core.typed_passes import InlineOverloads, NopythonRewrites
 from numba.core.untyped_passes import InlineClosureLikes
 
@@ -44,6 +45,8 @@ class EntryCompiler(Compiler):
     def define_pipelines(self):
         context = self.state.targetctx  # a copy for this function alone
         context.get_executable = functools.partial(self.finish, context.get_executable)
+        # At every name that it meets first, Numba looks for new extensions of other packages too: once is enough.
+        context.refresh = functools.partial(context.install_registry, builtin_registry)
         [pipeline] = super().define_pipelines()
         pipeline.passes = [(kind, text) for kind, text in pipeline.passes if kind not in IDLE_PASSES]
         return [pipeline]

@@ -9,11 +9,11 @@ import math
 
 from gmm.engine import operations
 from gmm.engine.blocks import load_block, load_responsibilities
-from gmm.engine.compilation import entry, inlined, method
+from gmm.engine.compilation import block, entry, inlined, method
 from gmm.engine.diag import Diagonal
 from gmm.engine.flat import rows_of, statistics_views
 from gmm.engine.full import Full, SmallFull
-from gmm.engine.simd import WIDE
+from gmm.engine.simd import WIDE, smaller
 from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
@@ -48,7 +48,7 @@ def rooms(work, n_components, d):
     return x, r, rows_of(work, scratch, SCRATCH), rows_of(work, own, work.shape[0] - own)
 
 
-@inlined
+@block
 def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
     """E-step and moments, block by block.
 
@@ -59,7 +59,7 @@ def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
     log_likelihood, counts, first, second = statistics_views(slot, n_components, d)
     x, r, scratch, room = rooms(work, n_components, d)
     for low in range(start, stop, length):
-        size = min(length, stop - low)
+        size = smaller(length, stop - low)
         padded = -(-size // WIDE) * WIDE
         load_block(X, low, size, padded, shift, scale, x)
         operations.measure(model, x, padded, room)
@@ -123,7 +123,7 @@ def run_scores(X, start, stop, layout, work, model, what, outputs):
     n_components, d = model.centres.shape
     x, log_joint, scratch, room = rooms(work, n_components, d)
     for low in range(start, stop, length):
-        size = min(length, stop - low)
+        size = smaller(length, stop - low)
         padded = -(-size // WIDE) * WIDE
         load_block(X, low, size, padded, shift, scale, x)
         operations.measure(model, x, padded, room)

@@ -18,6 +18,7 @@ LLVM lowers these types on every processor, so the code runs everywhere; the len
 ``where_less(a, b, x, y)``     ``x`` where ``a < b``, else ``y``
 ``times_power_of_two(p, t)`` ``p * 2**n`` where ``n`` is in the low bits of ``t`` (see `exp`)
 ``total(v)``                 the sum of the lanes
+``smaller(i, j)``            the smaller of two integers; Numba makes a function of each ``min``
 ======================== ==========================================
 """
 
@@ -154,6 +155,14 @@ def maximum(typing_context, a, b):
         return builder.select(builder.fcmp_ordered(">", args[1], args[0]), args[1], args[0])
 
     return a(a, b), codegen
+
+
+@intrinsic
+def smaller(typing_context, i, j):
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.icmp_signed("<", *args), *args)
+
+    return types.intp(types.intp, types.intp), codegen
 
 
 @intrinsic

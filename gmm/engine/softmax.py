@@ -51,7 +51,7 @@ def responsibilities(log_joint, size, padded, sample_weight, start, scratch):
         if weighted or b + WIDE > size:
             store(scratch, 0, b, top)
             store(scratch, 1, b, evidence)
-            for c in range(max(size, b), b + WIDE):  # the padding counts for nothing
+            for c in range(size if size > b else b, b + WIDE):  # the padding counts for nothing
                 scratch[0, c] = 0.0
                 scratch[1, c] = 1.0
                 for k in range(n_components):

@@ -35,6 +35,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from gmm.engine.compilation import block, inlined
+from gmm.engine.simd import smaller
 
 # A cache line each, so that threads that watch one number do not slow down those that write another.
 NEXT, LIMIT, ADDED, READY = 0, 8, 16, 24
@@ -189,7 +190,7 @@ def next_chunk(team, before, start, stop, chunk, slot):
     for p in range(slot.size):
         slot[p] = 0.0
     low = start + ticket % -(-(stop - start) // chunk) * chunk
-    return ticket, low, min(low + chunk, stop)
+    return ticket, low, smaller(low + chunk, stop)
 
 
 @inlined
@@ -206,7 +207,7 @@ def make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, 
         if low == high:
             break
         while low < high and not stopped(team):
-            end = min(low + PIECE * length, high)
+            end = smaller(low + PIECE * length, high)
             add_samples(model, X, sample_weight, given, low, end, layout, work, slot)
             low = end
         if low < high:
