@@ -41,9 +41,22 @@ def _formulas():
         "cholesky_factor": covariances[0], "labels": np.array([0, 1] * 10), "n_samples": 20, "n_features": 2,
         "n_components": 2, "n_parameters": 11, "dof": 4.0, "variance": 1.0, "sigma": 1.0, "radius": 1.0, "amount": 1.0,
         "tol": 1.0, "log_likelihood": -1.0, "new_log_likelihood": -1.0, "log_peak": -1.0,
+        "concentration": 1.0, "mean_precision": 1.0, "scales": covariances, "precision": covariances[0],
+        "location": means[0], "prior_concentration": 1.0, "shares": weights, "counts": weights, "first": weights,
+        "rest": weights, "prior": (means[0], 1.0, covariances[0], 4.0),
+    }  # fmt: skip
+    both = np.full(2, 4.0)
+    posterior = {"concentration": both, "mean_precision": both, "dof": both}
+    special = {
+        "univariate_log_density": {"mean": 0.0}, "digamma": {"x": 1.0}, "variational_log_joint": posterior,
+        "variational_predictive_log_density": posterior,
+        "variational_bound": {
+            "posterior": (both, means, both, covariances, both), "prior": (1.0, means[0], 1.0, covariances[0], 4.0)
+        },
+        **dict.fromkeys(["dirichlet_log_density", "dirichlet_divergence", "expected_log_weights"], posterior),
     }  # fmt: skip
     for function in formulas.EQUATIONS.values():
-        own = {"mean": 0.0} if function is formulas.gaussian.univariate_log_density else {}
+        own = special.get(function.__name__, {})
         parameters = inspect.signature(function).parameters.values()
         function(**{p.name: (examples | own)[p.name] for p in parameters if p.default is p.empty})
 

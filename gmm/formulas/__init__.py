@@ -24,6 +24,7 @@ from gmm.formulas import (  # noqa: E402
     starts,
     structures,
     updates,
+    variational,
 )
 from gmm.formulas._registry import EQUATIONS  # noqa: E402
 
@@ -41,6 +42,7 @@ CHAPTERS = (
     structures,
     regularisation,
     criteria,
+    variational,
 )
 
 __all__ = [
@@ -58,4 +60,5 @@ __all__ = [
     "starts",
     "structures",
     "updates",
+    "variational",
 ]
