@@ -40,9 +40,12 @@ def _formulas():
         "covariances": covariances, "covariance": covariances[0], "curvature": covariances[0], "scale": covariances[0],
         "cholesky_factor": covariances[0], "labels": np.array([0, 1] * 10), "n_samples": 20, "n_features": 2,
         "n_components": 2, "n_parameters": 11, "dof": 4.0, "variance": 1.0, "sigma": 1.0, "radius": 1.0, "amount": 1.0,
-        "tol": 1.0, "log_likelihood": -1.0, "new_log_likelihood": -1.0, "log_peak": -1.0,
+        "tol": 1.0, "log_likelihood": -1.0, "new_log_likelihood": -1.0, "log_peak": -1.0, "counts": np.full(2, 10.0),
+        "scatters": covariances, "volume": np.ones(2), "shape": np.ones((2, 2)), "model": "VVV",
+        "axes": np.array([[1.0, 2.0], [2.0, 1.0]]),
+        "orientation": np.eye(2),
         "concentration": 1.0, "mean_precision": 1.0, "scales": covariances, "precision": covariances[0],
-        "location": means[0], "prior_concentration": 1.0, "shares": weights, "counts": weights, "first": weights,
+        "location": means[0], "prior_concentration": 1.0, "shares": weights, "first": weights,
         "rest": weights, "prior": (means[0], 1.0, covariances[0], 4.0),
     }  # fmt: skip
     both = np.full(2, 4.0)
@@ -64,7 +67,7 @@ def _formulas():
 def _engine():
     """Fit each structure as users do: by maximum likelihood and a posteriori; and what is asked of a fit."""
     from gmm import engine
-    from gmm.estimators import GaussianMixture
+    from gmm.estimators import BayesianGaussianMixture, GaussianMixture
     from gmm.learning import ONE_FEATURE, STRUCTURES, structure_of
 
     rng = np.random.default_rng(0)
@@ -75,6 +78,8 @@ def _engine():
             for prior in (None, "default"):
                 model = GaussianMixture(2, covariance_type=covariance_type, covariance_prior=prior, random_state=0)
                 model.fit(X).predict_proba(X)
+        for covariance_type in ("full", "tied", "diag", "spherical") if n_features == 2 else ("full",):
+            BayesianGaussianMixture(n_components=2, covariance_type=covariance_type, random_state=0).fit(X)
     engine.kmeans_labels(X, X[:2])
     for name in ("VEI", "VEV"):  # the M-steps by themselves, which larger data ask for
         structure_of(name).common(np.eye(2), 2)

@@ -280,7 +280,6 @@ def test_the_estimators_load_no_figures(run_python):
 NUMBA = {"numba", "numba.extending", "numba.core", "numba.core.cgutils", "numba.core.event"}
 NUMBA_INSIDE = {
     "_compile.py": {"numba.core.registry"},
-    "engine/flat.py": {"numba.core.imputils", "numba.np.arrayobj"},
     "engine/linking.py": {
         "numba.core.codegen",
         "numba.core.compiler",

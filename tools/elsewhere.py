@@ -44,7 +44,8 @@ def lowest_versions():
 
 
 def lowest(folder):
-    python = environment(folder, *lowest_versions(), "-e", f"{ROOT}[test]")
+    # The last two are the book's: tests of docstrings and exercises read its pages.
+    python = environment(folder, *lowest_versions(), "-e", f"{ROOT}[test]", "numpydoc", "jupyter-book<2")
     run(python, "-m", "pip", "list", "--disable-pip-version-check")
     machine_code = {"NUMBA_CACHE_DIR": str(folder / "cache")}  # that beside the sources is of other versions
     tests = (*NO_TESTS_OF_THE_BOOK, *sys.argv[2:])

@@ -157,8 +157,10 @@ def own_shapes(values, counts, volumes):
         n += counts[k]
         total += volumes[k]
     for k in range(n_components):
+        # As a power, so that nothing is multiplied before it is divided: scatter may be near float64's end.
+        share = math.exp(math.log(total / n) - math.log(volumes[k]))
         for j in range(d):
-            values[k, j] *= total / n / volumes[k]
+            values[k, j] *= share
     return FINE
 
 
@@ -296,16 +298,18 @@ def one_form(scatter, counts, volumes, covariances, factor):
 
 @block
 def gain(matrices, weights, p, q, power, psi):
-    """What the criterion of `common_axes` loses by a turn of ψ / 4 in the plane (p, q), to be positive."""
-    total, cosine, sine = 0.0, math.cos(psi), math.sin(psi)
+    """By how much a turn of ψ/4 in the plane (p, q) lowers the criterion of `common_axes`.
+
+    P_k(ψ) - P_k(0) = 2 sin(ψ/2) (x_k sin(ψ/2) - y_k cos(ψ/2)), see `best_turn`: small turns lose no digits.
+    """
+    total, cosine, sine = 0.0, math.cos(0.5 * psi), math.sin(0.5 * psi)
     for k in range(weights.size):
         a, b, c = matrices[k, p, p], matrices[k, p, q], matrices[k, q, q]
-        middle, half = 0.5 * (a + c), 0.5 * (a - c)
-        product = middle * middle - 0.5 * (half * half + b * b)
-        product -= 0.5 * (half * half - b * b) * cosine + half * b * sine
-        if not product > 0.0:
+        half = 0.5 * (a - c)
+        change = sine * ((half * half - b * b) * sine - 2.0 * half * b * cosine) / (a * c)
+        if not change > -1.0:
             return -math.inf
-        ratio = math.log(product / (a * c))
+        ratio = math.log1p(change)
         total -= weights[k] * (ratio if power == 0.0 else math.expm1(power * ratio))
     return total
 
@@ -326,13 +330,13 @@ def best_turn(matrices, weights, p, q, power, wide):
             if there > best:
                 psi, best = 0.25 * math.pi * step, there
     for _ in range(4 if wide else 1):
-        cosine, sine = math.cos(psi), math.sin(psi)
+        cosine, sine, half_sine = math.cos(psi), math.sin(psi), math.sin(0.5 * psi)
         x, y, slope, curvature, scale = 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(weights.size):
             a, b, c = matrices[k, p, p], matrices[k, p, q], matrices[k, q, q]
             middle, half = 0.5 * (a + c), 0.5 * (a - c)
             x_k, y_k = 0.5 * (half * half - b * b), half * b
-            product = middle * middle - 0.5 * (half * half + b * b) - x_k * cosine - y_k * sine
+            product = a * c + 2.0 * x_k * half_sine * half_sine - y_k * sine
             if not product > 0.0:
                 return 0.0
             g = weights[k] / product
@@ -418,6 +422,29 @@ def copy_turned(axes, a, work, turned):
 
 
 @block
+def axes_from(scatter, counts, power, weights, axes, work, turned):
+    """`common_axes` of scatter matrices, which stay as they are, from these axes on: `turned` (K, d, d) are Dᵀ W_k D.
+
+    `work` (d, d) and `weights` (K,) are workspaces.
+    """
+    for k in range(counts.size):
+        copy_turned(axes, scatter[k], work, turned[k])
+    return common_axes(turned, counts, power, weights, axes)
+
+
+@block
+def criterion(turned, counts, power):
+    """What `common_axes` makes as small as it can."""
+    value = 0.0
+    for k in range(counts.size):
+        log_volume = 0.0
+        for j in range(turned.shape[1]):
+            log_volume += math.log(turned[k, j, j])
+        value += counts[k] * log_volume if power == 0.0 else math.exp(power * log_volume)
+    return value
+
+
+@block
 def constrain(code, scatter, counts, volumes, values, axes, covariances, factors):
     """VEE, EVE, VVE, EEV, VEV and EVV: the covariances (K, d, d) of the scatter matrices (K, d, d).
 
@@ -438,9 +465,10 @@ def constrain(code, scatter, counts, volumes, values, axes, covariances, factors
             n += counts[k]
             total += volumes[k]
         for k in range(n_components):
+            share = math.exp(math.log(total / n) - math.log(volumes[k]))
             for i in range(d):
                 for j in range(d):
-                    covariances[k, i, j] = scatter[k, i, j] * (total / n / volumes[k])
+                    covariances[k, i, j] = scatter[k, i, j] * share
         return FINE
     if code >= EEV:
         for k in range(n_components):
@@ -453,23 +481,40 @@ def constrain(code, scatter, counts, volumes, values, axes, covariances, factors
             for k in range(n_components):
                 compose(factors[k], values, k, covariances[k])
         return found
-    # EVE and VVE: the old axes are where to begin, or else those of the pooled scatter.
+    # EVE and VVE: the old axes are where to begin; without any, those of the pooled scatter and of each component's.
     power = 1.0 / d if code == EVE else 0.0
-    set_identity(axes)
     if covariances[0, 0, 0] > 0.0:
+        set_identity(axes)
         common_axes(covariances, counts, 0.0, volumes, axes)
+        found = axes_from(scatter, counts, power, volumes, axes, factors[0], covariances)
     else:
-        pool = covariances[0]
+        best, kept, failed = math.inf, factors[n_components - 1], FINE
+        for first in range(-1, n_components if n_components > 1 else 0):
+            pool = covariances[0]
+            for i in range(d):
+                for j in range(d):
+                    total = 0.0
+                    for k in range(n_components):
+                        if first in (-1, k):
+                            total += scatter[k, i, j]
+                    pool[i, j] = total
+            eigen(pool, axes)
+            found = axes_from(scatter, counts, power, volumes, axes, factors[0], covariances)
+            if found != FINE:
+                failed = found
+                continue
+            value = criterion(covariances, counts, power)
+            if value < best:
+                best = value
+                for i in range(d):
+                    for j in range(d):
+                        kept[i, j] = axes[i, j]
+        if best == math.inf:
+            return failed
         for i in range(d):
             for j in range(d):
-                total = 0.0
-                for k in range(n_components):
-                    total += scatter[k, i, j]
-                pool[i, j] = total
-        eigen(pool, axes)
-    for k in range(n_components):
-        copy_turned(axes, scatter[k], factors[k], covariances[k])
-    found = common_axes(covariances, counts, power, volumes, axes)
+                axes[i, j] = kept[i, j]
+        found = axes_from(scatter, counts, power, volumes, axes, factors[0], covariances)
     if found != FINE:
         return found
     for k in range(n_components):

@@ -16,9 +16,7 @@ import math
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
 from gmm.engine.compilation import inlined
 
@@ -63,22 +61,20 @@ def shaped(typing_context, values, start, shape):
     view_type = types.Array(values.dtype, len(shape), "C")
 
     def codegen(context, builder, signature, args):
-        values = make_array(signature.args[0])(context, builder, args[0])
+        values = context.make_array(signature.args[0])(context, builder, args[0])
         lengths = cgutils.unpack_tuple(builder, args[2])
-        strides = [values.itemsize]
+        strides, n_items = [values.itemsize], lengths[0]
         for length in reversed(lengths[1:]):
             strides.insert(0, builder.mul(strides[0], length))
-        view = make_array(view_type)(context, builder)
-        populate_array(
-            view,
-            data=builder.gep(values.data, [args[1]]),
-            shape=lengths,
-            strides=strides,
-            itemsize=values.itemsize,
-            meminfo=values.meminfo,
-            parent=values.parent,
-        )
-        return impl_ret_borrowed(context, builder, view_type, view._getvalue())
+            n_items = builder.mul(n_items, length)
+        view = context.make_array(view_type)(context, builder)
+        view.data = builder.gep(values.data, [args[1]])
+        view.shape, view.strides = cgutils.pack_array(builder, lengths), cgutils.pack_array(builder, strides)
+        view.itemsize, view.nitems = values.itemsize, n_items
+        view.meminfo, view.parent = values.meminfo, values.parent
+        if context.enable_nrt:  # the view holds on to the array's memory, as the array does
+            context.nrt.incref(builder, view_type, view._getvalue())
+        return view._getvalue()
 
     return view_type(values, types.intp, shape), codegen
 

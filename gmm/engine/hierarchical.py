@@ -1,14 +1,14 @@
 """Agglomerative clustering by the classification likelihood: the two clusters whose union costs least become one.
 
-The criterion is a sum over clusters of a term that depends on their size n, mean and scatter W (eq-merge-cost). With
-tr W / n the mean square of a cluster and α the mean variance of all features,
+The criterion is a sum over clusters of a term that depends on their size n and scatter W; with α the mean variance of
+all features,
 
     EII  tr W                                        VII  n log((tr W + α) / n)
     EEE  log |ΣW|, of all clusters together          VVV  n log(|W / n| + β (tr W + α) / n), without |W / n| for n ≤ d
 
-and what a union costs is its term less those of its parts (Fraley 1998). The traces keep clusters of few samples, or of
-collinear ones, from being worth -∞; EEE takes |ΣW| + tr ΣW instead of |ΣW| until that determinant reaches α, with all
-sums divided by n.
+and what a union costs is its term less those of its parts, up to a factor (eq-merge-eii, eq-merge-vii, eq-merge-eee,
+eq-merge-vvv; Fraley 1998). The traces keep clusters of few samples, or of collinear ones, from being worth -∞; EEE
+takes |ΣW| + tr ΣW instead of |ΣW| until that determinant reaches α, with all sums divided by n.
 
 EII, VII and VVV keep the costs of all pairs, m (m - 1) / 2 numbers, and of each row the smallest: a union changes the
 costs of one cluster alone, so that all of it takes about m² evaluations. In EEE it changes all of them, but only
@@ -33,6 +33,7 @@ EII, VII, EEE, VVV = range(4)
 BOUT = 2e8
 EPS = np.finfo(np.float64).eps
 SLACK = 1e-9  # by how much a bound is lowered, as a part of it, because of rounding
+WIDTH, HEAD = 64, 6  # clusters that are looked at together; rows of a table of them before the vectors
 SMALL, LARGE = 1e-150, 1e150  # a determinant outside is kept as its logarithm
 
 
@@ -46,10 +47,10 @@ class Merges(NamedTuple):
 class Clusters(NamedTuple):
     """The clusters that there are so far, in the places 0 … m - 1, of which the first are in use.
 
-    sums : (m, d), √n times the mean
+    sums : (d, m), √n times the mean; in EEE (m, d), the mean
     counts, traces, terms : (m,), size n, tr W and the criterion's term
     heads : (m,), number of the first member
-    scatter : (m, d, d), W; of no use but in VVV
+    scatter : (d (d + 1) / 2, m), W row by row of its lower triangle (VVV)
     best, near : (m,), the smallest cost of a row, or a bound of it, and where it stands
     """
 
@@ -64,33 +65,9 @@ class Clusters(NamedTuple):
 
 
 @exact
-def term_of(model, n, trace, scatter, alpha, beta, factor):
-    """The criterion's term of one cluster (VII, VVV); of EII the trace."""
-    if model == EII:
-        return trace
-    regular = (trace + alpha) / n
-    if model == VII:
-        return n * math.log(regular)
-    regular *= beta
-    d = scatter.shape[0]
-    if n <= d or trace == 0.0:
-        return n * math.log(regular)
-    product, log_rest = 1.0, 0.0  # |W / n| = product · exp(log_rest)
-    for i in range(d):
-        for j in range(i + 1):
-            s = scatter[i, j]
-            for m in range(j):
-                s -= factor[i, m] * factor[j, m]
-            if j < i:
-                factor[i, j] = s * factor[j, j]
-            elif not s > 0.0:
-                return n * math.log(regular)
-            else:
-                factor[i, i] = 1.0 / math.sqrt(s)
-                product *= s / n
-        if not SMALL < product < LARGE:
-            log_rest += math.log(product)
-            product = 1.0
+def regular_term(n, trace, alpha, beta, product, log_rest):
+    """n log(|W / n| + β (tr W + α) / n), where |W / n| = product · exp(log_rest); product 0 leaves it out."""
+    regular = beta * ((trace + alpha) / n)
     if log_rest == 0.0:
         return n * math.log(product + regular)
     log_det = log_rest + math.log(product)
@@ -100,21 +77,73 @@ def term_of(model, n, trace, scatter, alpha, beta, factor):
 
 
 @exact
-def unite(model, c, i, j, joint, difference):
-    """Size and trace of the union of i and j; its scatter goes to `joint` (VVV): W_i + W_j + v vᵀ."""
-    d = c.sums.shape[1]
-    n = c.counts[i] + c.counts[j]
-    a, b = math.sqrt(c.counts[i] / n), math.sqrt(c.counts[j] / n)
-    square = 0.0
+def determinant(lanes, b, n, d):
+    """(product, log_rest) of |W / n| once more, for a matrix whose determinant leaves float64 or is not positive."""
+    product, log_rest = 1.0, 0.0
     for p in range(d):
-        v = b * c.sums[i, p] - a * c.sums[j, p]
-        difference[p] = v
-        square += v * v
-    if model == VVV:
-        for p in range(d):
-            for q in range(p + 1):
-                joint[p, q] = c.scatter[i, p, q] + c.scatter[j, p, q] + difference[p] * difference[q]
-    return n, (c.traces[i] + c.traces[j]) + square
+        pivot = lanes[HEAD + d + (p * (p + 3)) // 2, b]
+        if not pivot > 0.0:
+            return 0.0, 0.0
+        product *= pivot / n
+        if not SMALL < product < LARGE:
+            log_rest += math.log(product)
+            product = 1.0
+    return product, log_rest
+
+
+@exact
+def unite(model, c, i, low, high, alpha, beta, lanes):
+    """What would become of cluster i together with each of the clusters low … high - 1, one in a lane.
+
+    Rows of `lanes`: n, tr W and the term of the union; the two factors of the sums; v, with W = W_i + W_j + v vᵀ; W's
+    lower triangle, of which the diagonal becomes that of L D Lᵀ.
+    """
+    d = c.sums.shape[0]
+    size = high - low
+    for b in range(size):
+        n = c.counts[i] + c.counts[low + b]
+        lanes[0, b] = n
+        lanes[3, b] = math.sqrt(c.counts[i] / n)
+        lanes[4, b] = math.sqrt(c.counts[low + b] / n)
+        lanes[1, b] = 0.0
+        lanes[5, b] = 1.0
+    for p in range(d):
+        x = c.sums[p, i]
+        for b in range(size):
+            v = lanes[4, b] * x - lanes[3, b] * c.sums[p, low + b]
+            lanes[HEAD + p, b] = v
+            lanes[1, b] += v * v
+    for b in range(size):
+        lanes[1, b] = (c.traces[i] + c.traces[low + b]) + lanes[1, b]
+    if model == EII:
+        for b in range(size):
+            lanes[2, b] = lanes[1, b]
+        return
+    if model == VII:
+        for b in range(size):
+            lanes[2, b] = regular_term(lanes[0, b], lanes[1, b], alpha, 1.0, 0.0, 0.0)
+        return
+    for p in range(d):
+        base = (p * (p + 1)) // 2
+        row = HEAD + d + base
+        for q in range(p + 1):
+            w = c.scatter[base + q, i]
+            for b in range(size):
+                lanes[row + q, b] = w + c.scatter[base + q, low + b] + lanes[HEAD + p, b] * lanes[HEAD + q, b]
+            column = HEAD + d + (q * (q + 1)) // 2
+            for m in range(q):
+                pivot = HEAD + d + (m * (m + 3)) // 2
+                for b in range(size):
+                    lanes[row + q, b] -= lanes[row + m, b] * lanes[column + m, b] / lanes[pivot, b]
+        for b in range(size):
+            lanes[5, b] *= max(lanes[row + p, b], 0.0) / lanes[0, b]
+    for b in range(size):
+        n, trace, product, log_rest = lanes[0, b], lanes[1, b], lanes[5, b], 0.0
+        if n <= d or trace == 0.0:
+            product = 0.0
+        elif not SMALL < product < LARGE:
+            product, log_rest = determinant(lanes, b, n, d)
+        lanes[2, b] = regular_term(n, trace, alpha, beta, product, log_rest)
 
 
 @exact
@@ -135,20 +164,22 @@ def look_along(costs, best, near, j):
 
 
 @entry
-def run(model, c, costs, alpha, beta, progress, pairs, heights, room, budget):
+def run(model, c, costs, alpha, beta, progress, pairs, heights, lanes, budget):
     """Go on with EII, VII or VVV until it is done or `budget` evaluations are used up.
 
     progress = (rows whose costs are there, clusters that are left).
     """
-    d = c.sums.shape[1]
-    factor, joint, difference = room
+    d = c.sums.shape[0]
+    width = lanes.shape[1]
     n_total = c.counts.size
     while progress[0] < n_total and budget > 0:
         j = progress[0]
         base = (j * (j - 1)) // 2
-        for i in range(j):
-            n, trace = unite(model, c, i, j, joint, difference)
-            costs[base + i] = term_of(model, n, trace, joint, alpha, beta, factor) - (c.terms[i] + c.terms[j])
+        for low in range(0, j, width):
+            high = min(low + width, j)
+            unite(model, c, j, low, high, alpha, beta, lanes)
+            for i in range(low, high):
+                costs[base + i] = lanes[2, i - low] - (c.terms[i] + c.terms[j])
         if j > 0:
             look_along(costs, c.best, c.near, j)
         budget -= j + 1
@@ -164,17 +195,15 @@ def run(model, c, costs, alpha, beta, progress, pairs, heights, room, budget):
         pairs[number, 0], pairs[number, 1] = min(c.heads[i], c.heads[j]), max(c.heads[i], c.heads[j])
         least = c.best[j]
         heights[number] = least
-        n, trace = unite(model, c, i, j, joint, difference)
+        unite(model, c, i, j, j + 1, alpha, beta, lanes)
         n_i, n_j = c.counts[i], c.counts[j]
-        a, b = math.sqrt(n_i / n), math.sqrt(n_j / n)
-        c.terms[i] = term_of(model, n, trace, joint, alpha, beta, factor)
         for p in range(d):
-            c.sums[i, p] = a * c.sums[i, p] + b * c.sums[j, p]
-        if model == VVV:
-            for p in range(d):
+            if model == VVV:
                 for q in range(p + 1):
-                    c.scatter[i, p, q] = joint[p, q]
-        c.counts[i], c.traces[i] = n, trace
+                    t = (p * (p + 1)) // 2 + q
+                    c.scatter[t, i] += c.scatter[t, j] + lanes[HEAD + p, 0] * lanes[HEAD + q, 0]
+            c.sums[p, i] = lanes[3, 0] * c.sums[p, i] + lanes[4, 0] * c.sums[p, j]
+        c.counts[i], c.traces[i], c.terms[i] = lanes[0, 0], lanes[1, 0], lanes[2, 0]
         c.heads[i] = pairs[number, 0]
         # The last cluster takes the place j; for a moment its costs are in both places.
         last = left - 1
@@ -193,19 +222,17 @@ def run(model, c, costs, alpha, beta, progress, pairs, heights, room, budget):
             c.counts[j], c.traces[j], c.terms[j] = c.counts[last], c.traces[last], c.terms[last]
             c.heads[j] = c.heads[last]
             for p in range(d):
-                c.sums[j, p] = c.sums[last, p]
-            if model == VVV:
-                for p in range(d):
-                    for q in range(p + 1):
-                        c.scatter[j, p, q] = c.scatter[last, p, q]
+                c.sums[p, j] = c.sums[p, last]
+            for t in range(c.scatter.shape[0]):
+                c.scatter[t, j] = c.scatter[t, last]
         progress[1] = last
-        if model != EII:
-            for r in range(last):
+        for low in range(0, last if model != EII else 0, width):
+            high = min(low + width, last)
+            unite(model, c, i, low, high, alpha, beta, lanes)
+            for r in range(low, high):
                 if r != i:
-                    low, high = min(i, r), max(i, r)
-                    n, trace = unite(model, c, low, high, joint, difference)
-                    cost = term_of(model, n, trace, joint, alpha, beta, factor) - (c.terms[low] + c.terms[high])
-                    costs[(high * (high - 1)) // 2 + low] = cost
+                    at = (r * (r - 1)) // 2 + i if r > i else (i * (i - 1)) // 2 + r
+                    costs[at] = lanes[2, r - low] - (c.terms[i] + c.terms[r])
         # Of each row the smallest again: a look at what has changed, and along the row where that was the smallest.
         for r in range(max(i, 1), last):
             base = (r * (r - 1)) // 2
@@ -425,10 +452,10 @@ def agglomerate(rows, counts, model, *, alpha=1.0, beta=1.0):
     total = counts.sum()
     mean = counts @ rows / total
     variance = max(float(counts @ ((rows - mean) ** 2).sum(axis=1)) / (total * d), 0.0)
-    kept = m if kind == VVV else 0
+    kept = d * (d + 1) // 2 if kind == VVV else 0
     clusters = Clusters(
-        np.sqrt(counts)[:, None] * rows if kind != EEE else (rows - mean) / np.sqrt(total),
-        counts.astype(np.float64), np.zeros(m), np.zeros(m), np.arange(m), np.zeros((kept, d, d)),
+        np.ascontiguousarray((np.sqrt(counts)[:, None] * rows).T) if kind != EEE else (rows - mean) / np.sqrt(total),
+        counts.astype(np.float64), np.zeros(m), np.zeros(m), np.arange(m), np.zeros((kept, m)),
         np.zeros(m), np.zeros(m, dtype=np.int64),
     )  # fmt: skip
     flag = threads.stop_flag()
@@ -444,8 +471,8 @@ def agglomerate(rows, counts, model, *, alpha=1.0, beta=1.0):
     alpha = max(alpha * variance, EPS)
     clusters.terms[:] = counts * np.log((beta if kind == VVV else 1.0) * alpha / counts) if kind != EII else 0.0
     costs, progress = np.empty(m * (m - 1) // 2), np.array([0, m])
-    room = (*np.empty((2, d, d)), np.empty(d))
+    lanes = np.empty((HEAD + d + d * (d + 1) // 2, WIDTH))
     evaluations = int(BOUT / (20 + 6 * d + (d**3 if kind == VVV else 0)))
-    while run(kind, clusters, costs, alpha, beta, progress, pairs, heights, room, evaluations) > 1:
+    while run(kind, clusters, costs, alpha, beta, progress, pairs, heights, lanes, evaluations) > 1:
         threads.check_flag(flag)
     return Merges(pairs, heights)

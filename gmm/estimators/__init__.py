@@ -8,6 +8,7 @@ from gmm.estimators._conditional import ConditionalMoments
 from gmm.estimators._history import History
 from gmm.estimators._summary import SelectionSummary, Summary
 from gmm.estimators.bayesian import BayesianGaussianMixture
+from gmm.estimators.bayesian_selection import BayesianSelection, select_bayesian
 from gmm.estimators.divergence import MixtureDivergence, mixture_kl_divergence
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.hierarchical import HierarchicalClustering, hierarchical_clustering
@@ -16,6 +17,7 @@ from gmm.estimators.selection import Selection, select
 
 __all__ = [
     "BayesianGaussianMixture",
+    "BayesianSelection",
     "CollapsedComponentError",
     "CollapsedComponentWarning",
     "ConditionalMoments",
@@ -31,4 +33,5 @@ __all__ = [
     "mclust",
     "mixture_kl_divergence",
     "select",
+    "select_bayesian",
 ]

@@ -181,7 +181,7 @@ def _from_tree(X, n_components, structure, rng, options, shared, trees):
     if X.shape[1] == 1:
         labels = quantile_labels(X[:, 0], n_components, weights)
     else:
-        labels = trees.of(X, weights, chosen).labels(n_components)
+        labels = trees.labels(X, weights, chosen, n_components)
     options = shared if chosen is None else {**options, "sample_weight": weights}
     try:
         return _from_labels(X, labels, n_components, structure, options)

@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -17,7 +18,6 @@ from numpy.lib import format as npy
 from gmm.engine import Diagonal, Spherical
 from gmm.estimators._settings import kept
 
-FORMAT = "gmm.GaussianMixture"
 VERSION = 1
 TEXT_SETTINGS = kept("text") + kept("prior")  # a prior by name; one of numbers is kept as arrays
 ARRAY_SETTINGS = kept("array")
@@ -31,7 +31,27 @@ STATUSES = ("ok", "collapsed")
 FITTED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 COURSE = {"lower_bounds_": 1, "lower_bound_": 0}  # name -> number of axes
 RIDGE = "reg_covar_"  # of a mixture that was fitted
-ARRAYS = {*FITTED, *COURSE, *ARRAY_SETTINGS, *PRIOR, RIDGE}
+
+
+class Layout(NamedTuple):
+    """What the files of one kind of estimator hold beside the course of the fit."""
+
+    name: str
+    text: tuple  # settings in the description
+    settings: tuple  # settings that are arrays
+    fitted: tuple  # arrays that every fitted estimator has
+    others: tuple = ()  # arrays that may be there
+
+    @property
+    def format(self):
+        return f"gmm.{self.name}"
+
+    @property
+    def arrays(self):
+        return {*self.fitted, *COURSE, *self.settings, *self.others, RIDGE}
+
+
+GAUSSIAN = Layout("GaussianMixture", TEXT_SETTINGS, ARRAY_SETTINGS, FITTED, PRIOR)
 MOST_THREADS = 4096  # in a file; who needs more can set it afterwards
 
 
@@ -44,28 +64,25 @@ def _plain(value):
     return value if isinstance(value, (bool, int, float, str)) else None
 
 
-def write(model, path):
-    """Write a fitted mixture to `path`, whole or not at all."""
+def write(model, path, layout=GAUSSIAN, **more):
+    """Write a fitted mixture to `path`, whole or not at all; `more` are further arrays."""
     about = {
-        "format": FORMAT,
+        "format": layout.format,
         "version": VERSION,
-        "settings": {name: _plain(getattr(model, name)) for name in TEXT_SETTINGS},
+        "settings": {name: _plain(getattr(model, name)) for name in layout.text},
         "converged_": bool(model.converged_),
         "n_iter_": int(model.n_iter_),
         "restarts_": [{name: row[name] for name in RESTART} for row in model.restarts_],
         "feature_names_in_": [str(name) for name in getattr(model, "feature_names_in_", ())],
     }
-    arrays = {name: np.asarray(getattr(model, name), dtype=np.float64) for name in FITTED}
+    arrays = {name: np.asarray(getattr(model, name), dtype=np.float64) for name in layout.fitted} | more
     arrays["lower_bounds_"] = np.asarray(model.lower_bounds_, dtype=np.float64)
     arrays["lower_bound_"] = np.asarray(model.lower_bound_, dtype=np.float64)
-    for name in ARRAY_SETTINGS:
+    for name in layout.settings:
         if getattr(model, name) is not None:
             arrays[name] = np.asarray(getattr(model, name), dtype=np.float64)
     if hasattr(model, RIDGE):
         arrays[RIDGE] = np.asarray(model.reg_covar_, dtype=np.float64)
-    if isinstance(model.covariance_prior, (tuple, list)):  # (scale, dof)
-        for name, part in zip(PRIOR, model.covariance_prior, strict=True):
-            arrays[name] = np.asarray(part, dtype=np.float64)
     check_factors(model._parameters(), arrays["precisions_cholesky_"])
     _write_whole(path, lambda file: np.savez(file, about=np.array(json.dumps(about)), **arrays))
 
@@ -131,7 +148,14 @@ def check_factors(parameters, factors):
             raise wrong
 
 
-def read(path):
+def prior_arrays(value):
+    """Return the arrays of `covariance_prior`, where it is a pair (scale, dof)."""
+    if not isinstance(value, (tuple, list)):
+        return {}
+    return {name: np.asarray(part, dtype=np.float64) for name, part in zip(PRIOR, value, strict=True)}
+
+
+def read(path, layout=GAUSSIAN):
     """Read what `write` wrote: (about, arrays). No more memory is taken than the file is long, some times over.
 
     Raises
@@ -140,12 +164,12 @@ def read(path):
         If the file is not a mixture written by this package, or damaged.
     """
     path = os.fspath(path)
-    refusal = f"{path!r} is not a mixture saved by GaussianMixture.save"
+    refusal = f"{path!r} is not a mixture saved by {layout.name}.save"
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError(f"{refusal}: it is not an .npz archive.")
         try:
-            arrays = _members(file)
+            arrays = _members(file, layout)
             about = json.loads(str(arrays.pop("about")))
             kind, version = about["format"], about["version"]
         except RecursionError:
@@ -153,24 +177,24 @@ def read(path):
         # What zipfile raises of damaged archives: RuntimeError for encrypted ones, the next for features it lacks.
         except (LookupError, TypeError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise ValueError(f"{refusal}: {error}") from None
-    if kind != FORMAT:
+    if kind != layout.format:
         raise ValueError(f"{refusal}: it holds {kind!r}.")
     if version != VERSION:
         raise ValueError(f"{path!r} has format version {version!r}; this version of gmm reads version {VERSION}.")
     try:
-        _check(about, arrays)
+        _check(about, arrays, layout)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{refusal}: {type(error).__name__}: {error}") from None
     return about, arrays
 
 
-def _members(file):
+def _members(file, layout):
     """The arrays of an archive by name, after a look at what it claims to hold: no member is unpacked before."""
     size = os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         names = [member.filename.removesuffix(".npy") for member in members]
-        unknown = set(names) - ARRAYS - {"about"}
+        unknown = set(names) - layout.arrays - {"about"}
         if unknown:
             raise ValueError(f"unknown arrays {sorted(unknown)}")
         if len(set(names)) < len(names):
@@ -200,16 +224,16 @@ def _array(name, content):
     return np.frombuffer(content, dtype, offset=start).reshape(shape, order="F" if fortran_order else "C").copy()
 
 
-def _check(about, arrays):
+def _check(about, arrays, layout):
     """Refuse contents that a fitted mixture cannot have."""
-    missing = [name for name in (*FITTED, *COURSE) if name not in arrays]
+    missing = [name for name in (*layout.fitted, *COURSE) if name not in arrays]
     missing += [name for name in ("settings", "converged_", "n_iter_", "feature_names_in_") if name not in about]
     if missing:
         raise ValueError(f"{', '.join(missing)} missing")
     for name, kind in (("settings", dict), ("converged_", bool), ("n_iter_", int), ("feature_names_in_", list)):
         if type(about[name]) is not kind:
             raise ValueError(f"{name} is {about[name]!r}")
-    _check_settings(about["settings"])
+    _check_settings(about["settings"], layout.text)
     if not all(type(name) is str for name in about["feature_names_in_"]):
         raise ValueError(f"feature_names_in_ is {about['feature_names_in_']!r}")
     for row in about.setdefault("restarts_", []):  # older files have none
@@ -235,8 +259,8 @@ def _check(about, arrays):
         raise ValueError("covariance_prior must be a matrix and a number")
 
 
-def _check_settings(settings):
-    unknown = set(settings) - set(TEXT_SETTINGS)
+def _check_settings(settings, known):
+    unknown = set(settings) - set(known)
     if unknown:
         raise ValueError(f"unknown settings {sorted(unknown)}")
     for name, value in settings.items():

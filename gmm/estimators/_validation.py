@@ -12,6 +12,8 @@ from gmm.estimators._sklearn_compat import _check_sample_weight
 
 # How far a given matrix may be from its transpose, as a correlation.
 SYMMETRY_TOLERANCE = 1e-8
+# How far rows of responsibilities may be from 1, which leaves room for those that were float32.
+ROUNDED = 1e-6
 # Generators that are no longer in use. To seed one again takes a microsecond, to make one a tenth of a millisecond,
 # which is a quarter of a small fit.
 _idle = []
@@ -247,13 +249,12 @@ def check_resp_init(resp_init, n_samples, n_components):
         )
     if given.dtype.kind not in "fiub":
         raise ValueError(f"resp_init must hold real numbers; got dtype {given.dtype}")
-    tolerance = 1e-5 if given.dtype == np.float32 else 1e-8
     given = given.astype(np.float64)
     if (given < 0.0).any():
         i, k = (int(place) for place in np.argwhere(given < 0.0)[0])
         raise ValueError(f"resp_init must hold responsibilities from 0 to 1; resp_init[{i}, {k}] is {given[i, k]:g}")
     sums = given.sum(axis=1)
-    wrong = ~(np.abs(sums - 1.0) <= tolerance)
+    wrong = np.abs(sums - 1.0) > ROUNDED
     if wrong.any():
         i = int(np.argmax(wrong))
         raise ValueError(f"the rows of resp_init must sum to 1; row {i} sums to {sums[i]:.9g}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import Diagonal, Full, Spherical, Tied
+from gmm.estimators import _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -22,8 +23,9 @@ from gmm.estimators._scored import Scored
 from gmm.estimators._settings import SETTINGS
 from gmm.estimators._sklearn_compat import Interval, StrOptions
 from gmm.estimators._table import Table
-from gmm.estimators._validation import check_samples, check_weights_of, random_generator
+from gmm.estimators._validation import check_parameters, check_samples, check_weights_of, random_generator
 from gmm.estimators._warn import warn
+from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.learning.variational import BayesianPrior, Variational
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
@@ -47,6 +49,22 @@ CONSTRAINTS = {
     "degrees_of_freedom_prior": _POSITIVE,
     "covariance_prior": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
 }
+
+
+LAYOUT = _persistence.Layout(
+    "BayesianGaussianMixture",
+    (
+        "n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params",
+        "weight_concentration_prior_type", "weight_concentration_prior", "mean_precision_prior",
+        "degrees_of_freedom_prior", "random_state", "warm_start", "verbose", "verbose_interval", "record_parameters",
+        "n_threads",
+    ),
+    ("mean_prior", "covariance_prior"),
+    (
+        "means_", "covariances_", "precisions_cholesky_", "counts_", "mean_prior_", "covariance_prior_",
+    ),
+    ("prior_numbers",),
+)  # fmt: skip
 
 
 class ParameterSample(NamedTuple):
@@ -93,6 +111,75 @@ class BayesianSearch(Search):
 
 
 class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
+    """A mixture of Gaussian distributions with a posterior for its parameters, found by variational Bayes.
+
+    Constructor, methods and fitted attributes are those of scikit-learn's ``BayesianGaussianMixture``. Beyond it: the
+    whole bound on the evidence, which never falls and can be compared between numbers of components and priors;
+    weights of samples; the predictive density, credible intervals and draws from the posterior.
+
+    Parameters
+    ----------
+    {settings}
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Expected weights E π_k, scaled to sum to 1.
+    means_ : ndarray of shape (n_components, n_features)
+        m_k, the expected means.
+    covariances_ : ndarray
+        The inverses of the expected precisions, Ψ_k / ν_k, in the shapes of `GaussianMixture`.
+    precisions_, precisions_cholesky_ : ndarray
+        As in `GaussianMixture`.
+    counts_ : ndarray of shape (n_components,)
+        Expected numbers of samples N_k = Σ_i r_ik.
+    n_components_ : int
+        How many components are in use: those with N_k ≥ 1.
+    weight_concentration_ : ndarray of shape (n_components,), or a tuple of two
+        α₀ + N_k of the Dirichlet distribution; or the two parameters of each stick's Beta distribution.
+    mean_precision_ : ndarray of shape (n_components,)
+        β_k = β₀ + N_k.
+    degrees_of_freedom_ : ndarray of shape (n_components,), or a float for 'tied'
+        ν₀ + N_k; for 'tied' ν₀ + n / K, scikit-learn's convention: the Wishart distribution of the one precision has K
+        times as many.
+    weight_concentration_prior_, mean_precision_prior_, mean_prior_, degrees_of_freedom_prior_, covariance_prior_
+        The prior in numbers.
+    lower_bound_ : float
+        A lower bound of the log-evidence log p(X), natural logarithm, with all constants: that of the last iteration's
+        posterior, with the responsibilities that belong to it.
+    lower_bounds_ : list of float
+        The same for each iteration. None is below the one before but for rounding.
+    converged_, n_iter_, history_, restarts_, reg_covar_, n_features_in_, feature_names_in_
+        As in `GaussianMixture`; bounds are those of all samples.
+
+    Notes
+    -----
+    One iteration makes the same pass over the data as `GaussianMixture`'s, and takes as long.
+
+    For 'full' and 'tied' the parameters are scikit-learn's. For 'diag' and 'spherical' scikit-learn takes the expected
+    log-determinant from a Wishart distribution of n_features dimensions, to which its other updates do not belong;
+    here it is that of the Gamma distributions which they do belong to, so that there is a bound that never falls. The
+    difference is small where components have many samples.
+
+    `reg_covar` is noise of this variance on every sample; scikit-learn counts it in the scatter alone, here the
+    responsibilities know of it too. `score_samples` is, as in scikit-learn, the expected log joint summed over the
+    components, by which responsibilities are made; it is no density. `predictive_log_density` is.
+
+    References
+    ----------
+    Attias, H. (2000), A variational Bayesian framework for graphical models. Bishop, C. M. (2006), Pattern Recognition
+    and Machine Learning, section 10.2. Blei, D. M. and Jordan, M. I. (2006), Variational inference for Dirichlet
+    process mixtures.
+
+    Examples
+    --------
+    >>> import gmm
+    >>> X = gmm.datasets.load_old_faithful().X
+    >>> mixture = gmm.BayesianGaussianMixture(n_components=6, max_iter=500, random_state=0).fit(X)
+    >>> mixture.n_components_
+    2
+    """
+
     _parameter_constraints: dict = CONSTRAINTS
     on_collapse = "raise"
 
@@ -192,7 +279,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
                 best = search.best()
             total = search.source.total_weight
             self._adopt_prior(prior)
-            self._adopt(best.parameters, total)
+            self._adopt(best.parameters)
             self.reg_covar_ = ridge
             self._record(best, [row | {"lower_bound": row["lower_bound"] * total} for row in search.rows], total)
             if not best.converged and not best.stopped and self.max_iter > 0:
@@ -265,11 +352,12 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         self.degrees_of_freedom_prior_ = prior.dof
         self.covariance_prior_ = prior.scale if prior.scale.ndim else float(prior.scale)
 
-    def _adopt(self, posterior, total):
+    def _adopt(self, posterior):
         """Make these the parameters of this mixture, in scikit-learn's conventions."""
         centre, concentration = posterior.centre, posterior.concentration
         self.weight_concentration_ = tuple(concentration) if concentration.ndim == 2 else concentration
         self.mean_precision_ = posterior.mean_precision
+        self.counts_ = posterior.counts
         K, d = centre.means.shape
         if self.covariance_type == "tied":
             self.degrees_of_freedom_ = float(posterior.dof[0] / K)
@@ -320,12 +408,89 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         step = self._step()
         return step.density(self._posterior(step), engine.Units(np.zeros(self.means_.shape[1])))
 
-    # ---- what the posterior tells
+    def _parameters(self):
+        check_is_fitted(self)
+        return learning.Parameters(
+            self.covariance_type, self.weights_, self.means_, self.covariances_, self.precisions_cholesky_
+        )
 
-    @property
-    def counts_(self):
-        """Expected number of samples of each component, N_k = Σ_i r_ik."""
-        return self.mean_precision_ - self.mean_precision_prior_
+    def mean_mixture(self):
+        """Return the mixture of the posterior's means, for all that `GaussianMixture` can do: plot, conditional, ….
+
+        Returns
+        -------
+        GaussianMixture
+            With `weights_`, `means_` and `covariances_` of this one.
+        """
+        p = self._parameters()
+        mixture = GaussianMixture.from_parameters(
+            p.weights, p.means, p.covariances, p.covariance_type, random_state=self.random_state,
+            n_threads=self.n_threads,
+        )  # fmt: skip
+        if hasattr(self, "feature_names_in_"):
+            mixture.feature_names_in_ = self.feature_names_in_
+        return mixture
+
+    # ---- files
+
+    def save(self, path):
+        """Write the fitted mixture and its settings to `path`; as `GaussianMixture.save`, whose errors it raises."""
+        check_is_fitted(self)
+        numbers = [self.weight_concentration_prior_, self.mean_precision_prior_, self.degrees_of_freedom_prior_]
+        _persistence.write(self, path, LAYOUT, prior_numbers=np.array(numbers, dtype=np.float64))
+
+    @classmethod
+    def load(cls, path):
+        """Read a mixture that `save` wrote; as `GaussianMixture.load`, whose errors it raises."""
+        about, arrays = _persistence.read(path, LAYOUT)
+        settings = {name: arrays[name] for name in LAYOUT.settings if name in arrays}
+        settings |= {name: float(value) for name, value in settings.items() if value.ndim == 0}
+        model = cls(**about["settings"], **settings)
+        try:
+            model._validate_params()
+            means, counts = arrays["means_"], arrays["counts_"]
+            K, d = model.n_components, means.shape[-1]
+            concentration, precision, dof = arrays["prior_numbers"]
+            structure = learning.structure_of(model.covariance_type)
+            scale_shape = {"full": (d, d), "tied": (d, d), "diag": (d,), "spherical": ()}[model.covariance_type]
+            expected = {
+                "means_": (K, d), "counts_": (K,), "mean_prior_": (d,), "covariance_prior_": scale_shape,
+                "covariances_": structure.shape(K, d), "precisions_cholesky_": structure.factor_shape(K, d),
+            }  # fmt: skip
+            for name, shape in expected.items():
+                if arrays[name].shape != shape:
+                    raise ValueError(f"{name} has shape {arrays[name].shape}, not {shape}")
+            if not (concentration > 0.0 and precision > 0.0 and dof > d - 1 and (counts >= 0.0).all()):
+                raise ValueError("concentration, precision, degrees of freedom and counts must be positive")
+            scale = arrays["covariance_prior_"]
+            check_parameters(
+                [1.0], means[:1], scale[None],
+                "full" if scale.ndim == 2 else "diag" if scale.ndim else "spherical",
+            )  # fmt: skip
+            centre = check_parameters(np.full(K, 1.0 / K), means, arrays["covariances_"], model.covariance_type)
+            _persistence.check_factors(centre, arrays["precisions_cholesky_"])
+            names = about["feature_names_in_"]
+            if names and len(names) != d:
+                raise ValueError(f"{len(names)} feature names for {d} features")
+        except ValueError as error:
+            raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
+        model.n_features_in_ = d
+        if names:
+            model.feature_names_in_ = np.array(names, dtype=object)
+        process = model.weight_concentration_prior_type == PROCESS
+        prior = BayesianPrior(float(concentration), process, arrays["mean_prior_"], float(precision), float(dof), scale)
+        ridge = arrays.get("reg_covar_", np.zeros(()))
+        model.reg_covar_ = ridge if ridge.ndim else float(ridge)
+        model._adopt_prior(prior)
+        centre = centre._replace(weights=counts, precisions_cholesky=arrays["precisions_cholesky_"])
+        model._adopt(Variational(prior, model.reg_covar_).completed(centre))
+        model.converged_, model.n_iter_ = about["converged_"], about["n_iter_"]
+        values = arrays["lower_bounds_"]
+        model.lower_bounds_, model.lower_bound_ = values.tolist(), float(arrays["lower_bound_"])
+        model.history_, model.restarts_ = History(values, None), Table(about["restarts_"])
+        return model
+
+    # ---- what the posterior tells
 
     @property
     def n_components_(self):
@@ -333,6 +498,22 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         return int(np.count_nonzero(self.counts_ >= 1.0))
 
     def predictive_log_density(self, X):
+        """Log-density of new samples given the data, natural logarithm: a mixture of Student-t distributions.
+
+        The parameters are integrated out under the posterior; the weights are their expectations.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Notes
+        -----
+        Costs O(n K d²) for 'full' and 'tied', O(n K d) for 'diag' and 'spherical'; memory independent of n.
+        """
         check_is_fitted(self)
         X = check_samples(self, X, reset=False)
         structure, (K, d) = learning.structure_of(self.covariance_type), self.means_.shape
@@ -368,7 +549,28 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         return result
 
     def sample_parameters(self, n_samples=1, random_state=None):
+        """Draw weights, means and covariances from the posterior.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState, Generator or None, default=None
+            None: the constructor's `random_state`.
+
+        Returns
+        -------
+        ParameterSample
+            A named tuple: ``weights`` (n_samples, K), ``means`` (n_samples, K, d) and ``covariances``, one more axis
+            than `covariances_`. The weights of sticks are scaled to sum to 1.
+
+        Raises
+        ------
+        ValueError
+            If n_samples is not a positive integer.
+        """
         check_is_fitted(self)
+        if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples must be a positive integer; got {n_samples!r}")
         rng = random_generator(self.random_state if random_state is None else random_state)
         structure, (K, d) = learning.structure_of(self.covariance_type), self.means_.shape
         weights = self._draw_weights(n_samples, rng)
@@ -409,6 +611,27 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         return weights / weights.sum(axis=1, keepdims=True)
 
     def weights_interval(self, level=0.9):
+        """Credible interval of each weight: its quantiles (1 - level) / 2 and (1 + level) / 2 under the posterior.
+
+        Parameters
+        ----------
+        level : float, default=0.9
+
+        Returns
+        -------
+        ndarray of shape (n_components, 2)
+            Of a Dirichlet distribution exact; of sticks from 20 000 draws, the same at each call.
+
+        Raises
+        ------
+        ValueError
+            If the level is not between 0 and 1.
+
+        Notes
+        -----
+        A mean-field posterior does not know how parameters and assignments depend on each other, so that its intervals
+        are too narrow where components overlap.
+        """
         check_is_fitted(self)
         if isinstance(level, bool) or not isinstance(level, Real) or not 0.0 < level < 1.0:
             raise ValueError(f"level must be a number between 0 and 1; got {level!r}")
@@ -417,6 +640,41 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
             alpha = self.weight_concentration_
             return beta.ppf(tails[None], alpha[:, None], (alpha.sum() - alpha)[:, None])
         return np.quantile(self._draw_weights(STICKS, np.random.default_rng(0)), tails, axis=0).T
+
+
+def _documentation():
+    """Of the constructor's parameters: the shared ones from the table of settings."""
+    own = {
+        "covariance_type": "{'full', 'tied', 'diag', 'spherical'}, default='full'",
+        "weight_concentration_prior_type": """{'dirichlet_process', 'dirichlet_distribution'}
+        Default 'dirichlet_process'. Weights from stick-breaking, cut off at n_components, or from a Dirichlet
+        distribution.""",
+        "weight_concentration_prior": """float, default=None
+        α₀, that of the process or of each component. Small values leave more components empty. None: 1 /
+        n_components.""",
+        "mean_precision_prior": """float, default=None
+        β₀: as many samples as the prior mean is worth. None: 1.""",
+        "mean_prior": """array-like of shape (n_features,), default=None
+        m₀. None: the mean of X.""",
+        "degrees_of_freedom_prior": """float, default=None
+        ν₀ > n_features - 1. None: n_features.""",
+        "covariance_prior": """float or array-like, default=None
+        Ψ₀, in the shape of one covariance. None: the covariance of X (divisor n - 1), its diagonal or its mean
+        variance.""",
+    }
+    texts = {"n_components": SETTINGS["n_components"].text, **own}
+    texts |= {name: SETTINGS[name].text for name in _SHARED if name != "n_components"}
+    texts["reg_covar"] = """float or 'auto', default=1e-6
+        Variance of the noise that every sample is taken to have; in the squared units of the data. 'auto': a millionth
+        of each feature's own variance."""
+    texts["n_init"] = """int, default=1
+        The number of starts; the fit with the largest bound is kept."""
+    texts["tol"] = """float, default=1e-3
+        Iterations stop when the bound, that of all samples, changes by less than this."""
+    return "\n".join(f"    {name} : {text}" for name, text in texts.items()).lstrip()
+
+
+BayesianGaussianMixture.__doc__ = BayesianGaussianMixture.__doc__.replace("{settings}", _documentation())
 
 
 def _present(sample_weight, X, n_components):

@@ -246,7 +246,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
             If the file cannot be written.
         """
         check_is_fitted(self)
-        _persistence.write(self, path)
+        _persistence.write(self, path, **_persistence.prior_arrays(self.covariance_prior))
 
     @classmethod
     def load(cls, path):

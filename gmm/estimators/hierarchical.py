@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from gmm.engine import hierarchical
 from gmm.estimators._validation import check_samples, check_weights_of
 
+LARGEST = 1e150  # what float64 can hold the square of
 SCALINGS = ("svd", "standardise", None)
 FLAT = 1e-12  # a direction with less than this part of the largest deviation is one of rounding errors
 
@@ -30,9 +31,9 @@ class HierarchicalClustering:
         The unions in their order. A cluster is called by the number of its first sample; row (a, b), a < b, says that
         the samples of cluster b join those of cluster a. mclust's `hc` has the same as columns, counted from 1.
     costs : ndarray of shape (n_samples - 1,)
-        By how much each union raised the criterion: in EII a sum of squares of the scaled features; in the others twice
-        a classification log-likelihood that is lost, up to what keeps small clusters regular. In EEE it is ``inf`` or
-        nan where the common covariance was singular.
+        By how much each union raised the criterion: in EII a sum of squares of the scaled features; in EEE and VVV
+        twice the classification log-likelihood that was lost, and in VII the same over d, but for what keeps small
+        clusters regular. In EEE it is ``inf`` or nan where the common covariance was singular.
     """
 
     def __init__(self, model, scaling, merges, costs):
@@ -104,8 +105,9 @@ def hierarchical_clustering(X, model="VVV", scaling="svd", *, sample_weight=None
         Vᵀ to their principal axes and weakens the long ones, U D^(1/2) (Scrucca & Raftery 2015). None takes X as it is.
         What does not vary is left out.
     sample_weight : array-like of shape (n_samples,), default=None
-        How often each sample is there, in multiples of the smallest weight: weights 1 and 2 are a sample and one that
-        is there twice. Weights must be positive.
+        How many samples each cluster begins with, in multiples of the smallest weight, so that a common factor changes
+        nothing. Repeats of a sample begin as clusters of their own, which need not become one first (VII, VVV). Weights
+        must be positive.
     alpha, beta : float, default=1.0
         The :math:`\alpha` and :math:`\beta` above (VII, VVV), which keep clusters of few or collinear samples regular.
 
@@ -180,13 +182,21 @@ def scaled(rows, scaling, counts):
     With Z = U D Vᵀ the standardised features, 'svd' gives Z V D^(-1/2) = U D^(1/2) (Scrucca & Raftery 2015). Features
     and directions in which the samples do not vary are left out.
     """
+    rows = rows - rows[0] if scaling is None else rows
+    with np.errstate(over="ignore"):
+        width = np.abs(rows - rows[0]).max(axis=0)
+    if not np.isfinite(width).all() or (scaling is None and width.max() > LARGEST):
+        raise ValueError(
+            f"the values of X, from {rows.min():g} to {rows.max():g}, or their squares leave the range of float64. "
+            "Scale the input data."
+        )
     if scaling is None:
         return rows
-    width = np.abs(rows - rows[0]).max(axis=0)
     varies = width > 0.0
     if not varies.any():
         return np.zeros_like(rows)
-    rows = rows[:, varies]
+    # A power of two changes no digit, and keeps squares within range.
+    rows = np.ldexp(rows[:, varies], -np.frexp(width[varies])[1])
     rows = rows - counts @ rows / counts.sum()
     rows = rows / np.sqrt(counts @ rows**2 / (counts.sum() - 1.0))
     if scaling == "standardise":
@@ -197,34 +207,33 @@ def scaled(rows, scaling, counts):
 
 
 class Trees:
-    """The trees of some samples, each built once, whichever thread asks for it first."""
+    """The trees of some samples and their partitions, each made once, whichever thread asks for it first."""
 
     def __init__(self):
-        self.lock, self.found = Lock(), {}
+        self.lock, self.trees, self.partitions = Lock(), {}, {}
 
-    def of(self, X, sample_weight, chosen):
-        """The tree of these rows; `chosen` are their numbers, None where all of X is meant."""
+    def labels(self, X, sample_weight, chosen, n_clusters):
+        """The partition of these rows; `chosen` are their numbers, None where all samples are meant."""
         key = None if chosen is None else chosen.tobytes()
         with self.lock:
-            if key not in self.found:
-                model = "VVV" if X.shape[0] > X.shape[1] else "EII"
-                self.found[key] = clustered(X, model, "svd", sample_weight)
-            return self.found[key]
+            if (key, n_clusters) not in self.partitions:
+                if key not in self.trees:
+                    model = "VVV" if X.shape[0] > X.shape[1] else "EII"
+                    self.trees[key] = clustered(X, model, "svd", sample_weight)
+                self.partitions[key, n_clusters] = self.trees[key].labels(n_clusters)
+            return self.partitions[key, n_clusters]
 
 
 def quantile_labels(x, n_clusters, sample_weight=None):
     """Groups of one feature, between quantiles, in the order of their values; as many as asked for if there are.
 
     Where values occur so often that quantiles coincide, more of them are taken until enough differ, and those that
-    close off the narrowest groups are dropped, as in mclust.
+    close off the narrowest groups are dropped, as in mclust. A group without a sample there has some here.
     """
     order = np.argsort(x, kind="stable")
     values = np.asarray(x, dtype=np.float64)[order]
     counts = np.ones(len(x)) if sample_weight is None else (sample_weight / sample_weight.min())[order]
     last = np.cumsum(counts) - 1.0  # place of each value's last repeat among all of them, from 0
-    n_distinct = np.count_nonzero(np.diff(values)) + 1
-    if n_distinct < n_clusters:
-        return np.minimum(np.unique(x, return_inverse=True)[1], n_clusters - 1)
     n_edges, edges = n_clusters, np.empty(0)
     while len(edges) < n_clusters + 1 and n_edges < 4 * len(x) + n_clusters:
         n_edges += 1
@@ -235,4 +244,8 @@ def quantile_labels(x, n_clusters, sample_weight=None):
     if len(edges) > n_clusters + 1:
         narrow = np.argsort(np.diff(edges), kind="stable")[: len(edges) - n_clusters - 1]
         edges = np.delete(edges, narrow)
-    return np.clip(np.searchsorted(edges[1:-1], x, side="right"), 0, n_clusters - 1)
+    labels = np.clip(np.searchsorted(edges[1:-1], x, side="right"), 0, n_clusters - 1)
+    if np.bincount(labels, minlength=n_clusters).all():
+        return labels
+    distinct, ranks = np.unique(x, return_inverse=True)  # few values: as many of them to each group
+    return ranks * n_clusters // max(len(distinct), n_clusters)

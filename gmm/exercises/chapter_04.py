@@ -28,53 +28,93 @@ def _log_sum_exp(a):
     return top[:, 0] + np.log(np.exp(a - top).sum(axis=1))
 
 
+def _against_the_others(a):
+    return a[:, 0] - _log_sum_exp(a[:, 1:])
+
+
 def _naive(a):
-    return np.log(np.exp(a).sum(axis=1))
+    return a[:, 0] - np.log(np.exp(a[:, 1:]).sum(axis=1))
+
+
+def _by_the_complement(a):
+    share = np.exp(a[:, 0] - _log_sum_exp(a))
+    return np.log(share / (1 - share))
 
 
 def _without_maximum(a):
-    return np.log(np.exp(a - a.max(axis=1, keepdims=True)).sum(axis=1))
+    others = a[:, 1:]
+    return a[:, 0] - np.log(np.exp(others - others.max(axis=1, keepdims=True)).sum(axis=1))
 
 
 def _one_maximum(a):
-    return a.max() + np.log(np.exp(a - a.max()).sum(axis=1))
+    top = a[:, 1:].max()
+    return a[:, 0] - top - np.log(np.exp(a[:, 1:] - top).sum(axis=1))
 
 
-def _down_the_columns(a):
-    return a.max(axis=0) + np.log(np.exp(a - a.max(axis=0)).sum(axis=0))
+def _maximum_of_all(a):
+    top = a.max(axis=1)
+    return a[:, 0] - top - np.log(np.exp(a[:, 1:] - top[:, None]).sum(axis=1))
 
 
 def _kept_axis(a):
-    top = a.max(axis=1, keepdims=True)
-    return top + np.log(np.exp(a - top).sum(axis=1, keepdims=True))
+    top = a[:, 1:].max(axis=1, keepdims=True)
+    return a[:, :1] - top - np.log(np.exp(a[:, 1:] - top).sum(axis=1, keepdims=True))
 
 
 _rng = np.random.default_rng(404)
 
 exercise(
     "ex-log-sum-exp",
-    _log_sum_exp,
+    _against_the_others,
     cases=[
         (np.log([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),),
         (_rng.normal(scale=3.0, size=(4, 5)),),
-        (_rng.normal(size=(3, 1)),),  # one component
-        (np.array([[0.0, -1.0], [-2000.0, -2001.0], [5000.0, 4000.0]]),),
-        (np.array([[0.0, -np.inf, -1.0]]),),  # a component of weight zero
+        (_rng.normal(size=(3, 2)),),  # one other component
+        (np.array([[0.0, -1.0, -2.0], [-2000.0, -2001.0, -2003.0], [5000.0, 4000.0, 3999.0]]),),
+        (np.array([[0.0, -np.inf, -1.0], [0.0, -45.0, -46.0]]),),  # weight zero; a share that rounds to 1
         (1e5 * _rng.normal(size=(6, 3)),),
     ],
     mistakes=[
         (_naive, "this is right on paper, and exp overflows or underflows for some rows. Subtract something first."),
+        (
+            _by_the_complement,
+            "where r rounds to 1, 1 - r loses its digits or is 0. Write 1 - r as the sum of the other shares, and see "
+            "what cancels.",
+        ),
+        (
+            lambda a: a[:, 0] - _log_sum_exp(a),
+            "that is log r: the first component is in the sum too. The odds are against the others alone.",
+        ),
+        (
+            lambda a: np.exp(a[:, 0] - _log_sum_exp(a)),
+            "that is the responsibility r itself; the logarithm of r / (1 - r) is asked for.",
+        ),
+        (_log_sum_exp, "that is the log-density, the log-sum-exp of the whole row; it cancels from the odds."),
+        (
+            lambda a: _log_sum_exp(a[:, 1:]),
+            "that is the log-sum-exp of the others: half of the way. Compare the first component with it.",
+        ),
         (_without_maximum, "you subtracted the maximum and did not add it back after the logarithm."),
         (_one_maximum, "each row needs its own maximum: with one for all, low rows underflow to log 0."),
-        (_down_the_columns, "the sum runs over the components of a sample, axis 1."),
-        (_kept_axis, "the values are right, the shape is not: return one number a row, shape (n,)."),
-        (lambda a: a.max(axis=1), "that is the maximum; the other terms of the sum are missing."),
         (
-            lambda a: np.log(np.exp(np.clip(a, -700, 700)).sum(axis=1)),
+            _maximum_of_all,
+            "the maximum has to be that of the terms in the sum: below a high first component all others underflow.",
+        ),
+        (_kept_axis, "the values are right, the shape is not: return one number a row, shape (n,)."),
+        (
+            lambda a: a[:, 0] - a[:, 1:].max(axis=1),
+            "that compares with the strongest of the others; the rest of them belongs to the sum too.",
+        ),
+        (
+            lambda a: a[:, 0] - a[:, 1:].sum(axis=1),
+            "a sum of logarithms is the logarithm of a product; the logarithm of a sum is asked for.",
+        ),
+        (
+            lambda a: a[:, 0] - np.log(np.exp(np.clip(a[:, 1:], -700, 700)).sum(axis=1)),
             "clipping keeps exp from overflowing and changes the values. Subtract the maximum of each row instead.",
         ),
         (
-            lambda a: np.log(np.exp(a).sum(axis=1) + 1e-300),
+            lambda a: a[:, 0] - np.log(np.exp(a[:, 1:]).sum(axis=1) + 1e-300),
             "a tiny constant hides log 0 and makes up a value. Subtract the maximum of each row instead.",
         ),
     ],

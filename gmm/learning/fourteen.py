@@ -124,10 +124,10 @@ class Parsimonious(Structure):
     def samples_needed(self, n_features):
         """A component has a regular covariance with one sample where volume and shape come from all components.
 
-        It needs two for a volume of its own, or for variances along axes that it does not choose, and d + 1 for a
-        matrix.
+        It needs two for a volume of its own, or for variances along the features, and d + 1 for a shape along axes that
+        follow the data: with fewer they turn to a direction in which it has no variance.
         """
-        if self.form == "V" and self.orientation == "V":
+        if self.form == "V" and self.orientation != "I":
             return n_features + 1
         return 2 if "V" in (self.volume, self.form) else 1
 

@@ -37,8 +37,10 @@ def likelihood_surface(
     """Log-likelihood of a mixture on the line over its two means, with the path of EM from the start that you choose.
 
     Weights and variances are held, so that an iteration of EM is :eq:`eq-update-means` alone; it is repeated until no
-    mean moves by more than a millionth of the range. The small dots are the starts, in the colour of the optimum that
-    EM reaches from them (mirror images share one); lines are contours of the log-likelihood, :eq:`eq-log-likelihood`.
+    mean moves by more than a millionth of the range. Letters rank the optima, A the highest; mirror images of equal
+    height are one optimum and share its letter. A place where EM stands still and no maximum is gets a diamond and the
+    name saddle. The small dots are the starts, in the colour of the optimum that EM reaches from them, or in grey if it
+    ends at a saddle; lines are contours of the log-likelihood, :eq:`eq-log-likelihood`.
 
     Parameters
     ----------
@@ -74,28 +76,34 @@ def likelihood_surface(
     frame = Frame((low, low), (high, high), width=400, height=400)
     places = np.linspace(low, high, n_starts)
     paths = [_climb(X, weights, [first, second], covariances, high - low) for first in places for second in places]
-    optima, reached = _optima([path[-1] for path in paths], X, weights, covariances, high - low)
-    if len(optima) > len(LETTERS):
+    places_of_rest, reached = _places_of_rest([path[-1] for path in paths], X, weights, covariances, high - low)
+    n_optima = 1 + max((rank for _, _, rank in places_of_rest if rank is not None), default=-1)
+    n_saddles = sum(rank is None for _, _, rank in places_of_rest)
+    if n_optima > len(LETTERS):
         raise ValueError(
-            f"the widget names at most {len(LETTERS)} optima by a letter, and EM reaches {len(optima)}: give fewer "
+            f"the widget names at most {len(LETTERS)} optima by a letter, and EM reaches {n_optima}: give fewer "
             "starts or larger covariances"
         )
     digits = _page.digits_for(np.array([[low], [high]]))[0]
     heights = [_height(X, weights, path[0], covariances) for path in paths]
     named = [
-        f"{letter} at ({number(mean[0], digits)}, {number(mean[1], digits)}), log-likelihood {number(height)}"
-        for letter, (mean, height) in zip(LETTERS, optima)
+        f"{'the saddle' if rank is None else LETTERS[rank]} at ({number(mean[0], digits)}, {number(mean[1], digits)}), "
+        f"log-likelihood {number(height)}"
+        for mean, height, rank in places_of_rest
     ]
     i, j = (int(np.argmin(np.abs(places - value))) for value in wanted)
     chosen = i * n_starts + j
     size = frame.width
     lines = [_thinned(frame.place(path)) for path in paths]
     coded = [_page.encode_pixels(line, size) for line in lines]
-    summary = f"Log-likelihood over two means, {len(optima)} optima, and the path of EM from a start"
+    counted = _counted(n_optima, "optimum", "optima")
+    if n_saddles:
+        counted += " and " + _counted(n_saddles, "saddle", "saddles")
+    summary = f"Log-likelihood over two means, {counted}, and the path of EM from a start"
     names = [number(value, digits) for value in places]
     text = _text(names[i], names[j], heights[chosen], len(paths[chosen]) - 1, named[reached[chosen]])
-    parts = [frame.axes(axis_labels), frame.clip(_picture(frame, X, weights, covariances, places, reached, optima))]
-    parts.append(_path(lines[chosen]))
+    picture = _picture(frame, X, weights, covariances, places, reached, places_of_rest)
+    parts = [frame.axes(axis_labels), frame.clip(picture), _path(lines[chosen])]
     controls = "".join(
         _page.slider(f"start: {label}", n_starts, place, names[place], label=f"start: {label}")
         for label, place in zip(("first mean", "second mean"), (i, j), strict=True)
@@ -136,18 +144,53 @@ def _climb(X, weights, means, covariances, span):
     return np.array(path)
 
 
-def _optima(ends, X, weights, covariances, span):
-    """List different ends, the highest first, and say which one each path has reached."""
+def _counted(n, one, many):
+    return f"{n} {one if n == 1 else many}"
+
+
+def _places_of_rest(ends, X, weights, covariances, span):
+    """List the different ends, the optima first and the highest of them first, and say which one each path reached.
+
+    Each is (means, log-likelihood, rank): the rank of the optimum from 0 on, the same for mirror images of equal
+    height, or None for a saddle.
+    """
     found = []
     for end in ends:
         if not any(np.abs(end - other).max() < 2e-3 * span for other in found):
             found.append(end)
-    heights = [_height(X, weights, end, covariances) for end in found]
     # Mirror images have the same height to rounding; the one with the smaller first mean comes first.
-    order = sorted(range(len(found)), key=lambda k: (-round(heights[k], 6), found[k][0]))
-    found, heights = [found[k] for k in order], [heights[k] for k in order]
-    reached = [int(np.argmin([np.abs(end - other).max() for other in found])) for end in ends]
-    return list(zip(found, heights, strict=True)), reached
+    rows = [(end, _height(X, weights, end, covariances), _is_saddle(X, weights, end, covariances)) for end in found]
+    rows.sort(key=lambda row: (row[2], -round(row[1], 6), row[0][0]))
+    places, tops = [], []
+    for end, height, saddle in rows:
+        if saddle:
+            places.append((end, height, None))
+            continue
+        mirrored = [
+            np.abs(end[::-1] - top).max() < 2e-3 * span and abs(height - other) < 1e-6 * max(1.0, abs(other))
+            for top, other in tops
+        ]
+        rank = mirrored.index(True) if any(mirrored) else len(tops)
+        if rank == len(tops):
+            tops.append((end, height))
+        places.append((end, height, rank))
+    reached = [int(np.argmin([np.abs(end - place[0]).max() for place in places])) for end in ends]
+    return places, reached
+
+
+def _is_saddle(X, weights, means, covariances):
+    """Whether the log-likelihood curves upwards in some direction of the two means.
+
+    The slope in mean k is the sum of r_k (x - mean_k) / variance_k over the samples. A responsibility changes with its
+    own mean by r_k (1 - r_k), and with the other one by minus the product of both, times (x - mean) / variance.
+    """
+    log_joint = joint_log_density_kernel(X, weights, np.reshape(means, (2, 1)), covariances)
+    resp = np.exp(log_responsibilities_kernel(log_joint))
+    variances = covariances[:, 0, 0]
+    slopes = (X - means) / variances
+    information = resp.sum(axis=0) / variances
+    hessian = np.diag((resp * slopes**2).sum(axis=0) - information) - (resp * slopes).T @ (resp * slopes)
+    return bool(np.linalg.eigvalsh(hessian)[-1] > 1e-6 * information.max())
 
 
 def _thinned(pixels):
@@ -161,8 +204,8 @@ def _thinned(pixels):
     return np.array(kept)
 
 
-def _picture(frame, X, weights, covariances, places, reached, optima):
-    """Contours, starts in the colours of their optima, and the optima with their letters."""
+def _picture(frame, X, weights, covariances, places, reached, places_of_rest):
+    """Contours, starts in the colours of their optima, the optima with their letters, and the saddles."""
     axis = np.linspace(frame.low[0], frame.high[0], _N_GRID)
     heights = np.array([[_height(X, weights, (first, second), covariances) for first in axis] for second in axis])
     levels = sorted(heights.max() - depth * np.ptp(heights) for depth in _DEPTHS)
@@ -175,19 +218,27 @@ def _picture(frame, X, weights, covariances, places, reached, optima):
     yield f'<path class="gw-contour" d="{lines}"/>'
     yield f'<path class="gw-line" stroke-dasharray="4 4" d="{frame.path([frame.low, frame.high])}"/>'
     starts = frame.place([(first, second) for first in places for second in places])
-    # Mirror images are one answer with two spellings, and share a colour.
-    tops = sorted({round(height, 3) for _, height in optima}, reverse=True)
-    hues = [tops.index(round(height, 3)) % _page.MAX_COMPONENTS for _, height in optima]
-    for k, hue in enumerate(hues):
+    spots = frame.place([mean for mean, _, _ in places_of_rest])
+    for k, (_, _, rank) in enumerate(places_of_rest):
         dots = "".join(f"M{px(x)} {px(y)}h0" for (x, y), end in zip(starts, reached, strict=True) if end == k)
-        yield f'<path class="gw-starts p{hue}" d="{dots}"/>'
-    spots = frame.place([mean for mean, _ in optima])
-    for k, (x, y) in enumerate(spots):
-        # The letter stands on the right of its ring, or on the left of it where another ring is in the way.
-        crowded = any(0 < other - x < 24 and abs(above - y) < 20 for other, above in spots)
+        yield f'<path class="gw-starts{_hue(rank)} d="{dots}"/>'
+    for (x, y), (_, _, rank) in zip(spots, places_of_rest, strict=True):
+        # The name stands on the right of its mark, or on the left of it where another mark is in the way.
+        name, width = ("saddle", 60) if rank is None else (LETTERS[rank], 24)
+        crowded = any(0 < other - x < width and abs(above - y) < 20 for other, above in spots)
         side = f'x="{px(x - 8)}" text-anchor="end"' if crowded else f'x="{px(x + 8)}"'
-        yield f'<circle class="gw-optimum p{hues[k]}" cx="{px(x)}" cy="{px(y)}" r="5"/>'
-        yield f'<text class="gw-letter" {side} y="{px(y - 7)}">{LETTERS[k]}</text>'
+        shape = f'<circle cx="{px(x)}" cy="{px(y)}" r="5"' if rank is not None else f'<path d="{_diamond(x, y)}"'
+        yield f'{shape} class="gw-optimum{_hue(rank)}/>'
+        yield f'<text class="gw-letter" {side} y="{px(y - 7)}">{name}</text>'
+
+
+def _hue(rank):
+    """End of a class attribute: the colour of an optimum, or grey for a saddle."""
+    return '" style="stroke:var(--grey)"' if rank is None else f' p{rank % _page.MAX_COMPONENTS}"'
+
+
+def _diamond(x, y, r=6):
+    return f"M{px(x)} {px(y - r)}L{px(x + r)} {px(y)}L{px(x)} {px(y + r)}L{px(x - r)} {px(y)}Z"
 
 
 def _small_path(pixels):

@@ -19,7 +19,7 @@ from sklearn import cluster, mixture
 from gmm import engine, learning
 from gmm.engine import passes, simd
 
-STRUCTURES = learning.STRUCTURES
+STRUCTURES = ("full", "tied", "diag", "spherical")
 # Around every boundary of the kernels: d below, at and above tiles and registers; n below a block, a block, several
 # chunks.
 SHAPES = [(1, 1, 1), (3, 2, 1), (7, 1, 3), (40, 3, 2), (300, 2, 3), (513, 4, 5), (1000, 5, 1), (257, 6, 3), (600, 7, 4)]

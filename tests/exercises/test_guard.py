@@ -283,7 +283,7 @@ def test_a_check_inside_an_answer_is_answered_once(capsys):
     out = capsys.readouterr().out
     assert out.startswith("Not yet: your function checks itself: the line with exercises.check is indented into it.")
     assert out.count("Not yet") == 1
-    exercises.check("ex-log-sum-exp", lambda a: np.logaddexp.reduce(a, axis=1))
+    exercises.check("ex-log-sum-exp", lambda a: a[:, 0] - np.logaddexp.reduce(a[:, 1:], axis=1))
     assert capsys.readouterr().out.startswith("Right")
 
 

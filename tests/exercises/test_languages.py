@@ -119,16 +119,17 @@ def split(weights, means, variances, share):
     return w, m, v
 
 
-def log_sum_exp(a):
-    out = np.empty(len(a))
-    for i in range(len(a)):
+def log_odds(a):
+    n, K = a.shape
+    out = np.empty(n)
+    for i in range(n):
         top = -np.inf
-        for value in a[i]:
-            top = max(top, value)
+        for k in range(1, K):
+            top = max(top, a[i, k])
         total = 0.0
-        for value in a[i]:
-            total += math.exp(value - top)
-        out[i] = top + math.log(total)
+        for k in range(1, K):
+            total += math.exp(a[i, k] - top)
+        out[i] = a[i, 0] - top - math.log(total)
     return out
 
 
@@ -473,7 +474,7 @@ ANSWERS = {
     "ex-mixture-labels": labels,
     "ex-mixture-draws": draws,
     "ex-mixture-split": split,
-    "ex-log-sum-exp": log_sum_exp,
+    "ex-log-sum-exp": log_odds,
     "ex-resp-line": line,
     "ex-resp-boundary": boundary,
     "ex-loglik-line": log_likelihood,

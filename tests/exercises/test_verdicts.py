@@ -218,6 +218,17 @@ def test_results_of_another_type_are_not_right(kind):
     assert found.message.startswith("numbers are expected, and this is one array of shape (3,) of ")
 
 
+@pytest.mark.parametrize("box", [list, tuple, np.array, lambda texts: np.array(texts, dtype=object)])
+@pytest.mark.parametrize("texts", [["0.5", "2.0"], [0.5, "2.0"]])
+def test_numbers_written_as_texts_are_no_numbers(box, texts):
+    for right in ((0.5, 2.0), np.array([0.5, 2.0])):
+        found = judge(Exercise("ex-test", right), box(texts), box(texts))
+        assert not found.right
+        assert "is no number; expected is " in found.message
+    found = by_numbers(LOGS, lambda x: box([*log_values(x)[:-1], str(log_values(x)[-1])]))
+    assert found.message.startswith(("numbers are expected, and this is ", "return one result, not a tuple"))
+
+
 def test_messages_do_not_depend_on_how_the_reader_prints():
     exercise = task(lambda x: x * 1e-6, (np.array([1e-3, 2e-3]),), rtol=1e-12)
 

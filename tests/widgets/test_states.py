@@ -203,14 +203,50 @@ class TestSurface:
 
     def test_optima_are_stationary_and_ranked(self):
         data = stored(EXAMPLES["surface"]().data)
-        heights = [numbers(text)[2] for text in data["optima"]]
+        optima = [text for text in data["optima"] if "saddle" not in text]
+        heights = [numbers(text)[2] for text in optima]
         assert heights == sorted(heights, reverse=True)
-        assert len(heights) == 2  # the answer and its mirror image, which the unequal weights make a lower hill
+        # The answer and its mirror image, which the unequal weights make a lower hill.
+        assert [text[:5] for text in optima] == ["A at ", "B at "]
 
-    def test_with_equal_components_mirror_images_share_a_colour(self):
+    def test_letters_mean_optima_and_mirror_images_share_one(self):
         html = widgets.likelihood_surface(LINE, [0.5, 0.5], np.ones((2, 1, 1)), n_starts=6).data
-        circles = [a["class"] for a in Elements(html).all("circle") if "gw-optimum" in a.get("class", "")]
-        assert circles[0] == circles[1] != circles[2]  # the third is the saddle, where both means are equal
+        optima = stored(html)["optima"]
+        assert [text.partition(" at ")[0] for text in optima] == ["A", "A", "the saddle"]
+        first, mirrored, saddle = (numbers(text) for text in optima)
+        assert first[:2] == mirrored[1::-1]
+        assert first[2] == mirrored[2] > saddle[2]
+        assert saddle[0] == saddle[1] == pytest.approx(LINE.mean(), abs=0.01)
+        page = Elements(html)
+        assert page.content["text"].count("A") == 2
+        assert page.content["text"].count("saddle") == 1
+        (root,) = page.all("div", **{"class": "gmm-widget"})
+        assert "1 optimum and 1 saddle" in root["aria-label"]
+        rings = [a["class"] for a in page.all("circle") if "gw-optimum" in a.get("class", "")]
+        assert rings == ["gw-optimum p0", "gw-optimum p0"]
+        (diamond,) = (a for a in page.all("path") if "gw-optimum" in a.get("class", ""))
+        assert "grey" in diamond["style"]
+        (grey,) = (a for a in page.all("path") if a.get("class") == "gw-starts" and "grey" in a.get("style", ""))
+        assert grey["d"].count("M") == 6  # from the diagonal, and from nowhere else
+
+    def test_a_start_on_the_diagonal_is_said_to_end_at_the_saddle(self):
+        page = widgets.likelihood_surface(LINE, [0.5, 0.5], np.ones((2, 1, 1)), n_starts=6, start=(LINE.min(),) * 2)
+        assert "iterations to the saddle at (" in Elements(page.data).content["output"][0]
+
+    @pytest.mark.parametrize("means", [(0.5, 7.0), (3.0, 3.0), (4.0, 5.0), (-1.0, 2.0)])
+    def test_saddles_are_where_differences_find_a_direction_upwards(self, means):
+        from gmm.widgets.surface import _is_saddle
+
+        weights, h = np.array([0.6, 0.4]), 1e-3
+
+        def height(a, b):
+            return gmm.log_likelihood(LINE, weights, np.array([[means[0] + a], [means[1] + b]]), WIDTHS)
+
+        first = (height(h, 0) - 2 * height(0, 0) + height(-h, 0)) / h**2
+        second = (height(0, h) - 2 * height(0, 0) + height(0, -h)) / h**2
+        mixed = (height(h, h) - height(h, -h) - height(-h, h) + height(-h, -h)) / (4 * h**2)
+        upwards = np.linalg.eigvalsh([[first, mixed], [mixed, second]])[-1] > 0
+        assert _is_saddle(LINE, weights, np.array(means), WIDTHS) == upwards
 
 
 GOOD_2 = (PLANE, *START_2)
