@@ -110,7 +110,7 @@ def exercises():
 
 
 def _numbers():
-    """Map each label to what a reader calls it: equations and figures by number, sections by heading."""
+    """Map each label to what a reader calls it: equations, figures, exercises by number, sections by heading."""
     names = {}
     for path in notebooks():
         chapter, cells = int(path.name[:2]), read(path).cells
@@ -129,6 +129,8 @@ def _numbers():
             names[label] = f"the section “{heading.strip()}” of chapter {chapter}"
         for name, label in re.findall(r"\{prf:(\w+)\}[^\n]*\n:label:[ \t]*(\S+)", text):
             names[label] = f"the {name} of chapter {chapter}"
+        for number, exercise in enumerate(of_notebook(path), 1):
+            names[exercise.label] = f"exercise {chapter}.{number}"
         names[path.stem] = f"chapter {chapter}, {title(path)}"
     return names
 

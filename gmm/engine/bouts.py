@@ -12,8 +12,6 @@ from gmm.engine import loop, passes, tied
 from gmm.engine.flat import flat_views, parameter_shapes, statistics_shapes
 from gmm.engine.statuses import FAR_APART
 
-# Threads stay in a bout from pass to pass: where it has many, a part of `passes.WORTH_A_THREAD` in each is enough.
-MANY, PART = 8, 0.25
 # Operations of one compiled bout, about a tenth of a second: after each, Python can hear Ctrl-C.
 BOUT = 2e9
 
@@ -33,7 +31,7 @@ class Bouts:
         self.sample_weight = sample_weight
         self.total_weight = float(sample_weight.sum()) if sample_weight.size else float(samples.n_samples)
         self.cost = passes.pass_cost(self.kind, samples.n_samples, samples.n_features, len(weights))
-        self.n_threads = n_threads
+        self.n_threads = n_threads if self.cost > passes.WORTH_A_THREAD else 1
         self.values, self.arrays = flat_views(parameter_shapes(self.kind, *density.centres.shape))
         self.set(weights, density, covariances)
         _, means, _, factors, coefficients = self.arrays
@@ -76,11 +74,10 @@ class Bouts:
         arguments = passes.loop_arguments(
             sum_values, history, self.values, self.regularisation, self.total_weight, tol, previous
         )
-        worth = passes.WORTH_A_THREAD * (PART if history.size >= MANY else 1.0)
         return passes.run_team(
             self.samples, loop.run, loop.work_rows(self.model), self.model, sum_values.size, (arguments,),
             sample_weight=self.sample_weight, stop=self.samples.n_samples if moments is None else 0,
-            n_threads=self.n_threads if self.cost > worth else 1,
+            n_threads=self.n_threads,
         )  # fmt: skip
 
 

@@ -60,8 +60,8 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
     precisions_cholesky_ : ndarray
         Upper triangular P with Σ⁻¹ = P Pᵀ, or 1/σ; same shape.
     volume_ : ndarray of shape (n_components,)
-        λ_k = |Σ_k|^(1/d), in the squared units of the data: with `shape_` and `orientation_` the covariances are Σ_k =
-        λ_k D_k diag(A_k) D_kᵀ.
+        λ_k = ``|Σ_k|^(1/d)``, in the squared units of the data: with `shape_` and `orientation_` the covariances are
+        Σ_k = λ_k D_k diag(A_k) D_kᵀ.
     shape_ : ndarray of shape (n_components, n_features)
         A_k, of product 1; in decreasing order, or where the components have their axes in common in the order of these.
     orientation_ : ndarray of shape (n_components, n_features, n_features)

@@ -558,7 +558,7 @@ def _n_parameters(model, n_features):
     return structure.n_parameters(K, n_features) + K * n_features + K - 1
 
 
-def _fit(model, X, data, sample_weight, trees):
+def _fit(model, X, data, sample_weight, trees=None):
     """Fit `model` and return (its criteria, '') or, where it has none to be compared, (None, the reason)."""
     model._trees = trees  # a fit of its own would build another
     try:

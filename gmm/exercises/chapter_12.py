@@ -195,8 +195,7 @@ def _eev_vev(covariances, counts):
 
 
 def _eev_diagonals(covariances, counts):
-    values, D = _axes(covariances)
-    common = np.average(values, axis=0, weights=counts)
+    common = np.average(_axes(covariances)[0], axis=0, weights=counts)
     return np.repeat(np.diag(common)[None], len(counts), axis=0)
 
 

@@ -193,7 +193,8 @@ def rotate_axes_kernel(scatters, axes, orientation):
             cosine, sine = 0.0, 0.0
             for k in range(K):
                 apart = 1.0 / axes[k, j] - 1.0 / axes[k, l]
-                square_j, square_l = product_kernel(scatters[k], D, j, j), product_kernel(scatters[k], D, l, l)
+                square_j = product_kernel(scatters[k], D, j, j)
+                square_l = product_kernel(scatters[k], D, l, l)
                 cosine -= 0.5 * apart * (square_j - square_l)
                 sine -= apart * product_kernel(scatters[k], D, j, l)
             angle = 0.5 * math.atan2(sine, cosine)

@@ -15,7 +15,7 @@ from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning, _
 from gmm.estimators._collapse import BLOCK, samples_of
 from gmm.estimators._ridge import data_are_flat, flat_components
 
-INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points")
+INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points", "hierarchical")
 SKLEARN_WORDS = (
     "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
     "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or scale "

@@ -7,7 +7,7 @@ from estimator_helpers import matrices_of, random_mixture, start_for
 
 from gmm import GaussianMixture
 
-INITS = ("kmeans", "k-means++", "random", "random_from_data")
+INITS = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical")
 
 
 def dyadic(X, digits=16):

@@ -407,4 +407,4 @@ def test_contents_that_do_not_fit_are_refused(tmp_path, change, message):
 
 def test_every_setting_is_saved():
     kept = {*_persistence.TEXT_SETTINGS, *_persistence.ARRAY_SETTINGS}
-    assert kept | {"callback"} == set(GaussianMixture().get_params())
+    assert kept | {"callback", "resp_init"} == set(GaussianMixture().get_params())

@@ -14,7 +14,7 @@ from gmm.estimators import CollapsedComponentError
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
 FITTED = ("weights_", "means_", "covariances_")
-INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points")
+INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points", "hierarchical")
 
 
 def fit(X, sample_weight=None, **options):

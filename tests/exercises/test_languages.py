@@ -357,6 +357,46 @@ def family(name, K, d):
     return total
 
 
+def equal_volumes(covariances, counts):
+    K, d = len(counts), covariances.shape[1]
+    volumes, mean = np.empty(K), 0.0
+    for k in range(K):
+        L = np.linalg.cholesky(covariances[k])
+        log_volume = 0.0
+        for j in range(d):
+            log_volume += 2 * math.log(L[j, j]) / d
+        volumes[k] = math.exp(log_volume)
+        mean += counts[k] * volumes[k] / counts.sum()
+    out = covariances.copy()
+    for k in range(K):
+        out[k] *= mean / volumes[k]
+    return out
+
+
+def equal_axes(covariances, counts):
+    K, d = len(counts), covariances.shape[1]
+    common, axes = np.zeros(d), np.empty(covariances.shape)
+    for k in range(K):
+        values, vectors = np.linalg.eigh(covariances[k])
+        common += counts[k] / counts.sum() * values
+        axes[k] = vectors
+    out = np.zeros(covariances.shape)
+    for k in range(K):
+        for j in range(d):
+            for l in range(d):
+                for m in range(d):
+                    out[k, j, l] += axes[k, j, m] * common[m] * axes[k, l, m]
+    return out
+
+
+def merge_cost(counts, means, squares, n):
+    total = 0.0
+    for j in range(len(squares)):
+        added = counts[0] * counts[1] / (counts[0] + counts[1]) * (means[0, j] - means[1, j]) ** 2
+        total += n / 2 * math.log1p(added / squares[j])
+    return total
+
+
 def map_covariance(X, resp, means, scale, dof):
     n, d = X.shape
     out = scale.copy()
@@ -495,6 +535,9 @@ ANSWERS = {
     "ex-structures-diagonal": diagonal,
     "ex-structures-pool": pooled,
     "ex-structures-family": family,
+    "ex-fourteen-evv": equal_volumes,
+    "ex-fourteen-eev": equal_axes,
+    "ex-fourteen-merge": merge_cost,
     "ex-singular-map": map_covariance,
     "ex-singular-prior": prior,
     "ex-select-bic": bic,

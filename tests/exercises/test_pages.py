@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import exercise_table
 import exercise_texts
+import nbformat
 import numpy as np
 import pytest
 import scipy.linalg
@@ -53,6 +54,18 @@ def shown(cell):
 
 def test_the_stored_texts_are_current():
     assert exercise_texts.is_current()
+
+
+def test_an_exercise_may_refer_to_another_that_comes_later(tmp_path, monkeypatch):
+    start, end = "```{exercise-start} Predict: one · easy\n:label: ex-one\n```", "```{exercise-end}\n```"
+    first = f"{start}\n\nSee {{ref}}`ex-two`.\n\n{end}"
+    second = "```{exercise} Prove: two · hard\n:label: ex-two\n\nBy {ref}`ex-one`.\n```"
+    cells = [nbformat.v4.new_markdown_cell(text) for text in ("# A title", first, second)]
+    path = tmp_path / "31_title.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    monkeypatch.setattr(exercise_texts, "notebooks", lambda: [path])
+    texts = exercise_texts.texts()
+    assert [texts[label]["question"] for label in ("ex-one", "ex-two")] == ["See exercise 31.2.", "By exercise 31.1."]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
