@@ -54,7 +54,7 @@ def scipy_normal_wishart(mean, precision, location, mean_precision, scale, dof):
     return normal + stats.wishart.logpdf(precision, dof, np.linalg.inv(scale))
 
 
-def plane_integral(function, first, second, nodes=90):
+def plane_integral(function, first, second, nodes=70):
     """The trapezoidal rule, which has all digits for smooth functions that vanish at both ends."""
     u, v = np.linspace(*first, nodes), np.linspace(*second, nodes)
     return sum(function(a, b) for a in u for b in v) * (u[1] - u[0]) * (v[1] - v[0])
@@ -347,7 +347,7 @@ def log_evidence_by_enumeration(X, K, prior):
     return logsumexp(terms)
 
 
-def climb(X, resp, prior, iterations=200):
+def climb(X, resp, prior, iterations=120):
     values = []
     for _ in range(iterations):
         posterior = gmm.variational_m_step(X, resp, *prior)
@@ -364,7 +364,7 @@ def test_the_bound_stays_below_the_evidence_of_all_assignments_and_comes_close(n
     X, resp, elsewhere = problem(n, d, K)
     exact = log_evidence_by_enumeration(X, K, prior)
     ends = []
-    for seed in range(6):
+    for seed in range(3):
         start = np.random.default_rng(seed).dirichlet(np.full(K, 0.5), size=n)
         values, _, _ = climb(X, start, prior)
         assert np.diff(values).min() > -1e-11
