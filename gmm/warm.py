@@ -44,9 +44,22 @@ def _formulas():
         "scatters": covariances, "volume": np.ones(2), "shape": np.ones((2, 2)), "model": "VVV",
         "axes": np.array([[1.0, 2.0], [2.0, 1.0]]),
         "orientation": np.eye(2),
+        "concentration": 1.0, "mean_precision": 1.0, "scales": covariances, "precision": covariances[0],
+        "location": means[0], "prior_concentration": 1.0, "shares": weights, "first": weights,
+        "rest": weights, "prior": (means[0], 1.0, covariances[0], 4.0),
+    }  # fmt: skip
+    both = np.full(2, 4.0)
+    posterior = {"concentration": both, "mean_precision": both, "dof": both}
+    special = {
+        "univariate_log_density": {"mean": 0.0}, "digamma": {"x": 1.0}, "variational_log_joint": posterior,
+        "variational_predictive_log_density": posterior,
+        "variational_bound": {
+            "posterior": (both, means, both, covariances, both), "prior": (1.0, means[0], 1.0, covariances[0], 4.0)
+        },
+        **dict.fromkeys(["dirichlet_log_density", "dirichlet_divergence", "expected_log_weights"], posterior),
     }  # fmt: skip
     for function in formulas.EQUATIONS.values():
-        own = {"mean": 0.0} if function is formulas.gaussian.univariate_log_density else {}
+        own = special.get(function.__name__, {})
         parameters = inspect.signature(function).parameters.values()
         function(**{p.name: (examples | own)[p.name] for p in parameters if p.default is p.empty})
 

@@ -25,6 +25,7 @@ from gmm.formulas import (  # noqa: E402
     starts,
     structures,
     updates,
+    variational,
 )
 from gmm.formulas._registry import EQUATIONS  # noqa: E402
 
@@ -43,6 +44,7 @@ CHAPTERS = (
     parsimony,
     regularisation,
     criteria,
+    variational,
 )
 
 __all__ = [
@@ -61,4 +63,5 @@ __all__ = [
     "starts",
     "structures",
     "updates",
+    "variational",
 ]
