@@ -128,6 +128,11 @@ class TestDefinition:
         assert hierarchical.agglomerate(X, np.ones(8), model).pairs.tolist() == expected
 
     @pytest.mark.parametrize("model", MODELS)
+    def test_of_two_neighbours_as_near_the_last_is_taken(self, model):
+        X = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0], [0.0, 64.0]])  # mclust 6.0.0 begins with 2 and 3, from 1
+        assert hierarchical.agglomerate(X, np.ones(4), model).pairs[0].tolist() == [1, 2]
+
+    @pytest.mark.parametrize("model", MODELS)
     def test_the_number_of_bouts_changes_nothing(self, model, monkeypatch):
         X, one = SAMPLES["five"], np.ones(120)
         whole = hierarchical.agglomerate(X, one, model)
