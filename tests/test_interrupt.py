@@ -36,6 +36,7 @@ import gmm
 from gmm import engine
 
 warnings.simplefilter("ignore")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background of a shell is deaf to it
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200_000, 5))
 start = lambda X, n_components: gmm.random_start(X, n_components, rng=0)
