@@ -15,6 +15,7 @@ from PIL import Image
 WIDEST = 600  # pixels of a window for which the stacked picture is meant
 LEAST = 560  # dots: narrower pictures are large enough as they are
 GUTTER = 8  # dots of an empty column between two panels
+BARE = 14  # dots left of the axis, at most, of a panel without numbers: ticks and half a letter of the axis below
 EVEN = 1.5  # the widest part may be so many times as wide as the narrowest
 TALLEST = 4.2  # times as high as wide; what would be higher stays as it is
 PICTURE = re.compile(r'(<img\b[^>]*?\bsrc="([^"]+)"[^>]*>)')
@@ -55,6 +56,32 @@ def cuts(empty):
     return []
 
 
+def _trimmed(part, height=None):
+    left, top, right, bottom = part.getbbox() or (0, 0, *part.size)
+    return part.crop((left, 0, right, height) if height else (left, top, right, bottom))
+
+
+def _axis(part):
+    """Return the column of a panel's upright axis: the first that is drawn over half of the panel's height or more."""
+    drawn = (np.asarray(part)[..., 3] > 0).sum(axis=0)
+    tall = drawn >= 0.5 * part.height
+    return int(np.argmax(tall)) if tall.any() else part.width
+
+
+def _with_numbers(parts):
+    """Return the panels; those that share the first one's upright axis get its numbers and its label too."""
+    parts = [_trimmed(part, part.height) for part in parts]
+    strip = _axis(parts[0])
+    for part in parts:
+        at = _axis(part)
+        if at <= BARE < strip // 2 < part.width // 2:
+            whole = Image.new("RGBA", (strip - at + part.width, part.height), (0, 0, 0, 0))
+            whole.paste(parts[0].crop((0, 0, strip - at, part.height)), (0, 0))
+            whole.paste(part, (strip - at, 0))
+            part = whole
+        yield _trimmed(part)
+
+
 def stacked(image):
     """Return the picture with its panels one below the other, or None where it has but one."""
     if image.width < LEAST or image.width < 1.2 * image.height:
@@ -64,8 +91,7 @@ def stacked(image):
     if not at:
         return None
     ends = [0, *map(int, at), image.width]
-    parts = [image.crop((low, 0, high, image.height)) for low, high in pairwise(ends)]
-    parts = [part.crop(part.getbbox() or (0, 0, *part.size)) for part in parts]
+    parts = list(_with_numbers([image.crop((low, 0, high, image.height)) for low, high in pairwise(ends)]))
     gap = GUTTER
     whole = Image.new("RGBA", (max(p.width for p in parts), sum(p.height + gap for p in parts) - gap), (0, 0, 0, 0))
     top = 0

@@ -394,8 +394,10 @@ _BESIDE = "a component is narrow, but its mean is none of the rounded durations,
 
 def _low_enough(answer):
     try:
-        weights, means, variances = (np.asarray(part, dtype=float) for part in answer)
+        weights, means, variances = map(np.asarray, answer)
     except (TypeError, ValueError):
+        return _SHAPES
+    if any(part.dtype.kind not in "iuf" for part in (weights, means, variances)):
         return _SHAPES
     if weights.shape != (2,) or means.shape != (2, 2) or variances.shape != (2, 2):
         return _SHAPES

@@ -168,7 +168,8 @@ def icl(log_likelihood, n_parameters, resp):
     References
     ----------
     Biernacki, C., Celeux, G. and Govaert, G. (2000), Assessing a mixture model for clustering with the integrated
-    completed likelihood.
+    completed likelihood (there with the labels of the largest responsibilities); McLachlan, G. and Peel, D. (2000),
+    Finite mixture models, section 6.10 (this form, with the entropy).
     """
     arguments = _log_likelihood_and_count(log_likelihood, n_parameters)
     return icl_kernel(*arguments, check.responsibilities(resp))

@@ -129,6 +129,14 @@ class TestOfNarrowFigures:
         assert picture.width == widths[0] + (label + 12 if label else 0)
         assert picture.height == 180 * len(widths) + narrow.GUTTER * (len(widths) - 1)
 
+    def test_a_panel_that_shares_the_upright_axis_of_the_first_gets_its_numbers(self):
+        both = panels(300, 300, label=40)
+        bare = both.copy()
+        bare.paste((0, 0, 0, 0), (372, 0, 432, 200))  # the second label
+        assert np.array_equal(np.asarray(narrow.stacked(bare)), np.asarray(narrow.stacked(both)))
+        without = np.asarray(narrow.stacked(panels(300, 300)))
+        assert without.shape[1] == 300
+
     @pytest.mark.parametrize("widths", [(620,), (500, 120)])
     def test_what_is_one_picture_stays_so(self, widths):
         assert narrow.stacked(panels(*widths)) is None
