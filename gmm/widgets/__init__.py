@@ -9,10 +9,12 @@ Every control is an ordinary button or slider. With the focus anywhere in a figu
 arrow keys go back and on. The same arguments give the same output, byte for byte.
 """
 
+from gmm.widgets._live import live
 from gmm.widgets._page import MAX_SIZE
 from gmm.widgets.bound import elbo_curve
 from gmm.widgets.ellipse import ellipse_explorer
 from gmm.widgets.line import responsibility_line
+from gmm.widgets.plane import em_plane
 from gmm.widgets.slider import sigma_slider
 from gmm.widgets.stepper import em_stepper
 from gmm.widgets.surface import likelihood_surface
@@ -21,8 +23,10 @@ __all__ = [
     "MAX_SIZE",
     "elbo_curve",
     "ellipse_explorer",
+    "em_plane",
     "em_stepper",
     "likelihood_surface",
+    "live",
     "responsibility_line",
     "sigma_slider",
 ]
