@@ -31,7 +31,7 @@ def style() -> str:
     rules = "".join(
         f".gmm-live .k{k}{{stroke:var(--c{k});stroke-dasharray:{dash or 'none'}}}"
         f".gmm-live .p{k}{{stroke:var(--c{k})}}.gmm-live .f{k}{{fill:var(--c{k})}}"
-        f".gmm-live .h{k} .gl-mark{{fill:var(--c{k})}}"
+        f".gmm-live .h{k} .gl-mark,.gmm-live .d{k}{{fill:var(--c{k})}}.gmm-live .d{k}.ring{{fill:none;stroke:var(--c{k})}}"
         for k, dash in enumerate(DASHES)
     )
     text = (_HERE / "live.css").read_text(encoding="utf-8")

@@ -152,7 +152,7 @@ function ticks(low, high, count) {
 class Plot {
   constructor(figure, options) {
     this.figure = figure;
-    this.options = { aspect: 0.62, left: 48, right: 10, top: 10, bottom: 42, xticks: 6, yticks: 5, ...options };
+    this.options = { aspect: 0.62, right: 10, top: 10, bottom: 42, xticks: 6, yticks: 5, ...options };
     this.svg = document.createElementNS(SVG, "svg");
     set(this.svg, { class: "gl-plot", role: "group", "aria-label": options.label });
     this.layers = {};
@@ -182,7 +182,10 @@ class Plot {
     set(this.svg, { viewBox: `0 0 ${this.width} ${this.height}`, width: this.width, height: this.height });
     [this.x0, this.x1] = o.x;
     [this.y0, this.y1] = o.y;
-    const w = width - o.left - o.right, h = this.height - o.top - o.bottom;
+    // As much room on the left as the numbers of the upright axis need.
+    const names = (o.ytick || ticks(this.y0, this.y1, o.yticks)).map(([, name]) => name.length);
+    this.left = o.left ?? 7.5 * Math.max(1, ...names) + (o.ylabel ? 28 : 10);
+    const w = width - this.left - o.right, h = this.height - o.top - o.bottom;
     if (o.equal) { // one unit is as long on both axes: the limits of one are widened
       const scale = Math.min(w / (this.x1 - this.x0), h / (this.y1 - this.y0));
       const dx = (w / scale - (this.x1 - this.x0)) / 2, dy = (h / scale - (this.y1 - this.y0)) / 2;
@@ -191,14 +194,14 @@ class Plot {
     this.sx = w / (this.x1 - this.x0);
     this.sy = h / (this.y1 - this.y0);
     this.bottom = o.top + h;
-    this.right = o.left + w;
-    set(this.window, { x: o.left, y: 0, width: w, height: o.top + h });
+    this.right = this.left + w;
+    set(this.window, { x: this.left, y: 0, width: w, height: o.top + h });
   }
   // From data to pixels and back.
-  x(v) { return this.options.left + (v - this.x0) * this.sx; }
+  x(v) { return this.left + (v - this.x0) * this.sx; }
   y(v) { return this.bottom - (v - this.y0) * this.sy; }
   place(p) { return [this.x(p[0]), this.y(p[1])]; }
-  data(p) { return [this.x0 + (p[0] - this.options.left) / this.sx, this.y0 + (this.bottom - p[1]) / this.sy]; }
+  data(p) { return [this.x0 + (p[0] - this.left) / this.sx, this.y0 + (this.bottom - p[1]) / this.sy]; }
 
   begin() {
     this.layout();
@@ -221,7 +224,7 @@ class Plot {
     return item;
   }
   axes() {
-    const { left, top, xlabel, ylabel, xticks, yticks, xtick, ytick } = this.options, few = this.width < 480;
+    const { top, xlabel, ylabel, xticks, yticks, xtick, ytick } = this.options, { left } = this, few = this.width < 480;
     this.item("axes", "path", "axes", { d: `M${left} ${top}V${this.bottom}H${this.right}`, class: "gl-axis" });
     for (const [value, name] of xtick || ticks(this.x0, this.x1, few ? Math.min(5, xticks) : xticks))
       this.text("x" + name, [this.x(value), this.bottom + 16], name, { layer: "axes" });
@@ -331,7 +334,7 @@ class Plot {
     const p = this.at(event);
     if (Math.hypot(p[0] - held.from[0], p[1] - held.from[1]) > 3) held.moved = true;
     if (held.key === null || !held.moved || !this.handles.has(held.key)) return;
-    const o = this.options, to = [clip(p[0] + held.offset[0], o.left, this.right), clip(p[1] + held.offset[1], o.top, this.bottom)];
+    const o = this.options, to = [clip(p[0] + held.offset[0], this.left, this.right), clip(p[1] + held.offset[1], o.top, this.bottom)];
     this.figure.change(() => this.handles.get(held.key).drag(this.data(to)), "drag");
   }
   release(event, end) {
@@ -342,7 +345,7 @@ class Plot {
     if (held.key !== null) this.figure.hold(false);
     if (held.moved || end === "pointercancel") return;
     if (known) { if (known.press) this.figure.change(known.press); }
-    else if (this.options.press && p[0] >= this.options.left && p[1] <= this.bottom) this.options.press(this.data(p), p);
+    else if (this.options.press && p[0] >= this.left && p[1] <= this.bottom) this.options.press(this.data(p), p);
   }
 }
 

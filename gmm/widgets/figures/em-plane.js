@@ -80,7 +80,7 @@ function mark(p) {
   anew();
 }
 
-const trace = figure.plot({ label: "Log-likelihood over iterations", x: [0, 1], y: [0, 1], xlabel: "iteration", ylabel: "log-likelihood", aspect: 0.6, narrow: 0.45, left: 62, yticks: 4, side: true });
+const trace = figure.plot({ label: "Log-likelihood over iterations", x: [0, 1], y: [0, 1], xlabel: "iteration", ylabel: "log-likelihood", aspect: 0.6, narrow: 0.45, yticks: 4, side: true });
 figure.table(["k", "weight", "mean", "sd"], s => s.weights.map((weight, k) => [
   String(k + 1), number(weight, 3), s.means[k].map((v, j) => number(v, info.digits[j])).join(", "),
   s.covariances[k].map((row, j) => number(Math.sqrt(row[j]), info.digits[j])).join(", "),
