@@ -15,7 +15,8 @@ READY := $(VENV)/.installed
 OUT := .
 INDEX := $(OUT)/_build/html/index.html
 SOURCES := $(wildcard _config.yml _toc.yml _ext/*.py book/*.* book/_static/* book/_templates/* \
-	gmm/*.py gmm/*.pyi gmm/*/*.py gmm/widgets/widgets.*)
+	gmm/*.py gmm/*.pyi gmm/*/*.py gmm/widgets/*.js \
+	gmm/widgets/*.css gmm/widgets/kernels.json gmm/widgets/figures/*)
 BUILD = $(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) .
 # A chapter for `make refresh`; a port for `make serve`.
 CH ?=
@@ -97,6 +98,7 @@ lint: env ## check style and the generated files
 	$(BIN)/ruff format --check .
 	$(PY) tools/formula_index.py --check
 	$(PY) tools/exercise_texts.py --check
+	$(PY) tools/wasm.py --check
 	$(PY) -m pytest -q tests/book/test_notebooks.py tests/test_registry.py
 
 format: env ## format the code and the notebooks
@@ -104,13 +106,15 @@ format: env ## format the code and the notebooks
 	$(BIN)/ruff format .
 
 refresh: env ## run the notebooks and store their outputs (one chapter: make refresh CH=04)
+	$(PY) tools/wasm.py
 	$(PY) tools/refresh.py $(CH)
 	$(PY) tools/formula_index.py
 	$(PY) tools/exercise_texts.py
 
-index: env ## write the generated files anew: formula index, texts of the exercises
+index: env ## write the generated files anew: formula index, texts of the exercises, kernels for the browser
 	$(PY) tools/formula_index.py
 	$(PY) tools/exercise_texts.py
+	$(PY) tools/wasm.py
 
 lab: env ## read and run the notebooks in JupyterLab
 	$(BIN)/jupyter lab book

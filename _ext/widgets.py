@@ -1,7 +1,8 @@
 """Let the interactive figures of the book share one script and one style.
 
 A notebook's output carries both, so that it works alone. On the built pages they are taken out of each output and
-loaded from two files, on those pages only that hold such a figure.
+loaded from two files, on those pages only that hold such a figure. There are two families: figures that go through
+stored states, and live ones, whose script loads the compiled kernels from a third file when a figure is looked at.
 """
 
 import re
@@ -9,29 +10,44 @@ from pathlib import Path
 
 from docutils import nodes
 
-from gmm.widgets._page import BEGIN, END, script, style
+from gmm.widgets import _live, _page
+from gmm.widgets._page import BEGIN, END
 
-FILES = {"script": "gmm-widgets.js", "style": "gmm-widgets.css"}
-OWN = {tag: re.compile(f"<{tag}>{re.escape(BEGIN)}.*?{re.escape(END)}</{tag}>\n?", re.S) for tag in FILES}
-MARK = 'class="gmm-widget"'
+OWN = re.compile(f"<(script|style)>{re.escape(BEGIN)}.*?{re.escape(END)}</\\1>\n?", re.S)
+#: What marks an output of a family, its script and its style.
+FAMILIES = {
+    'class="gmm-widget"': ("gmm-widgets.js", "gmm-widgets.css"),
+    'class="gmm-live"': ("gmm-live.js", "gmm-live.css"),
+}
+
+
+def files():
+    """Name and text of each shared file."""
+    return {
+        "gmm-widgets.js": _page.script(),
+        "gmm-widgets.css": _page.style(),
+        "gmm-live.js": "\n".join([_live.script(), *map(_live.script, _live.kinds())]),
+        "gmm-live.css": _live.style(),
+        "gmm-kernels.js": _live.kernels(),
+    }
 
 
 def share(app, doctree, docname):
     """Take the shared parts out of the outputs of a page."""
     for node in doctree.findall(nodes.raw):
         text = node.astext()
-        if MARK in text:
-            for own in OWN.values():
-                text = own.sub("", text)
+        if any(mark in text for mark in FAMILIES):
+            text = OWN.sub("", text)
             node.children = [nodes.Text(text)]
             node.rawsource = text
 
 
 def load(app, pagename, templatename, context, doctree):
     """Load the shared files on a page with such a figure."""
-    if MARK in context.get("body", ""):
-        app.add_js_file(FILES["script"], loading_method="defer")
-        app.add_css_file(FILES["style"])
+    for mark, (script, style) in FAMILIES.items():
+        if mark in context.get("body", ""):
+            app.add_js_file(script, loading_method="defer")
+            app.add_css_file(style)
 
 
 def write(app, exception):
@@ -39,8 +55,8 @@ def write(app, exception):
     if exception is None and app.builder.format == "html":
         static = Path(app.outdir) / "_static"
         static.mkdir(exist_ok=True)
-        (static / FILES["script"]).write_text(script(), encoding="utf-8")
-        (static / FILES["style"]).write_text(style(), encoding="utf-8")
+        for name, text in files().items():
+            (static / name).write_text(text, encoding="utf-8")
 
 
 def setup(app):

@@ -156,7 +156,8 @@ def variational_m_step_kernel(X, resp, concentration, mean, mean_precision, scal
     K = counts.shape[0]
     means, scales = np.empty((K, d)), np.empty((K, d, d))
     for k in range(K):
-        means[k] = mean
+        for j in range(d):  # entry by entry: to assign slices takes Numba longer to compile
+            means[k, j] = mean[j]
         for i in range(n):
             for j in range(d):
                 means[k, j] += resp[i, k] * (X[i, j] - mean[j]) / (mean_precision + counts[k])

@@ -81,6 +81,11 @@ def script(kind: str | None = None) -> str:
             text,
             flags=re.M,
         )
+    return without_comments(text)
+
+
+def without_comments(text) -> str:
+    """Drop the lines of a script that are comments, and all indentation."""
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 

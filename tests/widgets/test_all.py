@@ -15,6 +15,8 @@ import gmm
 from gmm import plot, widgets
 from gmm.widgets import MAX_SIZE, _page
 
+#: Figures that compute in the page have tests of their own.
+LIVE = ("live", "em_plane", "vb_concentration")
 every_widget = pytest.mark.parametrize("kind", EXAMPLES)
 
 
@@ -107,7 +109,8 @@ def test_colours_come_from_the_palette_of_the_figures():
 
 def test_every_public_function_has_an_example_here():
     made = {make().data.split('data-kind="')[1].split('"')[0] for make in EXAMPLES.values()}
-    assert len(made) == len([name for name in widgets.__all__ if callable(getattr(widgets, name))])
+    stored_ones = [name for name in widgets.__all__ if callable(getattr(widgets, name)) and name not in LIVE]
+    assert len(made) == len(stored_ones)
     assert gmm.widgets.sigma_slider is widgets.sigma_slider
 
 
