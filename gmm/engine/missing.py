@@ -571,10 +571,9 @@ def predict(X, density, n_threads=None):
 
 
 def impute(X, density, rng=None, n_threads=None):
-    """X with its missing values filled, float64: by E[x_m | x_o], or by a draw from p(x_m | x_o) where there is a `rng`.
+    """X with its missing values filled, float64: by E[x_m | x_o], or by a draw from p(x_m | x_o) with `rng`.
 
-    Of a row these are two numbers or more from `rng` for each feature: whether they are used or not, so that a row's
-    draw does not depend on what is missing in others.
+    The numbers of `rng` belong to the cells of X, missing or not: a row's draw does not depend on others.
     """
     patterns = Patterns(X)
     weights = _responsibilities(patterns, density, n_threads)

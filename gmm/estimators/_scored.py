@@ -30,7 +30,7 @@ class Scored:
         return self._scoring(X).predict(X, self._density(), n_threads=self.n_threads)
 
     def _samples(self, X):
-        """Return (the checked X, the module of the engine that scores it): values may be missing if `missing` says so."""
+        """Return (the checked X, what scores it): values may be missing if `missing` says so."""
         X = check_samples(self, X, reset=False, missing=getattr(self, "missing", "raise"))
         return X, self._scoring(X)
 

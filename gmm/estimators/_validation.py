@@ -98,18 +98,21 @@ def check_samples(estimator, X, *, reset, min_samples=1, missing="raise"):
 
 
 def _with_nan(X, masked):
-    """X with NaN where a value is missing: pandas' NA among objects and, if they are allowed, masked entries."""
+    """X with NaN where a value is missing: pandas' NA among objects and, if they are allowed, None and masked ones."""
     if isinstance(X, np.ma.MaskedArray):
         if not masked:
             return unmasked(X, "X")
         mask = np.ma.getmaskarray(X)
         return np.where(mask, np.nan, np.ma.getdata(X)) if mask.any() else np.ma.getdata(X)
+    if masked and isinstance(X, (list, tuple)):
+        with contextlib.suppress(ValueError):  # scikit-learn's check says what is wrong
+            X = np.asarray(X)
     pandas = sys.modules.get("pandas")  # who has an NA has loaded it
     if pandas is None:
         return X
-    if isinstance(X, np.ndarray) and X.dtype == object:
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O":
         return np.where(pandas.isna(X), np.nan, X)
-    if isinstance(X, pandas.DataFrame) and (X.dtypes == object).any():
+    if isinstance(X, pandas.DataFrame) and any(kind.kind == "O" for kind in X.dtypes):
         return X.where(X.notna(), np.nan)
     return X
 

@@ -305,10 +305,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
             raise ValueError(
                 f"The parameter 'degrees_of_freedom_prior' should be greater than {d - 1}, but got {dof:.3f}."
             )
-        if self.mean_prior is None:
-            mean = source.mean()
-        else:
-            mean = _shaped(self.mean_prior, (d,), "means")
+        mean = source.mean() if self.mean_prior is None else _shaped(self.mean_prior, (d,), "means")
         return BayesianPrior(
             alpha, self.weight_concentration_prior_type == PROCESS, mean, b, float(d if dof is None else dof),
             self._scale(source, d, ridge),
@@ -682,7 +679,7 @@ BayesianGaussianMixture.__doc__ = BayesianGaussianMixture.__doc__.replace("{sett
 
 
 def _present(sample_weight, X, n_components, observed=None):
-    """(X, weights, row numbers) of the samples that have weight and values; weights count samples, and are not scaled."""
+    """(X, weights, row numbers) of the samples with weight and values; weights count samples and are not scaled."""
     if sample_weight is None:
         present, rows = X, None
         if observed is not None and not observed.all():

@@ -56,7 +56,7 @@ class PatternSource:
         Cost: that of complete samples, and K d³ for each pattern (full; d³ tied, K d diag and spherical). The moments
         of shared covariances are gathered for each component.
         """
-        n_components, n_features = density.centres.shape
+        n_features = density.centres.shape[1]
         if n_features != self.patterns.values.shape[1]:
             raise ValueError(f"X has {self.patterns.values.shape[1]} features, but the parameters have {n_features}.")
         density = density._replace(centres=np.ascontiguousarray(density.centres))
