@@ -39,3 +39,14 @@ def log_prior(model, prior):
 
 def penalty(regularisation, model):
     """What is added to the log-likelihood of the model to have the value that EM climbs."""
+
+
+def marginalise(whole, features, observed, lifting, covariances, lowers, part):
+    """Make `part` the marginal of the first `observed` of these features; see `gmm.engine.missing`.
+
+    With `lifting`, what the observed features tell of the others is left in `lowers`.
+    """
+
+
+def lift(whole, features, observed, lowers, target, scratch, sums, totals):
+    """Add the expected moments of whole samples to `totals`, from the sums over their observed features."""

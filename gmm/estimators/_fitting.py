@@ -75,6 +75,8 @@ class Search:
         Checked `resp_init` of these samples.
     trees : gmm.estimators.hierarchical.Trees or None
         Those of these samples, where other fits need them too.
+    source : gmm.learning.Source or None
+        That of these samples.
     """
 
     def __init__(
@@ -90,21 +92,23 @@ class Search:
         fixed=None,
         resp=None,
         trees=None,
+        source=None,
     ):
         self.model = model
-        self.X = X
         self.sample_weight = sample_weight
         self.row_numbers = row_numbers
         self.initial = initial
         self.resume = resume
         self.prior = prior
         self.ridge = ridge
-        self.source = learning.ArraySource(X, sample_weight, model.n_threads)
+        self.source = learning.ArraySource(X, sample_weight, model.n_threads) if source is None else source
         self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
         if fixed is not None:
             self.step = learning.Fixed(self.step, *fixed)
         self.tol = model.tol
         self.rng = random_generator(model.random_state)
+        # What starts are drawn from, and what is said of a collapse: complete samples.
+        self.X = self.source.completed(self.rng) if isinstance(self.source, learning.PatternSource) else X
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
         self.flat_data = False
         self.rows = []  # what became of each start, as a dict

@@ -11,17 +11,16 @@ from gmm import learning
 from gmm.estimators._validation import SYMMETRY_TOLERANCE
 
 
-def make_prior(value, X, sample_weight, n_components, unit=1.0, n_threads=None):
-    """Return the Prior that `covariance_prior` stands for.
+def make_prior(value, source, n_features, n_components, unit=1.0):
+    """Return the Prior that `covariance_prior` stands for; `source` is that of the samples.
 
     Raises
     ------
     ValueError, TypeError
         If a given pair (scale, dof) is no prior for X, or X has constant features and 'default' was asked for.
     """
-    n_features = X.shape[1]
     if isinstance(value, str):
-        covariance = learning.ArraySource(X, sample_weight, n_threads).covariance()
+        covariance = source.covariance()
         constant = np.flatnonzero(~(np.diag(covariance) > 0.0))
         if constant.size:
             raise ValueError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from gmm import learning
 from gmm.engine import Diagonal, Spherical, Tied
 
 AUTO = 1e-6  # 'auto': this part of each feature's variance
@@ -18,10 +17,10 @@ ALONE = 1.001  # a covariance within this factor of the ridge in all directions 
 UNUSED = 1e-12  # a component of less weight describes no sample
 
 
-def in_numbers(reg_covar, X, sample_weight, n_threads=None):
+def in_numbers(reg_covar, source):
     """Return the ridge that `reg_covar` stands for: a number, or one for each feature (n_features,)."""
     if isinstance(reg_covar, str):
-        return AUTO * np.diagonal(learning.ArraySource(X, sample_weight, n_threads).covariance())
+        return AUTO * np.diagonal(source.covariance())
     return reg_covar
 
 

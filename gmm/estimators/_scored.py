@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
-from gmm.estimators._validation import check_samples, check_weights_of, random_generator
+from gmm.engine import missing
+from gmm.estimators._validation import check_observed, check_samples, check_weights_of, has_missing, random_generator
 
 
 class Scored:
@@ -26,7 +27,26 @@ class Scored:
             Index of the most probable component of each sample.
         """
         X = self._fit(X, sample_weight)
-        return engine.predict(X, self._density(), n_threads=self.n_threads)
+        return self._scoring(X).predict(X, self._density(), n_threads=self.n_threads)
+
+    def _samples(self, X):
+        """Return (the checked X, what scores it): values may be missing if `missing` says so."""
+        X = check_samples(self, X, reset=False, missing=getattr(self, "missing", "raise"))
+        return X, self._scoring(X)
+
+    def _observed(self, X):
+        """Which samples of a fit have a value, or None if no value is missing."""
+        if self.missing == "raise":
+            return None
+        return check_observed(X, getattr(self, "feature_names_in_", None))
+
+    def _scoring(self, X):
+        return missing if getattr(self, "missing", "raise") == "marginalise" and has_missing(X) else engine
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = getattr(self, "missing", "raise") == "marginalise"
+        return tags
 
     @contextmanager
     def _unchanged_on_failure(self):
@@ -42,6 +62,8 @@ class Scored:
     def score_samples(self, X):
         """Log-density of each sample, log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm.
 
+        With ``missing='marginalise'`` that of the observed values of a sample, and 0 where there are none.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -51,7 +73,8 @@ class Scored:
         ndarray of shape (n_samples,)
         """
         density = self._density()
-        return engine.score_samples(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
+        X, scoring = self._samples(X)
+        return scoring.score_samples(X, density, n_threads=self.n_threads)
 
     def score(self, X, y=None, sample_weight=None):
         """Mean log-density per sample of X; weighted if `sample_weight` is given.
@@ -68,20 +91,76 @@ class Scored:
         float
         """
         density = self._density()
-        X = check_samples(self, X, reset=False)
+        X, scoring = self._samples(X)
         sample_weight = check_weights_of(sample_weight, X)
         total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-        return engine.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
+        return scoring.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
 
     def predict(self, X):
         """Index of the most probable component of each sample, shape (n_samples,)."""
         density = self._density()
-        return engine.predict(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
+        X, scoring = self._samples(X)
+        return scoring.predict(X, density, n_threads=self.n_threads)
 
     def predict_proba(self, X):
         """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1."""
         density = self._density()
-        return engine.predict_proba(check_samples(self, X, reset=False), density, n_threads=self.n_threads)
+        X, scoring = self._samples(X)
+        return scoring.predict_proba(X, density, n_threads=self.n_threads)
+
+    def impute(self, X, *, how="mean", random_state=None):
+        r"""Fill missing values by what the mixture says of them, given what was observed of the sample.
+
+        With o the observed and m the missing features of a row, and r_k its responsibilities given x_o,
+
+        .. math::
+
+            \operatorname E[x_m \mid x_o] = \sum_k r_k \bigl(\mu_{k,m}
+            + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o})\bigr).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN (pandas' NA, masked entries) where a value is missing, whatever `missing` says.
+        how : {'mean', 'sample'}, default='mean'
+            'mean' fills in that expectation, the best guess in squared error. Data filled with it vary less than
+            complete ones would. 'sample' draws from p(x_m | x_o): one of many possible completions, with the variances
+            and correlations of the mixture; what does not change from draw to draw is known.
+        random_state : int, RandomState, Generator or None, default=None
+            Of the draws; None: the constructor's `random_state`. As many numbers are drawn whatever is missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            float64, a copy; observed values are as they were.
+
+        Raises
+        ------
+        ValueError
+            If `how` is something else, or X does not fit or holds infinite values.
+
+        Notes
+        -----
+        Cost O(K d³) for each pattern of missing values and O(K d²) for each row. For a `BayesianGaussianMixture` the
+        mixture is that of the expected parameters, as in `predict_proba`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gmm import GaussianMixture
+        >>> mixture = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]])
+        >>> mixture.impute([[2.0, np.nan], [np.nan, np.nan]])
+        array([[2., 1.],
+               [0., 0.]])
+        """
+        density = self._density()
+        if how not in ("mean", "sample"):
+            raise ValueError(f"how must be 'mean' or 'sample'; got {how!r}")
+        X = check_samples(self, X, reset=False, missing="marginalise")
+        rng = None
+        if how == "sample":
+            rng = random_generator(self.random_state if random_state is None else random_state)
+        return missing.impute(X, density, rng, n_threads=self.n_threads)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw samples from the mixture: how many of each component, then those of each component.

@@ -198,6 +198,18 @@ SETTINGS = {
         last fit. Weights that are free share what the fixed ones leave.""",
         _none,
     ),
+    "missing": Setting(
+        [StrOptions({"raise", "marginalise"})],
+        """{'raise', 'marginalise'}, default='raise'
+        What happens to missing values: NaN, pandas' NA, the masked entries of a masked array. 'raise': an error that
+        names the first ones. 'marginalise': they are integrated out, in `fit` as in all that scores samples; the fit
+        maximises the likelihood of the values that were observed. That is right where values are missing at random:
+        whether one is missing may depend on what was observed of the sample, but not on the value itself. A start is
+        drawn from samples that are completed by a draw from the one Gaussian that fits the observed values best; so
+        are 'auto' and 'default' scales taken from it. Samples without any value are left out of a fit, where they
+        would tell nothing. Takes a float64 copy of X if a value is missing; if none is, this changes nothing.""",
+        _among({"raise", "marginalise"}),
+    ),
     "callback": Setting(
         [callable, None],
         """callable, default=None

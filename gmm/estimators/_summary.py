@@ -34,12 +34,12 @@ class Assignment(NamedTuple):
     counts: np.ndarray
 
 
-def assignment(X, density, sample_weight=None, n_threads=None):
-    """Return the `Assignment` of samples. Cost O(n K), in blocks of samples."""
+def assignment(X, density, sample_weight=None, n_threads=None, scoring=engine):
+    """Return the `Assignment` of samples. Cost O(n K), in blocks of samples; `scoring` is what scores them."""
     n_components = len(density.centres)
     entropy, sizes, certainty, counts = 0.0, *np.zeros((3, n_components))
     for low in range(0, X.shape[0], BLOCK):
-        resp = engine.predict_proba(X[low : low + BLOCK], density, n_threads=n_threads)
+        resp = scoring.predict_proba(X[low : low + BLOCK], density, n_threads=n_threads)
         weights = np.ones(len(resp)) if sample_weight is None else sample_weight[low : low + BLOCK]
         entropy += float(weights @ entr(resp).sum(axis=1))
         labels = resp.argmax(axis=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
@@ -14,6 +16,7 @@ from gmm.estimators._sklearn_compat import _check_sample_weight
 SYMMETRY_TOLERANCE = 1e-8
 # How far rows of responsibilities may be from 1, which leaves room for those that were float32.
 ROUNDED = 1e-6
+NAMED = 3  # missing values named in a message
 # Generators that are no longer in use. To seed one again takes a microsecond, to make one a tenth of a millisecond,
 # which is a quarter of a small fit.
 _idle = []
@@ -70,18 +73,89 @@ def _is_plain(estimator, X, reset, min_samples):
         return X.dtype.kind != "f" or math.isfinite(X.sum(dtype=np.float64))
 
 
-def check_samples(estimator, X, *, reset, min_samples=1):
-    """Check X for `estimator` without a conversion: the engine reads float32 and integers as they are."""
-    X = unmasked(X, "X")
+def check_samples(estimator, X, *, reset, min_samples=1, missing="raise"):
+    """Check X for `estimator` without a conversion: the engine reads float32 and integers as they are.
+
+    With missing='marginalise' NaN may stand where a value is missing.
+    """
+    allowed = missing == "marginalise"
+    X = _with_nan(X, allowed)
     # scikit-learn's check, with all that it says, takes longer than a small fit.
     if _is_plain(estimator, X, reset, min_samples):
         if reset:
             estimator.n_features_in_ = X.shape[1]
         return X
-    X = validate_data(estimator, X, dtype="numeric", reset=reset, ensure_min_samples=min_samples)
+    options = {"dtype": "numeric", "reset": reset, "ensure_min_samples": min_samples}
+    try:
+        X = validate_data(estimator, X, ensure_all_finite="allow-nan" if allowed else True, **options)
+    except ValueError as error:
+        if allowed or not str(error).startswith("Input X contains NaN"):
+            raise
+        raise ValueError(_about_missing(estimator, X)) from None
     if X.dtype.kind not in "fiub":
         raise TypeError(f"X must hold real numbers; got dtype {X.dtype}")
     return X
+
+
+def _with_nan(X, masked):
+    """X with NaN where a value is missing: pandas' NA among objects and, if they are allowed, None and masked ones."""
+    if isinstance(X, np.ma.MaskedArray):
+        if not masked:
+            return unmasked(X, "X")
+        mask = np.ma.getmaskarray(X)
+        return np.where(mask, np.nan, np.ma.getdata(X)) if mask.any() else np.ma.getdata(X)
+    if masked and isinstance(X, (list, tuple)):
+        with contextlib.suppress(ValueError):  # scikit-learn's check says what is wrong
+            X = np.asarray(X)
+    pandas = sys.modules.get("pandas")  # who has an NA has loaded it
+    if pandas is None:
+        return X
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O":
+        return np.where(pandas.isna(X), np.nan, X)
+    if isinstance(X, pandas.DataFrame) and any(kind.kind == "O" for kind in X.dtypes):
+        return X.where(X.notna(), np.nan)
+    return X
+
+
+def _about_missing(estimator, X):
+    """The message for missing values that are not allowed, in scikit-learn's words and with the first of them."""
+    with contextlib.suppress(Exception):  # what X is was checked, what it holds is only to be named
+        names = list(map(str, X.columns)) if hasattr(X, "columns") else None
+        values = np.asarray(X) if names is None else X.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = values.astype(np.float64)
+        n_missing = int(np.count_nonzero(np.isnan(values)))
+        cells = [
+            f"X[{i}, {j}]" + ("" if names is None else f" ({names[j]})")
+            for i, j in np.argwhere(np.isnan(values))[:NAMED]
+        ]
+        where = f" {n_missing} of {values.size} values are missing: {', '.join(cells)}"
+        where += ", …." if n_missing > NAMED else "."
+        if getattr(estimator, "missing", None) == "marginalise":
+            return f"Input X contains NaN.{where} This method needs complete samples; impute(X) completes them."
+        if hasattr(estimator, "missing"):
+            return f"Input X contains NaN.{where} missing='marginalise' fits and scores what was observed."
+        return f"Input X contains NaN.{where}"
+    return "Input X contains NaN."
+
+
+def has_missing(X):
+    """Whether a value of the checked X is missing."""
+    if X.dtype.kind != "f":
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isnan(X.sum(dtype=np.float64)) and bool(np.isnan(X).any())
+
+
+def check_observed(X, names=None):
+    """Return which rows have an observed value, (n,), or None if no value is missing; refuse a feature without any."""
+    if not has_missing(X):
+        return None
+    missing = np.isnan(X)
+    empty = np.flatnonzero(missing.all(axis=0))
+    if empty.size:
+        name = "" if names is None else f" ({names[empty[0]]})"
+        raise ValueError(f"X[:, {empty[0]}]{name} has no observed value: nothing can be learnt of it. Leave it out")
+    return ~missing.all(axis=1)
 
 
 def check_weights_of(sample_weight, X):
@@ -106,21 +180,28 @@ def check_given_values(values, n_given, names):
     return values
 
 
-def check_sample_weight(sample_weight, X, n_components):
+def check_sample_weight(sample_weight, X, n_components, observed=None):
     """Check sample weights and return (X, sample_weight, row_numbers) of the samples that take part.
 
     Samples of weight zero are left out (a copy, made only then): a far one would otherwise set the scale of k-means.
-    `row_numbers` are those of the others, None where all take part. Weights are scaled by a power of two, which
-    changes no digit of any result.
+    So are those that are not `observed`, a mask. `row_numbers` are those of the others, None where all take part.
+    Weights are scaled by a power of two, which changes no digit of any result.
     """
     if sample_weight is None:
-        _check_enough_samples(X.shape[0], n_components)
-        return X, None, None
+        if observed is None or observed.all():
+            _check_enough_samples(X.shape[0], n_components)
+            return X, None, None
+        row_numbers = np.flatnonzero(observed)
+        if row_numbers.size < 2:
+            raise ValueError(f"X has {row_numbers.size} sample with an observed value, and a fit needs 2")
+        _check_enough_samples(row_numbers.size, n_components)
+        return X[row_numbers], None, row_numbers
     sample_weight = check_weights_of(sample_weight, X)
-    row_numbers = np.flatnonzero(sample_weight)
+    row_numbers = np.flatnonzero(sample_weight if observed is None else sample_weight * observed)
     if row_numbers.size < 2:
         raise ValueError(
-            "Found 1 sample(s) with non-zero sample_weight while a minimum of 2 is required by GaussianMixture."
+            f"Found {row_numbers.size} sample(s) with non-zero sample_weight while a minimum of 2 is required by "
+            "GaussianMixture."
         )
     _check_enough_samples(row_numbers.size, n_components)
     if row_numbers.size < X.shape[0]:

@@ -36,7 +36,7 @@ STICKS = 20_000  # draws behind the intervals of weights by stick-breaking
 
 _SHARED = (
     "n_components", "tol", "reg_covar", "max_iter", "n_init", "init_params", "random_state", "warm_start", "verbose",
-    "verbose_interval", "callback", "record_parameters", "n_threads",
+    "verbose_interval", "missing", "callback", "record_parameters", "n_threads",
 )  # fmt: skip
 _POSITIVE = [None, Interval(Real, 0.0, None, closed="neither")]
 CONSTRAINTS = {
@@ -57,7 +57,7 @@ LAYOUT = _persistence.Layout(
         "n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params",
         "weight_concentration_prior_type", "weight_concentration_prior", "mean_precision_prior",
         "degrees_of_freedom_prior", "random_state", "warm_start", "verbose", "verbose_interval", "record_parameters",
-        "n_threads",
+        "missing", "n_threads",
     ),
     ("mean_prior", "covariance_prior"),
     (
@@ -78,8 +78,8 @@ class ParameterSample(NamedTuple):
 class BayesianSearch(Search):
     """The initialisations of one Bayesian fit; states are `gmm.learning.variational.Posterior`."""
 
-    def __init__(self, model, X, sample_weight, row_numbers, resume, ridge, prior):
-        super().__init__(model, X, sample_weight, row_numbers, (None, None, None), resume, ridge)
+    def __init__(self, model, X, sample_weight, row_numbers, resume, ridge, prior, source):
+        super().__init__(model, X, sample_weight, row_numbers, (None, None, None), resume, ridge, source=source)
         self.step = Variational(prior, ridge)
         # The bound and its change are those of all samples, as in scikit-learn; the loop's are of one.
         total = self.source.total_weight
@@ -203,6 +203,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         warm_start=False,
         verbose=0,
         verbose_interval=10,
+        missing="raise",
         callback=None,
         record_parameters=False,
         n_threads=None,
@@ -224,6 +225,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.missing = missing
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
@@ -269,13 +271,16 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
         with self._unchanged_on_failure():
-            X = check_samples(self, X, reset=True, min_samples=2)
-            present, weights, rows = _present(sample_weight, X, self.n_components)
+            X = check_samples(self, X, reset=True, min_samples=2, missing=self.missing)
+            observed = self._observed(X)
+            present, weights, rows = _present(sample_weight, X, self.n_components, observed)
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                ridge = in_numbers(self.reg_covar, present, weights, self.n_threads)
-                prior = self._prior(present, weights, ridge)
+                kind = learning.ArraySource if observed is None else learning.PatternSource
+                source = kind(present, weights, self.n_threads)
+                ridge = in_numbers(self.reg_covar, source)
+                prior = self._prior(source, X.shape[1], ridge)
                 resume = self._resume(X.shape[1])
-                search = BayesianSearch(self, present, weights, rows, resume, ridge, prior)
+                search = BayesianSearch(self, present, weights, rows, resume, ridge, prior, source)
                 best = search.best()
             total = search.source.total_weight
             self._adopt_prior(prior)
@@ -290,9 +295,9 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
                 )
         return X
 
-    def _prior(self, X, sample_weight, ridge):
+    def _prior(self, source, d, ridge):
         """The prior in numbers; raises ValueError, in scikit-learn's words, for one that is none."""
-        K, d = self.n_components, X.shape[1]
+        K = self.n_components
         alpha = 1.0 / K if self.weight_concentration_prior is None else float(self.weight_concentration_prior)
         b = 1.0 if self.mean_precision_prior is None else float(self.mean_precision_prior)
         dof = self.degrees_of_freedom_prior
@@ -300,11 +305,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
             raise ValueError(
                 f"The parameter 'degrees_of_freedom_prior' should be greater than {d - 1}, but got {dof:.3f}."
             )
-        source = learning.ArraySource(X, sample_weight, self.n_threads)
-        if self.mean_prior is None:
-            mean = engine.passes.mean_of(engine.samples.Samples(X), source.sample_weight)
-        else:
-            mean = _shaped(self.mean_prior, (d,), "means")
+        mean = source.mean() if self.mean_prior is None else _shaped(self.mean_prior, (d,), "means")
         return BayesianPrior(
             alpha, self.weight_concentration_prior_type == PROCESS, mean, b, float(d if dof is None else dof),
             self._scale(source, d, ridge),
@@ -677,13 +678,16 @@ def _documentation():
 BayesianGaussianMixture.__doc__ = BayesianGaussianMixture.__doc__.replace("{settings}", _documentation())
 
 
-def _present(sample_weight, X, n_components):
-    """(X, weights, row numbers) of the samples that have weight; weights count samples and are not scaled."""
+def _present(sample_weight, X, n_components, observed=None):
+    """(X, weights, row numbers) of the samples with weight and values; weights count samples and are not scaled."""
     if sample_weight is None:
         present, rows = X, None
+        if observed is not None and not observed.all():
+            rows = np.flatnonzero(observed)
+            present = X[rows]
     else:
         sample_weight = check_weights_of(sample_weight, X)
-        rows = np.flatnonzero(sample_weight)
+        rows = np.flatnonzero(sample_weight if observed is None else sample_weight * observed)
         present, sample_weight = X[rows], sample_weight[rows]
     if len(present) < n_components:
         raise ValueError(

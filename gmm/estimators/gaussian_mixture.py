@@ -147,6 +147,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         on_collapse="raise",
         covariance_prior=None,
         fixed=None,
+        missing="raise",
         callback=None,
         record_parameters=False,
         n_threads=None,
@@ -169,6 +170,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         self.on_collapse = on_collapse
         self.covariance_prior = covariance_prior
         self.fixed = fixed
+        self.missing = missing
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
@@ -341,22 +343,25 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
         with self._unchanged_on_failure():
-            X = check_samples(self, X, reset=True, min_samples=2)
+            X = check_samples(self, X, reset=True, min_samples=2, missing=self.missing)
+            observed = self._observed(X)
             learning.structure_of(self.covariance_type).check_features(X.shape[1])
             resp = check_resp_init(self.resp_init, X.shape[0], self.n_components)
-            present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components)
+            present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components, observed)
             resp = resp if resp is None or row_numbers is None else resp[row_numbers]
             check_no_component_empty(resp, self.n_components)
             initial = check_initial_values(self, X.shape[1])
             resume = self._resume(X.shape[1])
             # Values near the ends of float64's range: the search itself looks at what comes out.
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                prior = self._prior(present, sample_weight, scaled_weight, row_numbers)
-                ridge = self._ridge(present, scaled_weight)
+                kind = learning.ArraySource if observed is None else learning.PatternSource
+                source = kind(present, scaled_weight, self.n_threads)
+                prior = self._prior(source, sample_weight, scaled_weight, row_numbers)
+                ridge = in_numbers(self.reg_covar, source)
                 fixed = check_fixed(self, initial, resume, X.shape[1])
                 search = Search(
                     self, present, scaled_weight, row_numbers, initial, resume, ridge, prior, fixed, resp,
-                    getattr(self, "_trees", None),
+                    getattr(self, "_trees", None), source,
                 )  # fmt: skip
                 best = search.best()
             self._adopt(best.parameters)
@@ -371,7 +376,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
                 )
         return X
 
-    def _prior(self, X, sample_weight, scaled_weight, row_numbers):
+    def _prior(self, source, sample_weight, scaled_weight, row_numbers):
         """Return the prior on the covariances, or None. The fit sees scaled weights, and the prior is scaled alike."""
         if self.covariance_prior is None:
             return None
@@ -379,11 +384,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         if scaled_weight is not None:
             first = 0 if row_numbers is None else row_numbers[0]
             unit = scaled_weight[0] / np.asarray(sample_weight, dtype=np.float64).ravel()[first]
-        return make_prior(self.covariance_prior, X, scaled_weight, self.n_components, unit, self.n_threads)
-
-    def _ridge(self, X, sample_weight):
-        """Return `reg_covar` in numbers."""
-        return in_numbers(self.reg_covar, X, sample_weight, self.n_threads)
+        return make_prior(self.covariance_prior, source, self.n_features_in_, self.n_components, unit)
 
     def _resume(self, n_features):
         """Parameters and lower bound to go on from, or None."""
@@ -819,17 +820,17 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
 
         parameters = self._parameters()
         density, p = parameters.density(), parameters.n_parameters
-        X = check_samples(self, X, reset=False)
+        X, scoring = self._samples(X)
         sample_weight = check_weights_of(sample_weight, X)
         n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-        log_likelihood = engine.log_likelihood(X, density, sample_weight, self.n_threads)
+        log_likelihood = scoring.log_likelihood(X, density, sample_weight, self.n_threads)
         found = {
             "log_likelihood": log_likelihood,
             "aic": aic_kernel(log_likelihood, p),
             "bic": bic_kernel(log_likelihood, p, n_samples),
         }
         if entropy:
-            found_of = _summary.assignment(X, density, sample_weight, self.n_threads)
+            found_of = _summary.assignment(X, density, sample_weight, self.n_threads, scoring)
             found |= {"icl": found["bic"] + 2.0 * found_of.entropy, "counts": found_of.counts, "sizes": found_of.sizes}
         return found
 

@@ -91,7 +91,9 @@ def mclust(
     >>> found.best_row_["covariance_type"], found.best_row_["n_components"], round(found.best_row_["bic"], 1)
     ('EEE', 3, 2314.3)
     """
-    n_samples, n_features = check_samples(GaussianMixture(), X, reset=True, min_samples=2).shape
+    n_samples, n_features = check_samples(
+        GaussianMixture(), X, reset=True, min_samples=2, missing=settings.get("missing", "raise")
+    ).shape
     if n_components is None:
         n_components = range(1, min(MOST, n_samples) + 1)
     if covariance_types is None:

@@ -350,7 +350,7 @@ def select(
         if name in settings:
             raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
     _check_known(settings)
-    data = check_samples(GaussianMixture(), X, reset=True, min_samples=2)
+    data = check_samples(GaussianMixture(), X, reset=True, min_samples=2, missing=settings.get("missing", "raise"))
     types = _types_for(names, data.shape[1])
     sample_weight = check_weights_of(sample_weight, data)
     folds = _n_folds(cv, criterion, data.shape[0])

@@ -16,6 +16,7 @@ processor in the `update` of `gmm.engine.full` and its neighbours.
 from gmm.engine import TotalScatter
 from gmm.learning.climb import Failure, Result, climb
 from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
+from gmm.learning.missing import PatternSource
 from gmm.learning.parameters import Parameters, make_parameters, parameters_from_precisions, precisions
 from gmm.learning.sources import ArraySource, Source
 from gmm.learning.starts import (
@@ -39,6 +40,7 @@ __all__ = [
     "MaximumAPosteriori",
     "MaximumLikelihood",
     "Parameters",
+    "PatternSource",
     "Prior",
     "Result",
     "Source",

@@ -61,6 +61,10 @@ class ArraySource:
             raise ValueError(f"X has {samples.n_features} features, but the parameters have {len(units.shift)}.")
         return samples
 
+    def mean(self):
+        """Mean of the samples (d,)."""
+        return passes.mean_of(Samples(self.X), self.sample_weight)
+
     def covariance(self):
         """Covariance of the samples about their mean, dividing by the total weight: (d, d). Slab by slab, in NumPy."""
         samples = Samples(self.X)

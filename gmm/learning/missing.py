@@ -1,0 +1,105 @@
+"""Samples with missing values: a source that integrates them out, and the one Gaussian that fits what was observed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from gmm import engine
+from gmm.engine import Units
+from gmm.engine.missing import Patterns, impute, statistics
+from gmm.engine.samples import NO_WEIGHTS, as_sample_weight
+from gmm.learning.climb import climb
+from gmm.learning.parameters import make_parameters
+from gmm.learning.statistics import Statistics
+from gmm.learning.steps import MaximumLikelihood
+
+# Of the one Gaussian: what is added to each variance, as a part of it, and when its EM ends.
+RIDGE, TOL, MAX_ITER = 1e-6, 1e-6, 200
+
+
+class PatternSource:
+    """An array in memory with NaN where a value is missing. What is missing is integrated out.
+
+    The log-likelihood is that of the observed values, Σ_i w_i log p(x_i,o), and the moments are the expected ones of
+    whole samples given these, so that every step climbs the likelihood of what was observed. That supposes values to be
+    *missing at random*: whether a value is missing may depend on what was observed, not on the value itself.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+        A float64 copy is taken, ordered by pattern.
+    sample_weight : array of shape (n_samples,), optional
+        Not negative.
+    n_threads : int, optional
+        None stands for `gmm.engine.default_n_threads`; the result is the same to the last bit.
+    """
+
+    def __init__(self, X, sample_weight=None, n_threads=None):
+        self.X = X
+        self.patterns = Patterns(X)
+        weights = NO_WEIGHTS if sample_weight is None else as_sample_weight(sample_weight, len(X))
+        self.sample_weight = weights
+        self._ordered_weight = weights[self.patterns.order] if weights.size else weights
+        self.n_threads = engine.resolve_n_threads(n_threads)
+        self.total = engine.TotalScatter()  # of completed samples, for the starts
+
+    @property
+    def total_weight(self):
+        """Σ_i w_i, n without weights."""
+        return float(self.sample_weight.sum()) if self.sample_weight.size else float(self.patterns.n_samples)
+
+    def statistics(self, density, centres=None):
+        """Make one pass, as `Source.statistics` says.
+
+        Cost: that of complete samples, and K d³ for each pattern (full; d³ tied, K d diag and spherical). The moments
+        of shared covariances are gathered for each component.
+        """
+        n_features = density.centres.shape[1]
+        if n_features != self.patterns.values.shape[1]:
+            raise ValueError(f"X has {self.patterns.values.shape[1]} features, but the parameters have {n_features}.")
+        density = density._replace(centres=np.ascontiguousarray(density.centres))
+        about = density.centres if centres is None else np.ascontiguousarray(centres)
+        found = statistics(self.patterns, density, self._ordered_weight, about, self.n_threads)
+        return Statistics(density.model, about, found[0], self.total_weight, *found[1:])
+
+    @cached_property
+    def gaussian(self):
+        """Parameters of the one Gaussian that fits the observed values best, with a millionth of each variance added.
+
+        EM from the mean and the variance of the observed values of each feature. Features that are never observed
+        together stay uncorrelated given the others: of them the likelihood does not tell.
+        """
+        X, weights = np.asarray(self.X), self.sample_weight
+        n_features = X.shape[1]
+        means, variances = np.empty(n_features), np.empty(n_features)
+        for j in range(n_features):
+            seen = ~np.isnan(X[:, j])
+            values, w = X[seen, j].astype(np.float64), weights[seen] if weights.size else None
+            differences = values - values[0]
+            middle = np.average(differences, weights=w)
+            means[j] = values[0] + middle
+            variances[j] = np.average((differences - middle) ** 2, weights=w)
+        largest = variances.max()
+        ridge = RIDGE * np.where(variances > 0.0, variances, largest if largest > 0.0 else 1.0)
+        start = make_parameters(np.ones(1), means[None], np.diag(variances + ridge)[None], "full")
+        return climb(self, MaximumLikelihood(ridge), start, tol=TOL, max_iter=MAX_ITER).state
+
+    def mean(self):
+        """Mean of the samples, that of `gaussian`."""
+        return self.gaussian.means[0]
+
+    def covariance(self):
+        """Covariance of the samples, that of `gaussian`."""
+        return self.gaussian.covariances[0]
+
+    def completed(self, rng):
+        """The samples (n, d) with what is missing drawn from its distribution under `gaussian`, given the rest.
+
+        This is where starts are taken from. Each row counts by its observed values alone, a correlated feature tells of
+        one that is missing, and the completed data have the covariance of `gaussian`: filled with means they would be
+        flat where much is missing.
+        """
+        n_features = self.gaussian.n_features
+        return impute(self.X, self.gaussian.density(Units(np.zeros(n_features))), rng, self.n_threads)
