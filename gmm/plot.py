@@ -548,3 +548,100 @@ def selection_heatmap(values, n_components, covariance_types, *, label="BIC", la
     ax_.set(xlabel="number of components", title=label.replace("\n", " "))
     ax_.grid(False)
     return ax_
+
+
+def entropy_curve(entropies, *, bend=None, ax=None):
+    """The entropy of the assignment over the number of clusters, with the two lines that meet at a bend.
+
+    Parameters
+    ----------
+    entropies : array_like, shape (n_components,)
+        Of 1, 2, … clusters; in nats.
+    bend : int, optional
+        The number of clusters at which two fitted lines meet. None: no lines.
+    ax : matplotlib.axes.Axes, optional
+        Default: the current one, or that of a new figure if something is drawn there.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If `entropies` is not a vector, or the bend leaves no two values on either side.
+    """
+    values = check.real_array(entropies, "entropies", 1, "(n_components,)")
+    sizes = np.arange(1, len(values) + 1)
+    if bend is not None and not 2 <= bend < len(values):
+        raise ValueError(f"bend must be between 2 and {len(values) - 1}; got {bend}")
+    ax = _own_axes(ax)
+    if bend is not None:
+        for part in (slice(0, bend), slice(bend - 1, None)):
+            line = np.polynomial.Polynomial.fit(sizes[part], values[part], 1)
+            ax.plot(sizes[part], line(sizes[part]), color=colour(1), linestyle="--", linewidth=1.5, zorder=1)
+    ax.plot(sizes, values, color=colour(0), marker="o", linestyle="" if bend is not None else "-", markersize=6)
+    ax.set(xlabel="number of clusters", ylabel="entropy (nats)", xticks=sizes)
+    return ax
+
+
+def merge_tree(linkage, *, names=None, ax=None):
+    """The tree of merged components: each merge at the entropy that is lost up to it.
+
+    Parameters
+    ----------
+    linkage : array_like, shape (n_components - 1, 4)
+        As SciPy's; see ``ComponentHierarchy.linkage``.
+    names : sequence of str, optional
+        Of the components; their numbers if not given.
+    ax : matplotlib.axes.Axes, optional
+        Default: the current one, or that of a new figure if something is drawn there.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If `linkage` is none, or `names` are not as many as components.
+    """
+    from scipy.cluster.hierarchy import dendrogram
+
+    linkage = check.real_array(linkage, "linkage", 2, "(n_components - 1, 4)")
+    names = [str(k) for k in range(len(linkage) + 1)] if names is None else list(names)
+    if len(names) != len(linkage) + 1:
+        raise ValueError(f"names must be {len(linkage) + 1}, one a component; got {len(names)}")
+    ax = _own_axes(ax)
+    dendrogram(linkage, ax=ax, labels=names, color_threshold=0, above_threshold_color=colour(0), leaf_font_size=10)
+    ax.set(xlabel="component", ylabel="entropy lost (nats)")
+    return ax
+
+
+def null_distribution(replicates, statistic, *, ax=None):
+    """A histogram of a statistic under a null hypothesis, and a line at that of the data.
+
+    Parameters
+    ----------
+    replicates : array_like, shape (n_replicates,)
+    statistic : float
+    ax : matplotlib.axes.Axes, optional
+        Default: the current one, or that of a new figure if something is drawn there.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there are no replicates, or one is not finite.
+    """
+    replicates = check.real_array(replicates, "replicates", 1, "(n_replicates,)")
+    statistic = check.number(statistic, "statistic")
+    ax = _own_axes(ax)
+    ax.hist(replicates, bins="auto", color=colour(0), alpha=0.5, label="under the null hypothesis")
+    ax.axvline(statistic, color=colour(1), linestyle="--", label="data")
+    ax.set(xlabel="likelihood ratio statistic T", ylabel="replicates")
+    ax.legend()
+    return ax

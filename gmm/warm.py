@@ -47,11 +47,14 @@ def _formulas():
         "concentration": 1.0, "mean_precision": 1.0, "scales": covariances, "precision": covariances[0],
         "location": means[0], "prior_concentration": 1.0, "shares": weights, "first": weights,
         "rest": weights, "prior": (means[0], 1.0, covariances[0], 4.0),
+        "values": X[:3, 0], "reference": resp, "replicates": X, "information": covariances[0],
+        "larger_log_likelihood": 0.0, "statistic": 1.0,
     }  # fmt: skip
     both = np.full(2, 4.0)
     posterior = {"concentration": both, "mean_precision": both, "dof": both}
     special = {
-        "univariate_log_density": {"mean": 0.0}, "digamma": {"x": 1.0}, "variational_log_joint": posterior,
+        "univariate_log_density": {"mean": 0.0}, "bootstrap_p_value": {"replicates": X[:, 0]},
+        "digamma": {"x": 1.0}, "variational_log_joint": posterior,
         "variational_predictive_log_density": posterior,
         "variational_bound": {
             "posterior": (both, means, both, covariances, both), "prior": (1.0, means[0], 1.0, covariances[0], 4.0)

@@ -167,7 +167,7 @@ MAY_IMPORT = {
 }
 LEAVES = ("gmm.plot", "gmm.widgets", "gmm.exercises", "gmm.datasets")
 # A mixture and a selection plot themselves: the method imports the figures when it is called, never before.
-ON_DEMAND = {("estimators", "gmm.plot")}
+ON_DEMAND = {("estimators", "gmm.plot"), ("plot.py", "scipy.cluster.hierarchy")}
 
 
 def module_name(path, root=None):

@@ -9,29 +9,42 @@ from gmm.estimators._history import History
 from gmm.estimators._summary import SelectionSummary, Summary
 from gmm.estimators.bayesian import BayesianGaussianMixture
 from gmm.estimators.bayesian_selection import BayesianSelection, select_bayesian
+from gmm.estimators.bootstrap import Bootstrap, BootstrapWarning, ParameterValues, bootstrap
 from gmm.estimators.divergence import MixtureDivergence, mixture_kl_divergence
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.hierarchical import HierarchicalClustering, hierarchical_clustering
+from gmm.estimators.information import standard_errors
+from gmm.estimators.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from gmm.estimators.mclust import mclust
+from gmm.estimators.merging import ComponentHierarchy, merge_components
 from gmm.estimators.selection import Selection, select
 
 __all__ = [
     "BayesianGaussianMixture",
     "BayesianSelection",
+    "Bootstrap",
+    "BootstrapWarning",
     "CollapsedComponentError",
     "CollapsedComponentWarning",
+    "ComponentHierarchy",
     "ConditionalMoments",
     "GaussianMixture",
     "HierarchicalClustering",
     "History",
+    "LikelihoodRatioTest",
     "MixtureDivergence",
+    "ParameterValues",
     "RegularisationWarning",
     "Selection",
     "SelectionSummary",
     "Summary",
+    "bootstrap",
     "hierarchical_clustering",
+    "likelihood_ratio_test",
     "mclust",
+    "merge_components",
     "mixture_kl_divergence",
     "select",
     "select_bayesian",
+    "standard_errors",
 ]

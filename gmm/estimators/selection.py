@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import sys
 import warnings
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from numbers import Integral
 from typing import NamedTuple
 
@@ -15,13 +13,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine, learning
-from gmm._interrupt import LISTEN
-from gmm.engine import threads
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
+from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
 from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components
 from gmm.estimators._summary import SelectionSummary
 from gmm.estimators._table import Table
-from gmm.estimators._validation import check_samples, check_weights_of, random_generator
+from gmm.estimators._validation import check_samples, check_weights_of
 from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.hierarchical import Trees
@@ -345,7 +342,7 @@ def select(
     names = _types(covariance_types)
     if criterion not in CRITERIA:
         raise ValueError(f"criterion must be one of {', '.join(map(repr, CRITERIA))}; got {criterion!r}")
-    n_jobs = _n_jobs(n_jobs)
+    n_jobs = check_n_jobs(n_jobs)
     for name in NOT_SETTINGS:
         if name in settings:
             raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
@@ -354,7 +351,7 @@ def select(
     types = _types_for(names, data.shape[1])
     sample_weight = check_weights_of(sample_weight, data)
     folds = _n_folds(cv, criterion, data.shape[0])
-    seed = _seed(random_state)
+    seed = seed_of(random_state)
     settings = {"n_threads": max(1, engine.default_n_threads() // n_jobs)} | settings
     settings |= {"tol": tol, "max_iter": max_iter, "n_init": n_init, "on_collapse": on_collapse, "random_state": seed}
     settings |= {"reg_covar": reg_covar, "init_params": init_params}
@@ -373,7 +370,7 @@ def select(
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", RegularisationWarning)
         tasks = [(model, X, data, sample_weight, parts, trees) for model in models]
-        outcomes = _run(tasks, n_jobs, _Progress(verbose, len(models)))
+        outcomes = run(_one, tasks, n_jobs, Counter(verbose, len(models), "select", "model"))
     rows = [outcome.row for outcome in outcomes]
     if not folds:
         for row in rows:
@@ -452,16 +449,6 @@ def _check_distinct(values, name):
         raise ValueError(f"{name} must be distinct; got {values}")
 
 
-def _n_jobs(n_jobs):
-    if n_jobs is None or (n_jobs == -1 and isinstance(n_jobs, Integral)):
-        return engine.default_n_threads()
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
-        raise TypeError(f"n_jobs must be an integer or None; got {n_jobs!r}")
-    if n_jobs < 1:
-        raise ValueError(f"n_jobs must be >= 1, -1 or None; got {n_jobs}")
-    return int(n_jobs)
-
-
 def _n_folds(cv, criterion, n_samples):
     if cv is None:
         if criterion != "cv":
@@ -472,15 +459,6 @@ def _n_folds(cv, criterion, n_samples):
     if not 2 <= cv <= n_samples:
         raise ValueError(f"cv must be between 2 and the number of samples, {n_samples}; got {cv}")
     return int(cv)
-
-
-def _seed(random_state):
-    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
-        random_generator(random_state)  # refuses what is no seed
-        return int(random_state)
-    rng = random_generator(random_state)
-    draw = rng.randint if isinstance(rng, np.random.RandomState) else rng.integers
-    return int(draw(2**31 - 1))
 
 
 # ------------------------------------------------------------------------------------- work
@@ -496,32 +474,6 @@ def _folds(n_samples, n_folds, seed):
     """Row numbers of each fold: a random partition whose parts differ in size by one at most."""
     shuffled = np.random.default_rng(seed).permutation(n_samples)
     return [np.sort(part) for part in np.array_split(shuffled, n_folds)]
-
-
-def _run(tasks, n_jobs, progress):
-    outcomes = [None] * len(tasks)
-    try:
-        if n_jobs == 1 or len(tasks) == 1:
-            for number, task in enumerate(tasks):
-                outcomes[number] = _one(*task)
-                progress.step()
-            return outcomes
-        flag = threads.new_flag()
-        pool = ThreadPoolExecutor(min(n_jobs, len(tasks)), initializer=threads.obey, initargs=(flag,))
-        try:
-            pending = {pool.submit(_one, *task): number for number, task in enumerate(tasks)}
-            while pending:
-                for future in wait(pending, timeout=LISTEN, return_when=FIRST_COMPLETED).done:
-                    outcomes[pending.pop(future)] = future.result()
-                    progress.step()
-        except BaseException:
-            flag.fill(1)  # the fits that run come to an end by themselves
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        pool.shutdown()
-        return outcomes
-    finally:
-        progress.close()
 
 
 def _one(model, X, data, sample_weight, folds, trees):
@@ -615,30 +567,3 @@ def _cross_validate(model, data, sample_weight, folds, trees):
         scores = partial.score_samples(data[held_out])
         total += scores.sum() if weights[1] is None else weights[1] @ scores
     return float(total / (data.shape[0] if sample_weight is None else sample_weight.sum())), ""
-
-
-class _Progress:
-    """A tqdm bar, a counter on standard error, or nothing."""
-
-    def __init__(self, verbose, total):
-        self.done, self.total, self.bar = 0, total, None
-        self.counter = bool(verbose)
-        if verbose:
-            try:
-                from tqdm.auto import tqdm
-            except ImportError:
-                return
-            self.bar = tqdm(total=total, desc="select", unit="model")
-
-    def step(self):
-        self.done += 1
-        if self.bar is not None:
-            self.bar.update()
-        elif self.counter:
-            print(f"\rselect: {self.done} of {self.total} models", end="", file=sys.stderr, flush=True)
-
-    def close(self):
-        if self.bar is not None:
-            self.bar.close()
-        elif self.counter:
-            print(file=sys.stderr)

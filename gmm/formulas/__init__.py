@@ -20,6 +20,7 @@ from gmm.formulas import (  # noqa: E402
     likelihood,
     mixture,
     parsimony,
+    reading,
     regularisation,
     responsibilities,
     starts,
@@ -45,6 +46,7 @@ CHAPTERS = (
     regularisation,
     criteria,
     variational,
+    reading,
 )
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "likelihood",
     "mixture",
     "parsimony",
+    "reading",
     "regularisation",
     "responsibilities",
     "starts",

@@ -263,7 +263,7 @@ def test_bad_input_is_named_before_any_work(name, X, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr("gmm.estimators.selection._run", refuse)
+    monkeypatch.setattr("gmm.estimators.selection.run", refuse)
     arguments, kind, message = BAD[name]
     with pytest.raises(kind, match=message):
         select(X, **arguments)
@@ -273,7 +273,7 @@ def test_bad_input_is_named_before_any_work(name, X, monkeypatch):
 def test_as_many_components_as_the_smallest_fit_of_a_cross_validation_has_samples(folds, X, monkeypatch):
     smallest = min(len(X) - len(part) for part in selection._folds(len(X), folds, 0))
     begun = []
-    monkeypatch.setattr(selection, "_run", lambda tasks, *rest: begun.append(tasks) or [])
+    monkeypatch.setattr(selection, "run", lambda function, tasks, *rest: begun.append(tasks) or [])
     with contextlib.suppress(Exception):  # nothing was fitted
         select(X, [smallest], "diag", cv=folds)
     assert begun
