@@ -283,7 +283,6 @@ NUMBA_INSIDE = {
     "engine/linking.py": {
         "numba.core.codegen",
         "numba.core.compiler",
-        "numba.core.imputils",
         "numba.core.typed_passes",
         "numba.core.untyped_passes",
     },

@@ -51,7 +51,7 @@ _BLOCK = {**_COMMON, "no_cpython_wrapper": True, **BLOCK}
 def inlined(function):
     """Compile a building block as if its lines stood in its caller: Numba puts them there before it looks at types.
 
-    For the small ones, and for those that are handed another: a large one takes Numba long to copy. As a function of
+    For the small ones: a large one takes Numba long to copy. As a function of
     its own, LLVM would optimise and translate a building block, with all that is below it, once for itself and again
     for each caller above it, but for `gmm.engine.linking`: of the time of a compilation that was a quarter.
     """

@@ -52,6 +52,21 @@ def parameter_shapes(model, n_components, n_features):
     return (n_components,), (n_components, n_features), covariances, covariances, (n_components,)
 
 
+def _view(context, builder, view_type, values, start, lengths):
+    strides, n_items = [values.itemsize], lengths[0]
+    for length in reversed(lengths[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+        n_items = builder.mul(n_items, length)
+    view = context.make_array(view_type)(context, builder)
+    view.data = builder.gep(values.data, [start])
+    view.shape, view.strides = cgutils.pack_array(builder, lengths), cgutils.pack_array(builder, strides)
+    view.itemsize, view.nitems = values.itemsize, n_items
+    view.meminfo, view.parent = values.meminfo, values.parent
+    if context.enable_nrt:  # the view holds on to the array's memory, as the array does
+        context.nrt.incref(builder, view_type, view._getvalue())
+    return view._getvalue()
+
+
 @intrinsic
 def shaped(typing_context, values, start, shape):
     """A view of the numbers of a C-ordered array from `start` on with this shape (a tuple), unchecked.
@@ -62,28 +77,22 @@ def shaped(typing_context, values, start, shape):
 
     def codegen(context, builder, signature, args):
         values = context.make_array(signature.args[0])(context, builder, args[0])
-        lengths = cgutils.unpack_tuple(builder, args[2])
-        strides, n_items = [values.itemsize], lengths[0]
-        for length in reversed(lengths[1:]):
-            strides.insert(0, builder.mul(strides[0], length))
-            n_items = builder.mul(n_items, length)
-        view = context.make_array(view_type)(context, builder)
-        view.data = builder.gep(values.data, [args[1]])
-        view.shape, view.strides = cgutils.pack_array(builder, lengths), cgutils.pack_array(builder, strides)
-        view.itemsize, view.nitems = values.itemsize, n_items
-        view.meminfo, view.parent = values.meminfo, values.parent
-        if context.enable_nrt:  # the view holds on to the array's memory, as the array does
-            context.nrt.incref(builder, view_type, view._getvalue())
-        return view._getvalue()
+        return _view(context, builder, view_type, values, args[1], cgutils.unpack_tuple(builder, args[2]))
 
     return view_type(values, types.intp, shape), codegen
 
 
-@inlined
-def rows_of(work, start, count):
+@intrinsic
+def rows_of(typing_context, work, start, count):
     """Rows start … start + count - 1 of a workspace."""
-    length = work.shape[1]
-    return shaped(work, start * length, (count, length))
+
+    def codegen(context, builder, signature, args):
+        work = context.make_array(signature.args[0])(context, builder, args[0])
+        length = builder.extract_value(work.shape, 1)
+        start = builder.mul(args[1], length)
+        return _view(context, builder, signature.return_type, work, start, [args[2], length])
+
+    return types.Array(work.dtype, 2, "C")(work, types.intp, types.intp), codegen
 
 
 @inlined

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import passes, threads
+from gmm.engine import operations, passes, threads
 from gmm.engine.blocks import load_block, workspace
-from gmm.engine.compilation import block, entry
+from gmm.engine.compilation import block, entry, method
 from gmm.engine.flat import flat_views, rows_of, shaped, statistics_views
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.simd import WIDE, load_wide, smaller, store, where_less, wide
@@ -182,7 +182,7 @@ def work_rows(n_features, n_components):
     return n_features + 2 + max(n_components, 2)
 
 
-@block
+@method(operations.add_samples, Clusters)
 def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
     """Inertia, N_k and Σ w (x - c_k): each sample with its nearest centre.
 
@@ -228,7 +228,7 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
         kmeans_plusplus_kernel(X, sample_weight, layout, work, uniforms, memory, chosen, model.centres, team)
     iteration, status, moved = 0, RUNNING, 0.0
     while True:
-        make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
+        make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
         if not leading or iteration == max_iter or status == CONVERGED or stopped(team):
             return iteration, status, moved
         iteration += 1

@@ -14,10 +14,9 @@ import functools
 import gc
 
 import numba
-from numba import _dynfunc
+from numba import _dynfunc, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.imputils import builtin_registry
 from numba.core.typed_passes import InlineOverloads, NopythonRewrites
 from numba.core.untyped_passes import InlineClosureLikes
 
@@ -27,26 +26,43 @@ if numba.version_info.short != KNOWN:
 
 # They look for what the engine does not have: functions within functions, array expressions, overloads to splice.
 IDLE_PASSES = {InlineClosureLikes, InlineOverloads, NopythonRewrites}
+KNOWN_CALLS = {}  # (whether sums may be rearranged, operation, the kinds of its arguments) -> signature
 
 
 class EntryCompiler(Compiler):
     """Compiles a function that Python calls; the wrapper that reads its arguments, for size."""
 
     def compile_extra(self, function):
+        context, collecting = self.state.typingctx, gc.isenabled()
+        before, context.resolve_function_type = context.resolve_function_type, self.resolve
         # What a compilation leaves behind is 30 MB. To look for it time and again takes a tenth of the time.
-        collecting = gc.isenabled()
         gc.disable()
         try:
             return super().compile_extra(function)
         finally:
+            context.resolve_function_type = before
             if collecting:
                 gc.enable()
+
+    def resolve(self, function, arguments, named):
+        """What `resolve_function_type` does: find the signature of a call.
+
+        At each plus sign Numba would ask anew whether it adds strings, sets or dates.
+        """
+        context = self.state.typingctx
+        find = functools.partial(type(context).resolve_function_type, context, function, arguments, named)
+        if named or not isinstance(function, types.Function):  # another function of the engine
+            return find()
+        call = bool(self.state.flags.fastmath), function, tuple(arguments)
+        if call not in KNOWN_CALLS:
+            KNOWN_CALLS[call] = find()
+        return KNOWN_CALLS[call]
 
     def define_pipelines(self):
         context = self.state.targetctx  # a copy for this function alone
         context.get_executable = functools.partial(self.finish, context.get_executable)
         # At every name that it meets first, Numba looks for new extensions of other packages too: once is enough.
-        context.refresh = functools.partial(context.install_registry, builtin_registry)
+        context.refresh = lambda: [context.install_registry(registry) for registry in [*context._registries]]
         [pipeline] = super().define_pipelines()
         pipeline.passes = [(kind, text) for kind, text in pipeline.passes if kind not in IDLE_PASSES]
         return [pipeline]

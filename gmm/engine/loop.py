@@ -9,7 +9,7 @@ import math
 
 from gmm.engine import operations
 from gmm.engine.blocks import load_block, load_responsibilities
-from gmm.engine.compilation import block, entry, inlined, method
+from gmm.engine.compilation import entry, inlined, method
 from gmm.engine.diag import Diagonal
 from gmm.engine.flat import rows_of, statistics_views
 from gmm.engine.full import Full, SmallFull
@@ -18,6 +18,7 @@ from gmm.engine.softmax import emit, responsibilities, row_total
 from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
 from gmm.engine.team import LEAD, make_pass, stopped
+from gmm.engine.tied import Tied
 
 SCRATCH = 2  # rows for the softmax
 
@@ -48,7 +49,7 @@ def rooms(work, n_components, d):
     return x, r, rows_of(work, scratch, SCRATCH), rows_of(work, own, work.shape[0] - own)
 
 
-@block
+@method(operations.add_samples, Full, SmallFull, Tied, Diagonal, Spherical)
 def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
     """E-step and moments, block by block.
 
@@ -90,7 +91,7 @@ def run(X, sample_weight, given, start, stop, layout, work, model, slot, loop, t
         return 0, FAR_APART, -1
     iteration = 0
     while True:
-        make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
+        make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team)
         if not iterating or stopped(team):
             return iteration, RUNNING, -1
         mean = (sum_values[0] + operations.penalty(regularisation, model)) / total_weight

@@ -6,6 +6,10 @@ is for it.
 """
 
 
+def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot):
+    """Add what samples start … stop - 1 count for to the statistics in `slot`; k-means' `Clusters` have it too."""
+
+
 def prepare(model, values):
     """Bring what the model keeps beside the parameters `values` up to date, before the next pass over the data.
 

@@ -34,6 +34,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from gmm.engine import operations
 from gmm.engine.compilation import block, inlined
 from gmm.engine.simd import smaller
 
@@ -98,11 +99,15 @@ def exchange(typing_context, state, number, expected, value):
     return types.boolean(state, types.intp, types.int64, types.int64), codegen
 
 
-@inlined
-def stopped(team):
-    """Whether the work is to be given up. Whoever adds samples alone is never asked to."""
-    stop = team[2]
-    return stop.size > 0 and load(stop, 0) != 0
+@intrinsic
+def stopped(typing_context, team):
+    """Whether the work is to be given up."""
+
+    def codegen(context, builder, signature, args):
+        stop = context.make_array(signature.args[0][2])(context, builder, builder.extract_value(args[0], 2))
+        return builder.icmp_signed("!=", builder.load_atomic(stop.data, "seq_cst", 8), ir.Constant(ir.IntType(64), 0))
+
+    return types.boolean(team), codegen
 
 
 @block
@@ -193,12 +198,9 @@ def next_chunk(team, before, start, stop, chunk, slot):
     return ticket, low, smaller(low + chunk, stop)
 
 
-@inlined
-def make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team):
-    """Take the caller's part in a pass over samples start … stop - 1; the sums are of no use if it is `stopped`.
-
-    `add_samples` is a building block, which can be an argument because all of this is spliced into the caller.
-    """
+@block
+def make_pass(model, X, sample_weight, given, start, stop, layout, work, slot, sum_values, team):
+    """Take the caller's part in a pass over samples start … stop - 1; the sums are of no use if it is `stopped`."""
     length, chunk, _, _ = layout
     open_pass(team, -(-(stop - start) // chunk), sum_values)
     ticket = NO_TICKET
@@ -208,7 +210,7 @@ def make_pass(add_samples, model, X, sample_weight, given, start, stop, layout, 
             break
         while low < high and not stopped(team):
             end = smaller(low + PIECE * length, high)
-            add_samples(model, X, sample_weight, given, low, end, layout, work, slot)
+            operations.add_samples(model, X, sample_weight, given, low, end, layout, work, slot)
             low = end
         if low < high:
             break
@@ -221,4 +223,4 @@ def new_team(n_threads, n_places, slot_size):
     return np.zeros(READY + n_places, dtype=np.int64), np.empty((n_places if n_threads > 1 else 0, slot_size))
 
 
-ALONE = (np.zeros(0, dtype=np.int64), np.empty((0, 0)), np.zeros(0, dtype=np.int64), ADD)
+ALONE = (np.zeros(0, dtype=np.int64), np.empty((0, 0)), np.zeros(1, dtype=np.int64), ADD)  # never asked to stop

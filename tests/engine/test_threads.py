@@ -63,7 +63,7 @@ def test_chunks_are_added_in_their_order_whenever_they_are_ready(order):
 def _shares(state, role, start, stop, chunk, slot):
     """All the shares of a caller with nobody beside it, and the slot's first number as each finds it."""
     shares = []
-    caller = (state, np.empty((0, 0)), np.zeros(0, dtype=np.int64), role)
+    caller = (state, np.empty((0, 0)), np.zeros(1, dtype=np.int64), role)
     sums = np.zeros(1)
     team.open_pass(caller, -(-(stop - start) // chunk), sums)
     ticket = team.NO_TICKET
