@@ -429,6 +429,10 @@ def convergence(log_likelihoods, *, ax=None, label=None):
     return ax_
 
 
+# A legend of more names than this stands beside the axes.
+BESIDE = 6
+
+
 def bic_curves(n_components, curves, *, label="BIC", largest=False, ax=None):
     """Curves of a criterion over the number of components; replicates become a band.
 
@@ -470,7 +474,13 @@ def bic_curves(n_components, curves, *, label="BIC", largest=False, ax=None):
             sizes[best], middle[best], "o", markersize=13, markerfacecolor="none", markeredgecolor=colour(k), zorder=5
         )
     ax_.set(xlabel="number of components", ylabel=label, xticks=sizes)
-    ax_.legend()
+    if len(checked) <= BESIDE:
+        ax_.legend()
+    else:  # beside the curves, of which it would hide some
+        columns = -(-len(checked) // 10)
+        ax_.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), ncols=columns, fontsize="small", handlelength=2.5)
+        if ax is None and ax_.figure.get_layout_engine() is None:
+            ax_.figure.set_layout_engine("constrained")  # which makes room for it
     return ax_
 
 

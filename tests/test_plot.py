@@ -279,6 +279,24 @@ def test_bic_curves_draw_the_median_of_replicates_in_a_band_and_ring_the_best(ax
     assert ax.lines[-1].get_xydata()[0].tolist() == [2.0, 2.0]
 
 
+@pytest.mark.parametrize("style", [False, True])
+def test_a_legend_of_many_curves_hides_none_of_them(style):
+    with mpl.rc_context():
+        if style:
+            plot.use_style()
+        few = plot.bic_curves([1, 2], {f"M{k}": [k, k + 1.0] for k in range(6)})
+        many = plot.bic_curves([1, 2], {f"model {k}": [k, k + 1.0] for k in range(14)})
+        for ax in (few, many):
+            ax.figure.canvas.draw()
+        legend, axes, figure = (part.get_window_extent() for part in (many.get_legend(), many, many.figure))
+        assert axes.x1 <= legend.x0 < legend.x1 <= figure.x1
+        assert figure.y0 <= legend.y0 < legend.y1 <= figure.y1
+        assert axes.width > 0.4 * figure.width
+        assert few.get_window_extent().containsx(few.get_legend().get_window_extent().x0)
+        for ax in (few, many):
+            plot.plt.close(ax.figure)
+
+
 @pytest.mark.parametrize(("largest", "best"), [(False, (0.5, -0.5)), (True, (-0.5, -0.5))])
 def test_the_heat_map_frames_the_best_and_crosses_out_what_is_missing(ax, largest, best):
     plot.selection_heatmap([[3.0, 1.0], [np.nan, 2.0]], [1, 2], ["a", "b"], largest=largest, ax=ax)

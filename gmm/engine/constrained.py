@@ -40,7 +40,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm.engine import operations
-from gmm.engine.compilation import block, entry, method
+from gmm.engine.compilation import block, entry, inlined, method
 from gmm.engine.diag import Diagonal
 from gmm.engine.flat import parameter_views, shaped, statistics_views
 from gmm.engine.full import Full, SmallFull
@@ -73,12 +73,17 @@ def turn_columns(a, p, q, cosine, sine):
 
 
 @block
-def turn_rows(a, p, q, cosine, sine):
-    """The same of rows."""
-    for j in range(a.shape[1]):
-        left, right = a[p, j], a[q, j]
-        a[p, j] = cosine * left + sine * right
-        a[q, j] = cosine * right - sine * left
+def turn_symmetric(a, p, q, cosine, sine):
+    """Rᵀ a R of a symmetric matrix, R what `turn_columns` multiplies by: its rows are then its columns."""
+    turn_columns(a, p, q, cosine, sine)
+    corners = (
+        cosine * a[p, p] + sine * a[q, p], cosine * a[p, q] + sine * a[q, q], cosine * a[q, q] - sine * a[p, q],
+    )  # fmt: skip
+    for j in range(a.shape[0]):
+        a[p, j] = a[j, p]
+        a[q, j] = a[j, q]
+    a[p, p], a[p, q], a[q, q] = corners
+    a[q, p] = a[p, q]
 
 
 @block
@@ -108,8 +113,7 @@ def eigen(a, vectors):
                 sign = 1.0 if a[p, p] >= a[q, q] else -1.0
                 twice = math.atan2(2.0 * sign * a[p, q], abs(a[p, p] - a[q, q]))
                 cosine, sine = math.cos(0.5 * twice), math.sin(0.5 * twice)
-                turn_columns(a, p, q, cosine, sine)
-                turn_rows(a, p, q, cosine, sine)
+                turn_symmetric(a, p, q, cosine, sine)
                 a[p, q] = 0.0
                 a[q, p] = 0.0
                 turn_columns(vectors, p, q, cosine, sine)
@@ -296,17 +300,23 @@ def one_form(scatter, counts, volumes, covariances, factor):
     return FINE
 
 
+@inlined
+def change_of_product(matrix, p, q, cosine, sine):
+    """P(ψ)/P(0) - 1, P the product of the diagonal entries p and q after a turn of ψ/4; given cos and sin of ψ/2.
+
+    P(ψ) - P(0) = 2 sin(ψ/2) (x sin(ψ/2) - y cos(ψ/2)), see `best_turn`: small turns lose no digits.
+    """
+    a, b, c = matrix[p, p], matrix[p, q], matrix[q, q]
+    half = 0.5 * (a - c)
+    return sine * ((half * half - b * b) * sine - 2.0 * half * b * cosine) / (a * c)
+
+
 @block
 def gain(matrices, weights, p, q, power, psi):
-    """By how much a turn of ψ/4 in the plane (p, q) lowers the criterion of `common_axes`.
-
-    P_k(ψ) - P_k(0) = 2 sin(ψ/2) (x_k sin(ψ/2) - y_k cos(ψ/2)), see `best_turn`: small turns lose no digits.
-    """
+    """By how much a turn of ψ/4 in the plane (p, q) lowers the criterion of `common_axes`."""
     total, cosine, sine = 0.0, math.cos(0.5 * psi), math.sin(0.5 * psi)
     for k in range(weights.size):
-        a, b, c = matrices[k, p, p], matrices[k, p, q], matrices[k, q, q]
-        half = 0.5 * (a - c)
-        change = sine * ((half * half - b * b) * sine - 2.0 * half * b * cosine) / (a * c)
+        change = change_of_product(matrices[k], p, q, cosine, sine)
         if not change > -1.0:
             return -math.inf
         ratio = math.log1p(change)
@@ -315,20 +325,41 @@ def gain(matrices, weights, p, q, power, psi):
 
 
 @block
-def best_turn(matrices, weights, p, q, power, wide):
-    """ψ of the turn by ψ / 4 in the plane (p, q) that lowers the criterion of `common_axes`, 0 where none does.
+def at_most(matrices, weights, p, q, power, cosine, sine):
+    """A bound on `gain` from above without a logarithm, a tight one; `cosine` and `sine` are those of ψ/2.
+
+    log r >= 2 (r - 1) / (r + 1) for r >= 1 and (r - 1) / sqrt(r) for r < 1, and expm1(x) >= x.
+    """
+    total = 0.0
+    for k in range(weights.size):
+        change = change_of_product(matrices[k], p, q, cosine, sine)
+        if not change > -1.0:
+            return math.inf
+        total -= weights[k] * (2.0 * change / (2.0 + change) if change >= 0.0 else change / math.sqrt(1.0 + change))
+    return total if power == 0.0 else total * power
+
+
+# cos and sin of ψ/2 where a wide search begins: ψ = π/4, 2π/4 … 7π/4.
+COSINES = tuple(math.cos(0.125 * math.pi * step) for step in range(8))
+SINES = tuple(math.sin(0.125 * math.pi * step) for step in range(8))
+
+
+@block
+def best_turn(matrices, weights, p, q, power, wide, least):
+    """(ψ, gain) of the turn by ψ/4 in the plane (p, q) that lowers the criterion of `common_axes`; else 0, 0.
 
     With a, b, c the entries of the plane, u = (a + c)/2 and v = (a - c)/2, the product of both diagonal entries after a
     turn of ψ/4 is P_k(ψ) = u² - (v² + b²)/2 - x_k cos ψ - y_k sin ψ, x_k = (v² - b²)/2, y_k = v b. The criterion is a
     sum of concave functions of the P_k: with their slopes held, tan ψ = Σ g_k y_k / Σ g_k x_k is the minimum of a
-    majorant.
+    majorant. A turn that would gain less than `least`, by Newton's parabola, is none.
     """
     psi, best = 0.0, 0.0
     if wide:  # there may be more than one minimum
         for step in range(1, 8):
-            there = gain(matrices, weights, p, q, power, 0.25 * math.pi * step)
-            if there > best:
-                psi, best = 0.25 * math.pi * step, there
+            if at_most(matrices, weights, p, q, power, COSINES[step], SINES[step]) > best:
+                there = gain(matrices, weights, p, q, power, 0.25 * math.pi * step)
+                if there > best:
+                    psi, best = 0.25 * math.pi * step, there
     for _ in range(4 if wide else 1):
         cosine, sine, half_sine = math.cos(psi), math.sin(psi), math.sin(0.5 * psi)
         x, y, slope, curvature, scale = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -338,10 +369,12 @@ def best_turn(matrices, weights, p, q, power, wide):
             x_k, y_k = 0.5 * (half * half - b * b), half * b
             product = a * c + 2.0 * x_k * half_sine * half_sine - y_k * sine
             if not product > 0.0:
-                return 0.0
+                return 0.0, 0.0
             g = weights[k] / product
             if power != 0.0:
-                g *= power * (product / (a * c)) ** power
+                g *= power
+                if psi != 0.0:
+                    g *= (product / (a * c)) ** power
             across = x_k * sine - y_k * cosine
             x += g * x_k
             y += g * y_k
@@ -349,19 +382,21 @@ def best_turn(matrices, weights, p, q, power, wide):
             curvature += g * (power - 1.0) / product * across * across
             scale += g * middle * middle
         curvature += x * cosine + y * sine
+        if curvature > 0.0 and slope * slope <= 2.0 * curvature * least:
+            return psi, best
         if math.hypot(x, y) <= 16.0 * EPS * scale:  # circles: every turn is as good
-            return psi
+            return psi, best
         next_psi = math.atan2(y, x)
+        there = gain(matrices, weights, p, q, power, next_psi)
         if curvature > 0.0 and abs(slope) < 0.5 * curvature:
             newton = psi - slope / curvature
-            there = gain(matrices, weights, p, q, power, newton)
-            if there >= best and there >= gain(matrices, weights, p, q, power, next_psi):
-                next_psi = newton
-        there = gain(matrices, weights, p, q, power, next_psi)
+            better = gain(matrices, weights, p, q, power, newton)
+            if better >= best and better >= there:
+                next_psi, there = newton, better
         if not there > best:
-            return psi
+            return psi, best
         psi, best = next_psi, there
-    return psi
+    return psi, best
 
 
 @block
@@ -383,23 +418,44 @@ def common_axes(matrices, counts, power, weights, axes):
                 log_volume += math.log(matrices[k, j, j])
             weights[k] = counts[k] if power == 0.0 else math.exp(log_volume * power)
             size += weights[k]
+        least = NO_GAIN * size / (d * d)  # all planes together less than what ends the search
         for p in range(d - 1):
             for q in range(p + 1, d):
-                psi = best_turn(matrices, weights, p, q, power, sweep == 0)
+                psi, less = best_turn(matrices, weights, p, q, power, sweep == 0, least)
                 if psi == 0.0:
                     continue
-                gained += gain(matrices, weights, p, q, power, psi)
+                gained += less
                 cosine, sine = math.cos(0.25 * psi), math.sin(0.25 * psi)
                 for k in range(n_components):
                     before = matrices[k, p, p] * matrices[k, q, q]
-                    turn_columns(matrices[k], p, q, cosine, sine)
-                    turn_rows(matrices[k], p, q, cosine, sine)
+                    turn_symmetric(matrices[k], p, q, cosine, sine)
                     if power != 0.0:
                         weights[k] *= (matrices[k, p, p] * matrices[k, q, q] / before) ** power
                 turn_columns(axes, p, q, cosine, sine)
         if not gained > NO_GAIN * size:
             break
     return FINE
+
+
+@block
+def set_orthonormal(axes):
+    """Make columns that are orthonormal but for rounding orthonormal (Gram & Schmidt); zeros become the identity."""
+    d = axes.shape[0]
+    for j in range(d):
+        square = 0.0
+        for m in range(j):
+            product = 0.0
+            for i in range(d):
+                product += axes[i, m] * axes[i, j]
+            for i in range(d):
+                axes[i, j] -= product * axes[i, m]
+        for i in range(d):
+            square += axes[i, j] * axes[i, j]
+        if square == 0.0:
+            set_identity(axes)
+            return
+        for i in range(d):
+            axes[i, j] /= math.sqrt(square)
 
 
 @block
@@ -423,7 +479,7 @@ def copy_turned(axes, a, work, turned):
 
 @block
 def axes_from(scatter, counts, power, weights, axes, work, turned):
-    """`common_axes` of scatter matrices, which stay as they are, from these axes on: `turned` (K, d, d) are Dᵀ W_k D.
+    """`common_axes` of scatter matrices from these axes on: `turned` (K, d, d), which may be `scatter`, are Dᵀ W_k D.
 
     `work` (d, d) and `weights` (K,) are workspaces.
     """
@@ -448,8 +504,9 @@ def criterion(turned, counts, power):
 def constrain(code, scatter, counts, volumes, values, axes, covariances, factors):
     """VEE, EVE, VVE, EEV, VEV and EVV: the covariances (K, d, d) of the scatter matrices (K, d, d).
 
-    At first `covariances` are those of the state before, or zeros, and `volumes` (K,) theirs; `values` (K, d), `axes`
-    (d, d) and `factors` (K, d, d) are workspaces, and the scatter matrices are lost. Returns FINE, the number of a
+    At first `covariances` are those of the state before, or zeros, and `volumes` (K,) theirs; `axes` (d, d) are the
+    common ones of these covariances, any others or zeros, and at last, in EVE and VVE, those of the new ones; `values`
+    (K, d) and `factors` (K, d, d) are workspaces, and the scatter matrices are lost. Returns FINE, the number of a
     component whose covariance is singular, or -1 where it is that of all.
     """
     n_components, d = values.shape
@@ -484,8 +541,8 @@ def constrain(code, scatter, counts, volumes, values, axes, covariances, factors
     # EVE and VVE: the old axes are where to begin; without any, those of the pooled scatter and of each component's.
     power = 1.0 / d if code == EVE else 0.0
     if covariances[0, 0, 0] > 0.0:
-        set_identity(axes)
-        common_axes(covariances, counts, 0.0, volumes, axes)
+        set_orthonormal(axes)  # rounding has no time to gather over many M-steps
+        axes_from(covariances, counts, 0.0, volumes, axes, factors[0], covariances)
         found = axes_from(scatter, counts, power, volumes, axes, factors[0], covariances)
     else:
         best, kept, failed = math.inf, factors[n_components - 1], FINE
@@ -538,7 +595,8 @@ class Constraint(NamedTuple):
     """What `gmm.engine.regularisation` has for the other models, and which of the models here it is.
 
     The ridge goes into the scatter matrices, W_k + N_k diag ε. Maximum likelihood has count 0; under a prior `scatter`,
-    `count` and `constant` are those of `Conjugate`.
+    `count` and `constant` are those of `Conjugate`. `axes` (d, d), a workspace of zeros at first, is where an M-step of
+    EVE or VVE leaves the common axes for the next one of the same fit, which need not find them in the covariances.
     """
 
     ridge: np.ndarray
@@ -546,6 +604,7 @@ class Constraint(NamedTuple):
     count: float
     constant: float
     code: int
+    axes: np.ndarray
 
 
 @method(operations.penalty, Constraint)
@@ -638,7 +697,7 @@ def update_matrices(model, sum_values, regularisation, old_values, new_values, r
     new_weights(counts, weights)
     effective, volumes = shaped(room, 0, (n_components,)), shaped(room, n_components, (n_components,))
     values = shaped(room, 2 * n_components, (n_components, d))
-    axes = shaped(room, (2 + d) * n_components, (d, d))
+    axes = regularisation.axes
     ridge, pseudo, pseudo_count = regularisation.ridge, regularisation.scatter, regularisation.count
     for k in range(n_components):
         n, own, log_det = counts[k] + pseudo_count, 0.0, 0.0
@@ -665,7 +724,7 @@ def update_matrices(model, sum_values, regularisation, old_values, new_values, r
     found = constrain(code, scatter, effective, volumes, values, axes, covariances, factors)
     if found != FINE:
         return BAD_COVARIANCE, found
-    common, sizes = shaped(axes, 0, (d,)), shaped(scatter, 0, (d,))
+    common, sizes = shaped(room, (2 + d) * n_components, (d,)), shaped(scatter, 0, (d,))
     for k in range(n_components):
         for j in range(d):
             values[k, j] = covariances[k, j, j]

@@ -13,10 +13,10 @@ import numpy as np
 from gmm.engine import operations
 from gmm.engine.compilation import method
 from gmm.engine.flat import parameter_views, shaped, statistics_views
-from gmm.engine.simd import WIDE, add, fma, load_wide, mul, store, sub, total, wide
+from gmm.engine.simd import WIDE, store, wide
 from gmm.engine.small_algebra import NOISE, log_coefficient, new_weights
 from gmm.engine.statuses import BAD_COVARIANCE, RUNNING
-from gmm.engine.tiles import moments_of_4_features
+from gmm.engine.tiles import REST, joints_of_4_features, joints_of_rest, moments_of_4_features, moments_of_rest
 
 
 class Diagonal(NamedTuple):
@@ -56,36 +56,33 @@ class Diagonal(NamedTuple):
 
 @method(operations.log_joint, Diagonal)
 def log_joint(model, x, padded, room, r):
-    """eq-joint-density, all components of WIDE samples after the other."""
+    """eq-joint-density, one component after the other; r holds twice the log joints until all features are in."""
     coefficients, centres, factors = model
-    for b in range(0, padded, WIDE):
-        for k in range(centres.shape[0]):
-            q = wide(0.0)
-            for j in range(x.shape[0]):
-                y = mul(sub(load_wide(x, j, b), wide(centres[k, j])), wide(factors[k, j]))
-                q = fma(y, y, q)
-            store(r, k, b, fma(wide(-0.5), q, wide(coefficients[k])))
+    d = x.shape[0]
+    for k in range(centres.shape[0]):
+        twice = 2.0 * coefficients[k]
+        i = 0
+        if d > REST:
+            for b in range(0, padded, WIDE):
+                store(r, k, b, wide(twice))
+        while d - i > REST:
+            joints_of_4_features(x, k, centres, factors, i, padded, r)
+            i += 4
+        joints_of_rest(x, k, centres, factors, i, padded, twice, r)
 
 
 @method(operations.add_moments, Diagonal)
 def add_moments(model, x, padded, room, r, first, second):
-    """Add Σ_b r_kb (x_b - μ_k) and Σ_b r_kb (x_b - μ_k)²; four features at a time share r."""
+    """Add Σ_b r_kb (x_b - μ_k) and Σ_b r_kb (x_b - μ_k)²; several features at a time share r."""
     d = x.shape[0]
     centres = model.centres
     second = shaped(second, 0, centres.shape)
     for k in range(centres.shape[0]):
-        for j in range(0, d - 3, 4):
-            moments_of_4_features(x, r, k, centres, j, padded, first[k], second[k])
-        for j in range(d // 4 * 4, d):
-            s1 = wide(0.0)
-            s2 = wide(0.0)
-            for b in range(0, padded, WIDE):
-                z = sub(load_wide(x, j, b), wide(centres[k, j]))
-                u = mul(load_wide(r, k, b), z)
-                s1 = add(s1, u)
-                s2 = fma(u, z, s2)
-            first[k, j] += total(s1)
-            second[k, j] += total(s2)
+        i = 0
+        while d - i > REST:
+            moments_of_4_features(x, r, k, centres, i, padded, first[k], second[k])
+            i += 4
+        moments_of_rest(x, r, k, centres, i, padded, first[k], second[k])
 
 
 @method(operations.update, Diagonal)

@@ -28,20 +28,26 @@ from gmm.engine.tiles import (
     small_moments_2,
     small_moments_3,
     small_moments_4,
+    small_moments_5,
     small_squares_1,
     small_squares_2,
     small_squares_3,
     small_squares_4,
+    small_squares_5,
     squares_of_1_row,
     squares_of_2_rows,
     squares_of_4_rows,
     strip_1,
     strip_2,
     strip_4,
-    tile_1_by_1,
+    tile_1_by_2,
+    tile_1_by_4,
     tile_2_by_4,
     tile_4_by_4,
 )
+
+# Up to so many features the products are written out.
+SMALL = 5
 
 
 class Full(NamedTuple):
@@ -84,11 +90,11 @@ class Full(NamedTuple):
     @staticmethod
     def of(coefficients, centres, factors):
         """The model for as many features as the centres have."""
-        return (SmallFull if centres.shape[1] <= 4 else Full)(coefficients, centres, factors)
+        return (SmallFull if centres.shape[1] <= SMALL else Full)(coefficients, centres, factors)
 
 
 class SmallFull(NamedTuple):
-    """The same for d <= 4, whose products are written out: a first fit compiles one of the two kinds."""
+    """The same for d <= SMALL, whose products are written out: a first fit compiles one of the two kinds."""
 
     coefficients: np.ndarray
     centres: np.ndarray
@@ -107,7 +113,7 @@ class SmallFull(NamedTuple):
 
 @inlined
 def squared_distances(x, k, centres, factor, padded, z, r):
-    """r[k, b] = |W (x_b - μ_k)|² (eq-mahalanobis), for d > 4; z (d, padded) is a workspace.
+    """r[k, b] = |W (x_b - μ_k)|² (eq-mahalanobis), for d > SMALL; z (d, padded) is a workspace.
 
     Four rows of W at a time, then two, one; each time for all samples of the block: the tiles' loops then run equally
     long from strip to strip, which at d = 10 saves a third of the E-step's products.
@@ -137,7 +143,7 @@ def log_joint(model, x, padded, room, r):
 
 @method(operations.log_joint, SmallFull)
 def small_log_joint(model, x, padded, room, r):
-    """The same for d <= 4."""
+    """The same for d <= SMALL."""
     d = x.shape[0]
     centres = model.centres
     for k in range(centres.shape[0]):
@@ -149,14 +155,16 @@ def small_log_joint(model, x, padded, room, r):
                 q = small_squares_2(x, b, centres, k, factor)
             elif d == 3:
                 q = small_squares_3(x, b, centres, k, factor)
-            else:
+            elif d == 4:
                 q = small_squares_4(x, b, centres, k, factor)
+            else:
+                q = small_squares_5(x, b, centres, k, factor)
             store(r, k, b, fma(wide(-0.5), q, wide(model.coefficients[k])))
 
 
 @inlined
 def tiled_moments(x, padded, r, k, centres, z, u, first, second):
-    """`add_moments` of one component for d > 4; z (d, padded) and u (16, padded) are workspaces."""
+    """`add_moments` of one component for d > SMALL; z (d, padded) and u (16, padded) are workspaces."""
     d = x.shape[0]
     # While z fits the first-level cache, rows are taken four at a time. Beyond, sixteen rows of u stay there while
     # the rows of z come past.
@@ -180,8 +188,10 @@ def tiled_moments(x, padded, r, k, centres, z, u, first, second):
         i += 2
     if d & 1:
         strip_1(x, r, k, centres, i, padded, z, u, 0, first, second)
-        for j in range(i):
-            tile_1_by_1(u, 0, z, i, j, padded, second)
+        for j in range(0, i - 3, 4):
+            tile_1_by_4(u, 0, z, i, j, padded, second)
+        if d & 2:
+            tile_1_by_2(u, 0, z, i, i - 2, padded, second)
 
 
 @method(operations.add_moments, Full)
@@ -197,7 +207,7 @@ def add_moments(model, x, padded, room, r, first, second):
 
 @method(operations.add_moments, SmallFull)
 def small_add_moments(model, x, padded, room, r, first, second):
-    """The same for d <= 4."""
+    """The same for d <= SMALL."""
     d = x.shape[0]
     centres = model.centres
     second = shaped(second, 0, (centres.shape[0], d, d))
@@ -208,8 +218,10 @@ def small_add_moments(model, x, padded, room, r, first, second):
             small_moments_2(x, padded, r, k, centres, first[k], second[k])
         elif d == 3:
             small_moments_3(x, padded, r, k, centres, first[k], second[k])
-        else:
+        elif d == 4:
             small_moments_4(x, padded, r, k, centres, first[k], second[k])
+        else:
+            small_moments_5(x, padded, r, k, centres, first[k], second[k])
 
 
 @method(operations.update, Full, SmallFull)

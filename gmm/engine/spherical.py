@@ -16,7 +16,7 @@ from gmm.engine.flat import parameter_views, statistics_views
 from gmm.engine.simd import WIDE, fma, load_wide, mul, store, sub, total, wide
 from gmm.engine.small_algebra import NOISE, log_coefficient, new_weights
 from gmm.engine.statuses import BAD_COVARIANCE, RUNNING
-from gmm.engine.tiles import sums_of_8_features
+from gmm.engine.tiles import sums_of_8_features, sums_of_rest
 
 
 class Spherical(NamedTuple):
@@ -107,27 +107,12 @@ def log_joint(model, x, padded, room, r):
 
 @block
 def first_moments_block(x, padded, r, centres, first):
-    """Add Σ_b r_kb (x_b - μ_k) to first[k]; eight features at a time share r and keep the processor's units busy."""
+    """Add Σ_b r_kb (x_b - μ_k) to first[k]; eight features at a time share r, then the rest."""
     d = x.shape[0]
     for k in range(centres.shape[0]):
         for j in range(0, d - 7, 8):
             sums_of_8_features(x, r, k, centres, j, padded, first[k], first[k])
-        j = d // 8 * 8
-        while j + 2 <= d:
-            s0 = wide(0.0)
-            s1 = wide(0.0)
-            for b in range(0, padded, WIDE):
-                weight = load_wide(r, k, b)
-                s0 = fma(weight, sub(load_wide(x, j, b), wide(centres[k, j])), s0)
-                s1 = fma(weight, sub(load_wide(x, j + 1, b), wide(centres[k, j + 1])), s1)
-            first[k, j] += total(s0)
-            first[k, j + 1] += total(s1)
-            j += 2
-        if j < d:
-            s0 = wide(0.0)
-            for b in range(0, padded, WIDE):
-                s0 = fma(load_wide(r, k, b), sub(load_wide(x, j, b), wide(centres[k, j])), s0)
-            first[k, j] += total(s0)
+        sums_of_rest(x, r, k, centres, d // 8 * 8, padded, first[k], first[k])
 
 
 @block

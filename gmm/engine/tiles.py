@@ -27,6 +27,10 @@ With x a block (d, padded), r its responsibilities, μ the centres, z (d, padded
     first[i+a] += Σ_b r[k, b] (x[i+a, b] - μ[k, i+a])
 ``moments_of_4_features(x, r, k, μ, i, padded, first, second)``
     The same, and second[i+a] += Σ_b r[k, b] (x[i+a, b] - μ[k, i+a])²
+``joints_of_4_features(x, k, μ, W, i, padded, r)``
+    r[k] -= Σ_{a<4} ((x[i+a] - μ[k, i+a]) W[k, i+a])², for diagonal covariances
+``sums_of_rest``, ``moments_of_rest``, ``joints_of_rest``
+    The same of the features from i on, as many as these tiles leave
 ``transpose_rows_2(X, i, x, b, shift, scale)``, ``transpose_square(X, i, j, x, b, shift, scale)``
     x[j, b+a] = (X[i+a, j] - shift[j]) scale for NARROW samples and d = 2 features, and
     x[j+c, b+a] = (X[i+a, j+c] - shift[j+c]) scale for a square of NARROW samples and features
@@ -41,6 +45,8 @@ from gmm.engine.simd import _WIDE_TYPE, NARROW, WIDE
 
 _DOUBLE = ir.DoubleType()
 _INT = ir.IntType(64)
+# The features that tiles of four leave to one of as many rows as there are: five at most, rather than four and one.
+REST = 5
 
 
 class _Writer:
@@ -127,6 +133,20 @@ class _Writer:
         builder.branch(head)
         builder.position_at_end(after)
         return values
+
+    def cases(self, x, i, most):
+        """For rows in 1 … most: what is written next is done where x has so many rows from row i on."""
+        builder = self.builder
+        after = builder.append_basic_block("after")
+        left = builder.sub(builder.extract_value(x.shape, 0), i)
+        choose = builder.switch(left, after)
+        for rows in range(1, most + 1):
+            case = builder.append_basic_block("case")
+            choose.add_case(self.number(rows), case)
+            builder.position_at_end(case)
+            yield rows
+            builder.branch(after)
+        builder.position_at_end(after)
 
     def piece(self, vector, lanes, start):
         mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(start, start + lanes)))
@@ -313,35 +333,111 @@ def _strip(rows):
     return strip
 
 
+def _write_weighted_sums(write, rows, squares, x, r, k, centres, i, padded, first, second):
+    builder = write.builder
+    numbers = [write.plus(i, a) for a in range(rows)]
+    centre = [write.spread(centres, k, row) for row in numbers]
+
+    def body(b, sums):
+        weight = write.load(r, k, b)
+        # μ - x, so that x can stay in memory: the processor subtracts it from there. S1 is then taken away.
+        z = [builder.fsub(mean, write.load(x, row, b)) for row, mean in zip(numbers, centre, strict=True)]
+        if not squares:
+            weight = builder.fneg(weight)
+            return [write.multiply_add(weight, value, s) for value, s in zip(z, sums, strict=True)]
+        u = [builder.fmul(weight, value) for value in z]
+        return [builder.fsub(s, v) for s, v in zip(sums[:rows], u, strict=True)] + [
+            write.multiply_add(v, value, s) for v, value, s in zip(u, z, sums[rows:], strict=True)
+        ]
+
+    n_sums = 2 * rows if squares else rows
+    totals = write.totals(write.loop(padded, NARROW, [write.zero] * n_sums, body))
+    write.add_lanes(builder.gep(first.data, [i]), totals, 0, rows)
+    if squares:
+        write.add_lanes(builder.gep(second.data, [i]), totals, rows, rows)
+
+
 def _weighted_sums(rows, squares):
     @intrinsic
     def weighted_sums(typing_context, x, r, k, centres, i, padded, first, second):
         def codegen(context, builder, signature, args):
-            x, r, k, centres, i, padded, first, second = _views(context, builder, signature, args)
-            write = _Writer(builder, NARROW)
-            numbers = [write.plus(i, a) for a in range(rows)]
-            centre = [write.spread(centres, k, row) for row in numbers]
-
-            def body(b, sums):
-                weight = write.load(r, k, b)
-                z = [builder.fsub(write.load(x, row, b), mean) for row, mean in zip(numbers, centre, strict=True)]
-                if not squares:
-                    return [write.multiply_add(weight, value, s) for value, s in zip(z, sums, strict=True)]
-                u = [builder.fmul(weight, value) for value in z]
-                return [builder.fadd(s, v) for s, v in zip(sums[:rows], u, strict=True)] + [
-                    write.multiply_add(v, value, s) for v, value, s in zip(u, z, sums[rows:], strict=True)
-                ]
-
-            n_sums = 2 * rows if squares else rows
-            totals = write.totals(write.loop(padded, NARROW, [write.zero] * n_sums, body))
-            write.add_lanes(builder.gep(first.data, [i]), totals, 0, rows)
-            if squares:
-                write.add_lanes(builder.gep(second.data, [i]), totals, rows, rows)
+            _write_weighted_sums(_Writer(builder, NARROW), rows, squares, *_views(context, builder, signature, args))
             return context.get_dummy_value()
 
         return types.void(x, r, types.intp, centres, types.intp, types.intp, first, second), codegen
 
     return weighted_sums
+
+
+def _weighted_sums_of_rest(most, squares):
+    """The same from row i to the last, of which there are `most` at most: one piece of code for each number of them."""
+
+    @intrinsic
+    def weighted_sums(typing_context, x, r, k, centres, i, padded, first, second):
+        def codegen(context, builder, signature, args):
+            x, r, k, centres, i, padded, first, second = _views(context, builder, signature, args)
+            write = _Writer(builder, NARROW)
+            for rows in write.cases(x, i, most):
+                _write_weighted_sums(write, rows, squares, x, r, k, centres, i, padded, first, second)
+            return context.get_dummy_value()
+
+        return types.void(x, r, types.intp, centres, types.intp, types.intp, first, second), codegen
+
+    return weighted_sums
+
+
+def _write_joints(write, rows, x, k, centres, factors, i, padded, start, scale, r):
+    """r[k] = (start(b) - Σ_{a<rows} ((x[i+a] - μ[k, i+a]) W[k, i+a])²) scale."""
+    builder = write.builder
+    numbers = [write.plus(i, a) for a in range(rows)]
+    centre = [write.spread(centres, k, row) for row in numbers]
+    factor = [write.spread(factors, k, row) for row in numbers]
+
+    def strip(b, _):
+        q = start(b)
+        for row, mean, by in zip(numbers, centre, factor, strict=True):
+            y = builder.fmul(builder.fsub(mean, write.load(x, row, b)), by)
+            q = write.multiply_add(builder.fneg(y), y, q)
+        write.store(q if scale is None else builder.fmul(q, scale), r, k, b)
+        return []
+
+    write.loop(padded, NARROW, [], strip)
+
+
+@intrinsic
+def joints_of_4_features(typing_context, x, k, centres, factors, i, padded, r):
+    """r[k] -= Σ_{a<4} ((x[i+a] - μ[k, i+a]) W[k, i+a])²."""
+
+    def codegen(context, builder, signature, args):
+        x, k, centres, factors, i, padded, r = _views(context, builder, signature, args)
+        write = _Writer(builder, NARROW)
+        _write_joints(write, 4, x, k, centres, factors, i, padded, lambda b: write.load(r, k, b), None, r)
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, centres, factors, types.intp, types.intp, r), codegen
+
+
+@intrinsic
+def joints_of_rest(typing_context, x, k, centres, factors, i, padded, twice, r):
+    """The same of the features from i on, at most `REST`, and half of it: r[k] is 2 log π … at first.
+
+    Where i = 0, that is `twice`, and r[k] has not been written yet.
+    """
+
+    def codegen(context, builder, signature, args):
+        x, k, centres, factors, i, padded, twice, r = _views(context, builder, signature, args)
+        write = _Writer(builder, NARROW)
+        none_yet, twice = builder.icmp_signed("==", i, write.number(0)), write.splat(twice)
+        half = ir.Constant(write.vector, [0.5] * NARROW)
+
+        def start(b):
+            return builder.select(none_yet, twice, write.load(r, k, b))
+
+        for rows in write.cases(x, i, REST):
+            _write_joints(write, rows, x, k, centres, factors, i, padded, start, half, r)
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, centres, factors, types.intp, types.intp, types.float64, r), codegen
 
 
 def _tile(rows, columns):
@@ -462,12 +558,14 @@ def _transpose_rows(d):
     return transpose_rows
 
 
-small_squares_1, small_squares_2, small_squares_3, small_squares_4 = map(_small_squares, (1, 2, 3, 4))
-small_moments_1, small_moments_2, small_moments_3, small_moments_4 = map(_small_moments, (1, 2, 3, 4))
+small_squares_1, small_squares_2, small_squares_3, small_squares_4, small_squares_5 = map(_small_squares, range(1, 6))
+small_moments_1, small_moments_2, small_moments_3, small_moments_4, small_moments_5 = map(_small_moments, range(1, 6))
 transpose_rows_1, transpose_rows_2, transpose_rows_3, transpose_rows_4 = map(_transpose_rows, (1, 2, 3, 4))
 squares_of_4_rows, squares_of_2_rows, squares_of_1_row = map(_squares_of_rows, (4, 2, 1))
 product_of_4_rows, product_of_2_rows, product_of_1_row = map(_rows_of_product, (4, 2, 1))
 strip_4, strip_2, strip_1 = map(_strip, (4, 2, 1))
 moments_of_4_features = _weighted_sums(4, squares=True)
+moments_of_rest = _weighted_sums_of_rest(REST, squares=True)
 sums_of_8_features = _weighted_sums(8, squares=False)
-tile_4_by_4, tile_2_by_4, tile_1_by_1 = _tile(4, 4), _tile(2, 4), _tile(1, 1)
+sums_of_rest = _weighted_sums_of_rest(7, squares=False)
+tile_4_by_4, tile_2_by_4, tile_1_by_4, tile_1_by_2 = _tile(4, 4), _tile(2, 4), _tile(1, 4), _tile(1, 2)

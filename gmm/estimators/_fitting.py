@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from gmm import learning
 from gmm.estimators._collapse import (
@@ -48,6 +49,19 @@ class Run(NamedTuple):
     def merit(self):
         """What restarts are compared by. Collapsed components buy a likelihood that means nothing."""
         return not self.flat, self.lower_bound
+
+
+def warn_unless_converged(best, max_iter):
+    """Say, in scikit-learn's words, that the best fit was cut short.
+
+    max_iter=0 asks for the start alone, and a callback that stops has its reasons.
+    """
+    if not (best.converged or best.stopped) and max_iter > 0:
+        warn(
+            "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
+            "tol, or check for degenerate data.",
+            ConvergenceWarning,
+        )
 
 
 class Search:

@@ -9,13 +9,12 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 from scipy.stats import beta
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import Diagonal, Full, Spherical, Tied
 from gmm.estimators import _persistence
-from gmm.estimators._fitting import Search
+from gmm.estimators._fitting import Search, warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
 from gmm.estimators._ridge import in_numbers
@@ -24,7 +23,6 @@ from gmm.estimators._settings import SETTINGS
 from gmm.estimators._sklearn_compat import Interval, StrOptions
 from gmm.estimators._table import Table
 from gmm.estimators._validation import check_parameters, check_samples, check_weights_of, random_generator
-from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.learning.variational import BayesianPrior, Variational
 
@@ -287,12 +285,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
             self._adopt(best.parameters)
             self.reg_covar_ = ridge
             self._record(best, [row | {"lower_bound": row["lower_bound"] * total} for row in search.rows], total)
-            if not best.converged and not best.stopped and self.max_iter > 0:
-                warn(
-                    "Best performing initialization did not converge. Try different init parameters, or increase "
-                    "max_iter, tol, or check for degenerate data.",
-                    ConvergenceWarning,
-                )
+            warn_unless_converged(best, self.max_iter)
         return X
 
     def _prior(self, source, d, ridge):

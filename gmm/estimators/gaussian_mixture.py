@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.estimators import _adaptation, _conditional, _order, _persistence, _summary
-from gmm.estimators._fitting import Search
+from gmm.estimators._fitting import Search, warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
 from gmm.estimators._prior import make_prior
@@ -30,7 +29,6 @@ from gmm.estimators._validation import (
     check_weights_of,
     unmasked,
 )
-from gmm.estimators._warn import warn
 
 
 class GaussianMixture(Scored, DensityMixin, BaseEstimator):
@@ -367,13 +365,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
             self._adopt(best.parameters)
             self.reg_covar_ = ridge
             self._record(best.converged, best.log_likelihoods, best.history, search.rows)
-            # max_iter=0 asks for the start alone, and a callback that stops has its reasons.
-            if not best.converged and not best.stopped and self.max_iter > 0:
-                warn(
-                    "Best performing initialization did not converge. Try different init parameters, or increase "
-                    "max_iter, tol, or check for degenerate data.",
-                    ConvergenceWarning,
-                )
+            warn_unless_converged(best, self.max_iter)
         return X
 
     def _prior(self, source, sample_weight, scaled_weight, row_numbers):

@@ -194,7 +194,7 @@ class Parsimonious(Structure):
     def regularisation(self, ridge, scatter, count, constant=0.0):
         if self.same is not None:
             return super().regularisation(ridge, scatter, count, constant)
-        return Constraint(ridge, scatter, count, constant, self.code)
+        return Constraint(ridge, scatter, count, constant, self.code, np.zeros((len(ridge), len(ridge))))
 
     def constrained(self, scatter, counts, n_features, old=None):
         """Covariances (K, d, d) from scatter in the model's shape; raises CovarianceError."""
@@ -210,7 +210,7 @@ class Parsimonious(Structure):
         else:
             covariances = np.zeros((n_components, d, d)) if old is None else np.array(old, order="C")
             component = m_step_of_matrices(
-                self.code, scatter, counts, volumes, np.empty((n_components, d)), np.empty((d, d)), covariances,
+                self.code, scatter, counts, volumes, np.empty((n_components, d)), np.zeros((d, d)), covariances,
                 np.empty((n_components, d, d)),
             )  # fmt: skip
         if component != FINE:
