@@ -31,7 +31,8 @@ def style() -> str:
     rules = "".join(
         f".gmm-live .k{k}{{stroke:var(--c{k});stroke-dasharray:{dash or 'none'}}}"
         f".gmm-live .p{k}{{stroke:var(--c{k})}}.gmm-live .f{k}{{fill:var(--c{k})}}"
-        f".gmm-live .h{k} .gl-mark,.gmm-live .d{k}{{fill:var(--c{k})}}.gmm-live .d{k}.ring{{fill:none;stroke:var(--c{k})}}"
+        f".gmm-live .h{k} .gl-mark,.gmm-live .d{k}{{fill:var(--c{k})}}"
+        f".gmm-live .d{k}.ring{{fill:none;stroke:var(--c{k})}}"
         for k, dash in enumerate(DASHES)
     )
     text = (_HERE / "live.css").read_text(encoding="utf-8")
@@ -93,7 +94,7 @@ def live(kind, data=None, *, picture, summary, suggest, notice, name=None):
     name = check_name(kind if name is None else name)
     if _carrier is None:
         _carrier = name
-    content = json.dumps(data or {}, separators=(",", ":"), ensure_ascii=False, default=_plain).replace("<", "\\u003c")
+    content = json.dumps(_plain(data or {}), separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     scripts = [kernels(), script()] if name == _carrier else []
     scripts.append(script(kind))
     html = "\n".join(
@@ -115,7 +116,15 @@ def live(kind, data=None, *, picture, summary, suggest, notice, name=None):
 
 
 def _plain(value):
-    """Turn what JSON does not know into what it knows."""
+    """Turn data into what JSON knows; numbers get twelve digits: the last bits differ from computer to computer."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
     if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return float(f"{value:.12g}")
+    if value is None or isinstance(value, (str, int)):
+        return value
     raise TypeError(f"data must hold numbers, strings, lists and arrays; got {type(value).__name__}")

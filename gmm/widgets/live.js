@@ -455,8 +455,8 @@ class Figure {
     return `#${this.name}:${code.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
   }
   fromAddress() {
-    const code = decodeURIComponent(location.hash).split(`#${this.name}:`)[1];
-    if (code === undefined) return false;
+    const start = `#${this.name}:`, code = location.hash.slice(start.length);
+    if (!location.hash.startsWith(start)) return false;
     const before = JSON.stringify(this.state);
     try {
       const bytes = Uint8Array.from(atob(code.replaceAll("-", "+").replaceAll("_", "/")), c => c.charCodeAt(0));

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
@@ -47,8 +45,8 @@ def em_plane(X, weights, means, covariances, *, axis_labels=None, name="em-plane
             "labels": labels,
             "digits": _page.digits_for(X),
             "start": {"weights": weights, "means": means, "covariances": covariances},
-            "x": np.round([frame.low[0], frame.high[0]], 6),
-            "y": np.round([frame.low[1], frame.high[1]], 6),
+            "x": [frame.low[0], frame.high[0]],
+            "y": [frame.low[1], frame.high[1]],
         },
         picture=frame.svg(parts, f"Scatter plot: {summary}"),
         summary=summary,

@@ -1,4 +1,4 @@
-"""On the built pages the interactive figures share one script and one style, and work."""
+"""On the built pages the interactive figures share one script and one style, and work; so do live ones."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import screenshot
 from sphinx.application import Sphinx
-from widget_examples import EXAMPLES
+from widget_examples import EXAMPLES, PLANE, START_2
 
-from gmm.widgets import _page
+from gmm import widgets
+from gmm.widgets import _live, _page
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = """import sys
@@ -20,15 +21,18 @@ html_theme = "basic"
 """
 
 
+def raw(widget):
+    return ".. raw:: html\n\n" + "\n".join(f"   {line}" for line in widget.data.splitlines())
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Two small pages: one with two figures of different kinds, one without any."""
+    """Three small pages: one with two figures of different kinds, one without any, one with a live figure."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "conf.py").write_text(CONF.format(ext=str(ROOT / "_ext")), encoding="utf-8")
-    figures = "\n\n".join(
-        ".. raw:: html\n\n" + "\n".join(f"   {line}" for line in EXAMPLES[kind]().data.splitlines())
-        for kind in ("stepper", "line")
-    )
+    figures = "\n\n".join(raw(EXAMPLES[kind]()) for kind in ("stepper", "line"))
+    live = raw(widgets.em_plane(PLANE, *START_2))
+    (folder / "live.rst").write_text(f":orphan:\n\nLive\n====\n\n{live}\n", encoding="utf-8")
     (folder / "index.rst").write_text(f"Figures\n=======\n\n{figures}\n\n:doc:`other`\n", encoding="utf-8")
     (folder / "other.rst").write_text(":orphan:\n\nOther\n=====\n\nNothing moves.\n", encoding="utf-8")
     Sphinx(folder, folder, folder / "out", folder / "trees", "html", status=None, warning=None).build()
@@ -49,6 +53,33 @@ def test_script_and_style_stand_in_files_and_not_in_the_page(site):
 def test_a_page_without_figures_loads_neither(site):
     html = (site / "other.html").read_text(encoding="utf-8")
     assert "gmm-widgets" not in html
+    assert "gmm-live" not in html
+
+
+def test_a_live_figure_has_files_of_its_own(site):
+    html = (site / "live.html").read_text(encoding="utf-8")
+    assert _page.BEGIN not in html
+    assert "gmm-widgets" not in html
+    assert "gmm-kernels.js" not in html  # loaded when the figure is looked at
+    assert len(re.findall(r"<script[^>]*gmm-live\.js", html)) == 1
+    assert len(re.findall(r"<link[^>]*gmm-live\.css", html)) == 1
+    text = (site / "_static" / "gmm-live.js").read_text(encoding="utf-8")
+    assert text.startswith(_live.script())
+    assert all(_live.script(kind) in text for kind in _live.kinds())
+    assert (site / "_static" / "gmm-kernels.js").read_text(encoding="utf-8") == _live.kernels()
+
+
+@pytest.mark.slow
+def test_a_live_figure_computes_from_a_file(site, running):
+    page = running.new_context().new_page()
+    page.set_default_timeout(screenshot.PATIENCE)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2].partition("?")[0]))
+    page.goto((site / "live.html").as_uri())
+    page.get_by_role("button", name="E-step", exact=True).click()
+    assert page.locator("output").inner_text().startswith("E-step 1")
+    page.context.close()
+    assert asked.count("gmm-kernels.js") == 1
 
 
 @pytest.mark.slow

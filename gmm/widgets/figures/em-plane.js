@@ -13,7 +13,8 @@ const likelihood = s => kernels.log_likelihood_kernel(samples(), ...parameters(s
 // The parameters or the samples were changed by hand: what EM did until then says nothing any more.
 const anew = () => Object.assign(S(), { asked: null, next: "E", trace: [] });
 figure.check = s => {
-  const K = s.weights.length, X = samples();
+  const K = s.weights.length, X = samples(), sum = s.weights.reduce((a, b) => a + b, 0);
+  s.weights = s.weights.map(weight => weight / sum); // in an address they have six digits
   if (K > most || s.covariances.length !== K || kernels.singular_component_kernel(s.covariances) >= 0) throw new Error("no mixture");
   kernels.log_likelihood_kernel(X, ...parameters(s));
 };
