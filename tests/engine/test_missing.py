@@ -157,7 +157,7 @@ def test_bits_do_not_depend_on_threads_nor_values_on_the_order_of_rows(kind):
     np.testing.assert_allclose(found.first, first.first[:, features], rtol=1e-10, atol=1e-8)
 
 
-def test_patterns_hold_each_row_once_and_every_piece():
+def test_patterns_hold_each_row_once_and_every_piece(monkeypatch):
     rng = np.random.default_rng(6)
     for d in (1, 3, 9, 70):  # one byte of pattern, two, more than eight
         X = rng.normal(size=(500, d))
@@ -171,9 +171,13 @@ def test_patterns_hold_each_row_once_and_every_piece():
             rows = gaps[patterns.starts[p] : patterns.starts[p + 1]]
             assert not rows[:, features[:n_observed]].any()
             assert rows[:, features[n_observed:]].all()
-        pieces = np.concatenate(patterns.chunks(50, 64)[0])
-        covered = np.concatenate([np.arange(start, stop) for _, start, stop in pieces])
-        np.testing.assert_array_equal(covered, np.arange(500))
+        for size in (64, 4096):  # with which patterns are cut, and not
+            monkeypatch.setattr(missing, "PIECE", size)
+            pieces = np.concatenate(patterns.chunks(50, 64)[0])
+            covered = np.concatenate([np.arange(start, stop) for _, start, stop in pieces])
+            np.testing.assert_array_equal(covered, np.arange(500))
+            for pattern, start, stop in pieces:
+                assert patterns.starts[pattern] <= start < stop <= patterns.starts[pattern + 1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
