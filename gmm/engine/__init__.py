@@ -9,6 +9,7 @@ moments, and how, is for `gmm.learning` to say.
 ``loop operations``              the pass over the data and the EM loop; what a model has to know (start here)
 ``full diag spherical tied``     the four models: E-step, moments, M-step
 ``regularisation``               what an M-step adds to the data
+``missing``                      the pass over samples with missing values
 ``constrained``                  M-steps of covariances that have a part in common
 ``softmax exp``                  log joints to responsibilities
 ``blocks simd tiles``            blocks of samples; vector registers; what keeps its sums in them

@@ -207,7 +207,8 @@ SETTINGS = {
         whether one is missing may depend on what was observed of the sample, but not on the value itself. A start is
         drawn from samples that are completed by a draw from the one Gaussian that fits the observed values best; so
         are 'auto' and 'default' scales taken from it. Samples without any value are left out of a fit, where they
-        would tell nothing. Takes a float64 copy of X if a value is missing; if none is, this changes nothing.""",
+        would tell nothing. If a value is missing, two float64 copies of X are taken; if none is, this changes
+        nothing.""",
         _among({"raise", "marginalise"}),
     ),
     "callback": Setting(

@@ -163,6 +163,11 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
     responsibilities know of it too. `score_samples` is, as in scikit-learn, the expected log joint summed over the
     components, by which responsibilities are made; it is no density. `predictive_log_density` is.
 
+    With ``missing='marginalise'`` missing values have a distribution of their own, q(z, x_m), in which they are
+    integrated out: the bound is one of the log-evidence of the observed values, and never falls. The other factors know
+    nothing of that one, so that a sample counts in full however little of it was observed: the posterior of a feature
+    that is often missing is too narrow. `predictive_log_density` needs complete samples.
+
     References
     ----------
     Attias, H. (2000), A variational Bayesian framework for graphical models. Bishop, C. M. (2006), Pattern Recognition
