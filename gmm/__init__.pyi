@@ -8,6 +8,7 @@ from . import formulas as formulas
 from . import learning as learning
 from . import plot as plot
 from . import widgets as widgets
+from .estimators import AnomalyDetector as AnomalyDetector
 from .estimators import BayesianGaussianMixture as BayesianGaussianMixture
 from .estimators import BayesianSelection as BayesianSelection
 from .estimators import Bootstrap as Bootstrap
@@ -16,6 +17,8 @@ from .estimators import CollapsedComponentError as CollapsedComponentError
 from .estimators import CollapsedComponentWarning as CollapsedComponentWarning
 from .estimators import ComponentHierarchy as ComponentHierarchy
 from .estimators import ConditionalMoments as ConditionalMoments
+from .estimators import DensityLevel as DensityLevel
+from .estimators import Explanation as Explanation
 from .estimators import GaussianMixture as GaussianMixture
 from .estimators import HierarchicalClustering as HierarchicalClustering
 from .estimators import LikelihoodRatioTest as LikelihoodRatioTest

@@ -313,6 +313,84 @@ def density(
     return ax_
 
 
+def density_regions(mixture, coverage=(0.5, 0.9, 0.99), *, ax=None, limits=None, resolution=300, labels=True, **style):
+    """Regions of highest density of a fitted mixture: each the smallest that holds its share of the probability.
+
+    In two dimensions their edges, contours of the log-density; in one, the parts of the density curve above each level,
+    shaded, the darker the smaller the region.
+
+    Parameters
+    ----------
+    mixture : fitted GaussianMixture
+        Of one or two features; ``mixture.marginal([0, 1])`` of a larger one.
+    coverage : float or sequence of float
+        The probabilities, each between 0 and 1.
+    ax : matplotlib.axes.Axes, optional
+    limits : sequence, optional
+        As in `density`. By default those of the Axes if something is drawn in it, else a frame around the largest
+        region.
+    resolution : int
+        Grid points along each axis.
+    labels : bool
+        Write the percentage at each edge.
+    **style
+        For `matplotlib.axes.Axes.contour`, such as ``colors``, in two dimensions.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the mixture is not fitted or has more than two features, or a coverage is not between 0 and 1.
+
+    See Also
+    --------
+    gmm.GaussianMixture.density_level : the levels and how well they are known.
+    """
+    if not _is_estimator(mixture) or not hasattr(mixture, "density_level"):
+        raise ValueError(f"mixture must be a fitted GaussianMixture; got {type(mixture).__name__}")
+    means, n_features = mixture.means_, mixture.means_.shape[1]
+    if n_features > 2:
+        raise ValueError(f"mixture must have 1 or 2 features to be drawn; got {n_features}{_TAKE_A_MARGINAL}")
+    resolution = check.count(resolution, "resolution", minimum=2)
+    coverage = np.unique(np.atleast_1d(coverage))[::-1]
+    levels = mixture.density_level(coverage).level
+    ax_ = _axes(ax)
+    if limits is None and not ax_.has_data():
+        draws, _ = mixture.sample(20_000, random_state=0)
+        inside = np.concatenate([draws[mixture.score_samples(draws) >= levels[0]], means])
+        low, high = inside.min(axis=0), inside.max(axis=0)
+        limits = np.stack([low, high], axis=1) + 0.1 * np.outer(high - low, [-1.0, 1.0])
+    covariances = STRUCTURES[mixture.covariance_type].matrices(mixture.covariances_, *means.shape)
+    limits = _limits(limits, ax_, means, covariances)
+    axes = [np.linspace(*pair, resolution) for pair in limits]
+    grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, n_features)
+    log_density = mixture.score_samples(grid)
+    names = {level: f"{100.0 * share:g}%" for level, share in zip(levels, coverage, strict=True)}
+    if n_features == 1:
+        curve = np.exp(log_density)
+        ax_.plot(axes[0], curve, color=GREY)
+        for level in levels:
+            inside = log_density >= level
+            ax_.fill_between(axes[0], curve, where=inside, color=COLOURS[0], alpha=0.25, linewidth=0)
+            if labels and inside.any():
+                ax_.annotate(
+                    names[level], (axes[0][inside][-1], curve[inside][-1]), (4, 4), textcoords="offset points",
+                    color=GREY, fontsize=8,
+                )  # fmt: skip
+        ax_.set_ylim(bottom=0.0)
+        ax_.set_ylabel("density")
+        return ax_
+    styles = [linestyle(k) for k in range(len(levels))][::-1]
+    options = {"colors": GREY, "linewidths": 1.4, "linestyles": styles} | style
+    drawn = ax_.contour(*axes, log_density.reshape(resolution, resolution), levels=levels, **options)
+    if labels:
+        ax_.clabel(drawn, fmt=names, fontsize=8)
+    return ax_
+
+
 def _limits(limits, ax, means, covariances):
     n_features = means.shape[1]
     if limits is not None:

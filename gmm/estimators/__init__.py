@@ -6,7 +6,10 @@ Importing this package imports scikit-learn; `import gmm` alone does not.
 from gmm.estimators._collapse import CollapsedComponentError, CollapsedComponentWarning, RegularisationWarning
 from gmm.estimators._conditional import ConditionalMoments
 from gmm.estimators._history import History
+from gmm.estimators._levels import DensityLevel
 from gmm.estimators._summary import SelectionSummary, Summary
+from gmm.estimators._surprises import Explanation
+from gmm.estimators.anomaly import AnomalyDetector
 from gmm.estimators.bayesian import BayesianGaussianMixture
 from gmm.estimators.bayesian_selection import BayesianSelection, select_bayesian
 from gmm.estimators.bootstrap import Bootstrap, BootstrapWarning, ParameterValues, bootstrap
@@ -20,6 +23,7 @@ from gmm.estimators.merging import ComponentHierarchy, merge_components
 from gmm.estimators.selection import Selection, select
 
 __all__ = [
+    "AnomalyDetector",
     "BayesianGaussianMixture",
     "BayesianSelection",
     "Bootstrap",
@@ -28,6 +32,8 @@ __all__ = [
     "CollapsedComponentWarning",
     "ComponentHierarchy",
     "ConditionalMoments",
+    "DensityLevel",
+    "Explanation",
     "GaussianMixture",
     "HierarchicalClustering",
     "History",

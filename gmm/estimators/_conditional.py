@@ -97,10 +97,11 @@ class Conditional:
         with np.errstate(divide="ignore"):
             self.coefficients = np.log(parameters.weights) - log_scales
 
-    def at(self, values):
-        """Weights (n, K) and means (n, K, d_a) of the components of p(x_a | x_b) for each row x_b of `values` (n, d_b).
+    def log_at(self, values):
+        """Log-weights (n, K), up to a constant a row, and means (n, K, d_a) of the components of p(x_a | x_b).
 
-        The weights of a row are nan where x_b is so far from every component that no log-density is finite.
+        `values` (n, d_b) has a row for each x_b. The weights of a row are all -inf, or nan, where x_b is so far from
+        every component that no log-density is finite.
         """
         (n_rows, _), n_components = values.shape, self.free_means.shape[0]
         columns = np.ascontiguousarray(values.T)
@@ -118,6 +119,15 @@ class Conditional:
                 else:
                     z /= self.scales[k][:, None]
                 log_weights[:, k] = self.coefficients[k] - 0.5 * np.einsum("ji,ji->i", z, z)
+        return log_weights, means
+
+    def at(self, values):
+        """Weights (n, K) and means (n, K, d_a) of the components of p(x_a | x_b) for each row x_b of `values` (n, d_b).
+
+        The weights of a row are nan where x_b is so far from every component that no log-density is finite.
+        """
+        log_weights, means = self.log_at(values)
+        with np.errstate(over="ignore", invalid="ignore"):
             weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
             return weights / weights.sum(axis=1, keepdims=True), means
 

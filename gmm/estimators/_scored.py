@@ -13,6 +13,18 @@ from gmm.engine import missing
 from gmm.estimators._validation import check_observed, check_samples, check_weights_of, has_missing, random_generator
 
 
+@contextmanager
+def unchanged_on_failure(estimator):
+    """Take back what a failing fit has set (`n_features_in_` is set by the check of X)."""
+    before = dict(estimator.__dict__)
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise
+
+
 class Scored:
     """Methods of an estimator that has `weights_`, `means_`, `covariances_`, ``_fit`` and ``_density``."""
 
@@ -48,16 +60,7 @@ class Scored:
         tags.input_tags.allow_nan = getattr(self, "missing", "raise") == "marginalise"
         return tags
 
-    @contextmanager
-    def _unchanged_on_failure(self):
-        """Take back what a failing fit has set (`n_features_in_` is set by the check of X)."""
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+    _unchanged_on_failure = unchanged_on_failure
 
     def score_samples(self, X):
         """Log-density of each sample, log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm.

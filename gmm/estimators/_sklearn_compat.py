@@ -3,7 +3,7 @@
 `BaseEstimator._validate_params`, which reads ``_parameter_constraints``, is called by its name.
 """
 
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["Interval", "StrOptions", "_check_sample_weight"]
+__all__ = ["HasMethods", "Interval", "StrOptions", "_check_sample_weight"]

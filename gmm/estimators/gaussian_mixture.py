@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
-from gmm.estimators import _adaptation, _conditional, _order, _persistence, _summary
+from gmm.estimators import _adaptation, _conditional, _levels, _order, _persistence, _summary
 from gmm.estimators._fitting import Search, warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -660,6 +660,55 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         variances = np.broadcast_to(np.reshape(parameters.covariances, -1), parameters.weights.shape)
         z = (X - parameters.means[:, 0]) / np.sqrt(variances)
         return ndtr(-z if upper else z) @ parameters.weights
+
+    def density_level(self, coverage, *, n_samples=100_000, random_state=0):
+        r"""Level of the log-density above which this much of the probability lies.
+
+        .. math:: \Pr\bigl(\log p(x) \ge t\bigr) = c
+
+        Where the density is at least :math:`e^t` is the region of highest density: no smaller region holds the
+        probability c. It may have several parts.
+
+        Parameters
+        ----------
+        coverage : float or array-like
+            The probability c, between 0 and 1, or several.
+        n_samples : int, default=100_000
+            Draws of which the level is a quantile; with one component it is exact, and nothing is drawn.
+        random_state : int, RandomState, Generator or None, default=0
+            Seeds the draws: the same level at each call.
+
+        Returns
+        -------
+        DensityLevel
+            A named tuple: ``level``, natural logarithm, ``standard_error`` of the level, and ``coverage_error``, the
+            standard error of the probability that its region holds, :math:`\sqrt{c(1-c)/n}`.
+
+        Raises
+        ------
+        TypeError
+            If `coverage` holds no numbers or `n_samples` is no integer.
+        ValueError
+            If a coverage is not strictly between 0 and 1, or so close to either that fewer than ten draws lie beyond.
+
+        Notes
+        -----
+        With one component the squared Mahalanobis distance is chi-squared with d degrees of freedom, so that t is the
+        log-density at the mean less half the quantile. :func:`gmm.plot.density_regions` draws the regions.
+
+        References
+        ----------
+        Hyndman, R. J. (1996), Computing and graphing highest density regions.
+
+        Examples
+        --------
+        >>> import gmm
+        >>> mixture = gmm.GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [6.0]], [[[1.0]], [[1.0]]])
+        >>> found = mixture.density_level(0.9)
+        >>> mixture.score_samples([[0.0], [3.0]]) >= found.level  # the valley between the two is outside
+        array([ True, False])
+        """
+        return _levels.density_level(self, coverage, n_samples, random_state)
 
     def adapt(self, X, *, relevance=16.0, n_iter=1, sample_weight=None):
         r"""Return this mixture with its means adapted to new data, as far as these carry weight.
