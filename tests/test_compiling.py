@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import subprocess
 import sys
@@ -11,8 +12,12 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from numba import njit
+from numba.core.errors import TypingError
+from numba.core.registry import cpu_target
 
 from gmm import _notice
+from gmm.engine.compilation import block
 
 OURS = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=_notice.somebody_reads)})
 THEIRS = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=ast.parse)})
@@ -166,6 +171,20 @@ def test_what_is_used_has_been_compiled_by_compile_all(run_python):
     used = ast.literal_eval(run_python(USE + MACHINE_CODE))
     assert len(used) > 20
     assert set(used) - set(ast.literal_eval(made)) == set()
+
+
+@block
+def successor(x):
+    return x + 1
+
+
+def test_after_a_compilation_numba_is_as_it_was():
+    call = njit(lambda x: successor(x))
+    assert call(1.5) == 2.5
+    with pytest.raises(TypingError):
+        call("text")
+    assert gc.isenabled()
+    assert cpu_target.typing_context.resolve_function_type.__self__ is cpu_target.typing_context
 
 
 FIRST_FIT = """
