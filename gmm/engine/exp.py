@@ -1,7 +1,7 @@
 """A vectorised exponential.
 
 The exponential is the one transcendental function of an E-step (one per sample and component), and the compiler has no
-vector version of it at hand. This one costs 17 vector instructions for `WIDE` values and is right to 1.1 ulp.
+vector version of it at hand. This one costs 18 vector instructions for `WIDE` values and is right to 1.1 ulp.
 """
 
 from gmm.engine.compilation import entry, inlined
@@ -49,16 +49,13 @@ def exp(x):
     n = sub(t, wide(ROUND))
     r = fma(n, wide(-LN2_HIGH), x)
     r = fma(n, wide(-LN2_LOW), r)
-    p = fma(wide(C11), r, wide(C10))
-    p = fma(p, r, wide(C9))
-    p = fma(p, r, wide(C8))
-    p = fma(p, r, wide(C7))
-    p = fma(p, r, wide(C6))
-    p = fma(p, r, wide(C5))
-    p = fma(p, r, wide(C4))
-    p = fma(p, r, wide(C3))
-    p = fma(p, r, wide(C2))
-    p = fma(p, mul(r, r), r)
+    # Estrin's order: a chain of multiply-adds half as long as Horner's, and one multiplication more.
+    square = mul(r, r)
+    fourth = mul(square, square)
+    low = fma(fma(wide(C5), r, wide(C4)), square, fma(wide(C3), r, wide(C2)))
+    high = fma(fma(wide(C9), r, wide(C8)), square, fma(wide(C7), r, wide(C6)))
+    high = fma(fma(wide(C11), r, wide(C10)), fourth, high)
+    p = fma(fma(high, fourth, low), square, r)
     p = fma(p, wide(1.0), wide(1.0))
     return zero_below(x, wide(SMALLEST), times_power_of_two(p, t))
 
