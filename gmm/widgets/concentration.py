@@ -14,8 +14,8 @@ from gmm.widgets._picture import Frame, dots
 def vb_concentration(X, labels, n_components, *, factors=(1.0, 0.1, 0.01), axis_labels=None, name="vb-concentration"):
     """Variational Bayes on two features, computed in the page while the reader moves the prior's concentration.
 
-    Each place of the slider begins at the given labels and repeats the updates, :eq:`eq-vb-means` and those beside it,
-    until an iteration raises the bound, :eq:`eq-vb-bound`, by less than a millionth for each sample. Shown are the
+    Each place of the slider begins at the given labels and repeats the updates, :eq:`eq-vb-m-step` and
+    :eq:`eq-vb-e-step`, until an iteration raises the bound, :eq:`eq-vb-bound`, by less than a millionth for each sample. Shown are the
     ellipses of the components in use (one sample or more), all expected weights, and the bound over the concentration.
     The prior is that of :class:`gmm.BayesianGaussianMixture`: mean of the data, worth one sample, the covariance of the
     data times a factor, two degrees of freedom.

@@ -422,6 +422,7 @@ class Figure {
   }
   hold(held) { // a drag begins or ends; a screen reader hears the end
     this.merging = null;
+    this.grip = null;
     this.held = held;
     set(this.output, { "aria-live": held ? "off" : "polite" });
   }
@@ -599,9 +600,10 @@ class Figure {
     const axes = pixelAxes(plot, covariance), centre = plot.place(mean);
     [0, 1].forEach(j => {
       const { length, angle } = axes[j], turn = [Math.cos(angle), Math.sin(angle)];
+      // The other axis keeps its length, also when a drag makes this one the longer or the shorter of the two.
       const place = (l, a) => {
-        const to = axes.map((axis, m) => m === j ? { length: clip(l, 3, 2000), angle: a } : { ...axis, angle: a + (m - j) * Math.PI / 2 });
-        put(mean, fromPixels(plot, to));
+        const other = (this.held ? this.grip ??= axes : axes)[1 - j].length;
+        put(mean, fromPixels(plot, [{ length: clip(l, 3, 2000), angle: a }, { length: other, angle: a + Math.PI / 2 }]));
       };
       plot.handle(`axis${j}of${k}`, {
         at: plot.data([centre[0] + length * turn[0], centre[1] + length * turn[1]]), shape: "rect", style: "h" + k,

@@ -248,6 +248,16 @@ class TestEMPlane:
         assert np.linalg.det(turned) == pytest.approx(np.linalg.det(longer), rel=1e-4)
         assert turned[0, 1] != pytest.approx(longer[0, 1], abs=1e-3)
 
+    def test_an_axis_may_become_the_longer_one_while_it_is_dragged(self, show):
+        X = np.array([[-10.0, -8.0], [10.0, 8.0], [1.0, 2.0]])
+        page = show(widgets.em_plane(X, [1.0], [[0.0, 0.0]], [[[1.0, 0.0], [0.0, 1.0]]]))
+        x, y = centre(page, "Component 1: mean")
+        drag(page, "Component 1: short axis", 0, -100)
+        (covariance,) = state(page)["covariances"]
+        assert covariance[0] == pytest.approx([1.0, 0.0], abs=1e-4)
+        assert covariance[1][1] > 4
+        assert centre(page, "Component 1: mean") == (x, y)
+
     def test_samples_come_and_go_by_keyboard_and_mouse(self, show):
         page = show(FIGURES["em-plane"]())
         page.get_by_label("adds samples").focus()
@@ -261,7 +271,7 @@ class TestEMPlane:
         page.mouse.click(box["x"] + 200, box["y"] + 150)
         assert said(page).startswith(f"{len(PLANE) + 2} samples")
         X = np.vstack([PLANE, state(page)["added"]])
-        page.locator("label", has_text="removes samples").click()
+        page.locator("label", has_text="removes").click()
         assert numbers(said(page))[1] == pytest.approx(likelihood(state(page), X), abs=0.02)
         sample = page.locator(".gl-sample").nth(3).bounding_box()
         page.mouse.click(sample["x"] + 3, sample["y"] + 3)

@@ -81,7 +81,7 @@ function mark(p) {
   anew();
 }
 
-const trace = figure.plot({ label: "Log-likelihood over iterations", x: [0, 1], y: [0, 1], xlabel: "iteration", ylabel: "log-likelihood", aspect: 0.6, narrow: 0.45, yticks: 4, side: true });
+const trace = figure.plot({ label: "Log-likelihood over iterations", x: [0, 1], y: [0, 1], xlabel: "iteration", ylabel: "log-likelihood", aspect: 0.75, narrow: 0.45, yticks: 4, side: true });
 figure.table(["k", "weight", "mean", "sd"], s => s.weights.map((weight, k) => [
   String(k + 1), number(weight, 3), s.means[k].map((v, j) => number(v, info.digits[j])).join(", "),
   s.covariances[k].map((row, j) => number(Math.sqrt(row[j]), info.digits[j])).join(", "),
@@ -93,7 +93,7 @@ figure.runner(run, { speed: () => S().speed });
 figure.slider("Speed", { min: 1, max: 20, step: 1, get: () => S().speed, put: v => { S().speed = v; }, text: v => `${v} half-steps a second` });
 figure.choice("Components", Array.from({ length: most }, (_, k) => [k + 1, String(k + 1)]), () => S().weights.length, components);
 figure.button("New start", () => { Object.assign(S(), fresh(S().weights.length)); anew(); }, { label: "New random start" });
-figure.choice("Pointer", [["move", "moves components"], ["add", "adds samples"], ["remove", "removes samples"]], () => S().mode, mode => { S().mode = mode; });
+figure.choice("Pointer", [["move", "drags"], ["add", "adds samples"], ["remove", "removes"]], () => S().mode, mode => { S().mode = mode; });
 
 figure.draw = s => {
   const X = samples(), resp = s.asked ? responsibilities(X) : null, K = s.weights.length, log = likelihood(s);

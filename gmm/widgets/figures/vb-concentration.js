@@ -48,8 +48,8 @@ function frame() {
 
 const plane = figure.plot({ label: "Samples and components in use", x: info.x, y: info.y, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], aspect: 0.75, narrow: 0.8 });
 const tens = [[-3, "0.001"], [-2, "0.01"], [-1, "0.1"], [0, "1"], [1, "10"]];
-const weights = figure.plot({ label: "Expected weights of the components", x: [0.4, K + 0.6], y: [0, 1], ylabel: "weight", xlabel: "component", aspect: 0.42, narrow: 0.35, side: true, yticks: 2, xtick: Array.from({ length: K }, (_, k) => [k + 1, String(k + 1)]) });
-const bounds = figure.plot({ label: "Bound over the concentration", x: [range[0] - 0.1, range[1] + 0.1], y: [-1300, -1180], xlabel: "concentration α₀", ylabel: "bound F", aspect: 0.6, narrow: 0.45, side: true, xtick: tens, yticks: 4 });
+const weights = figure.plot({ label: "Expected weights of the components", x: [0.4, K + 0.6], y: [0, 1], ylabel: "weight", xlabel: "component", aspect: 0.55, narrow: 0.35, side: true, yticks: 2, xtick: Array.from({ length: K }, (_, k) => [k + 1, String(k + 1)]) });
+const bounds = figure.plot({ label: "Bound over the concentration", x: [range[0] - 0.1, range[1] + 0.1], y: [-1300, -1180], xlabel: "concentration α₀", ylabel: "bound F", aspect: 0.8, narrow: 0.45, side: true, xtick: tens, yticks: 4 });
 const mark = factor => info.factors.indexOf(factor);
 
 figure.slider("Concentration α₀", { min: range[0], max: range[1], step: 0.1, get: () => figure.state.exponent, put: v => { figure.state.exponent = v; }, text: v => short(power(v)) });
