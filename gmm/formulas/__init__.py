@@ -12,6 +12,7 @@ from gmm._compile import drop_stale_caches
 drop_stale_caches(Path(__file__).parent)
 
 from gmm.formulas import (  # noqa: E402
+    anomalies,
     convergence,
     criteria,
     em,
@@ -45,11 +46,13 @@ CHAPTERS = (
     regularisation,
     criteria,
     variational,
+    anomalies,
 )
 
 __all__ = [
     "CHAPTERS",
     "EQUATIONS",
+    "anomalies",
     "convergence",
     "criteria",
     "em",
