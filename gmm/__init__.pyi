@@ -37,6 +37,17 @@ from .estimators import mixture_kl_divergence as mixture_kl_divergence
 from .estimators import select as select
 from .estimators import select_bayesian as select_bayesian
 from .estimators import standard_errors as standard_errors
+from .formulas.anomalies import alarm_precision as alarm_precision
+from .formulas.anomalies import conditional_surprise as conditional_surprise
+from .formulas.anomalies import conformal_p_values as conformal_p_values
+from .formulas.anomalies import conformal_threshold as conformal_threshold
+from .formulas.anomalies import cross_conformal_bound as cross_conformal_bound
+from .formulas.anomalies import cross_conformal_p_values as cross_conformal_p_values
+from .formulas.anomalies import excess_surprise as excess_surprise
+from .formulas.anomalies import false_alarm_log_density as false_alarm_log_density
+from .formulas.anomalies import fresh_distance as fresh_distance
+from .formulas.anomalies import gaussian_region_mass as gaussian_region_mass
+from .formulas.anomalies import roc_area as roc_area
 from .formulas.convergence import em_cost as em_cost
 from .formulas.convergence import has_converged as has_converged
 from .formulas.convergence import parameter_change as parameter_change

@@ -12,6 +12,7 @@ from gmm._compile import drop_stale_caches
 drop_stale_caches(Path(__file__).parent)
 
 from gmm.formulas import (  # noqa: E402
+    anomalies,
     convergence,
     criteria,
     em,
@@ -47,11 +48,13 @@ CHAPTERS = (
     criteria,
     variational,
     reading,
+    anomalies,
 )
 
 __all__ = [
     "CHAPTERS",
     "EQUATIONS",
+    "anomalies",
     "convergence",
     "criteria",
     "em",

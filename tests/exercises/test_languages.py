@@ -545,6 +545,45 @@ def labels_log_probability(labels, K, alpha0):
     return total
 
 
+def mean_p(scores, calibration, folds):
+    count = len(scores)
+    for i in range(len(calibration)):
+        if calibration[i] <= scores[folds[i]]:
+            count += 1
+    return count / (len(calibration) + len(scores))
+
+
+def detection(usual, odd, alpha):
+    rank = math.floor(alpha * (len(usual) + 1) + 1e-9)
+    flagged = 0
+    for score in odd:
+        as_low = 0
+        for other in usual:
+            if other <= score:
+                as_low += 1
+        if as_low < rank:
+            flagged += 1
+    return flagged / len(odd)
+
+
+def diagonal_surprise(x, weights, means, variances):
+    d, K = len(x), len(weights)
+    whole, result = np.empty(K), np.empty(d)
+    for k in range(K):
+        whole[k] = math.log(weights[k])
+        for j in range(d):
+            whole[k] -= 0.5 * (math.log(2 * math.pi * variances[k, j]) + (x[j] - means[k, j]) ** 2 / variances[k, j])
+    for j in range(d):
+        rest = np.empty(K)
+        for k in range(K):
+            rest[k] = whole[k] + 0.5 * (
+                math.log(2 * math.pi * variances[k, j]) + (x[j] - means[k, j]) ** 2 / variances[k, j]
+            )
+        result[j] = rest.max() + math.log(np.exp(rest - rest.max()).sum())
+        result[j] -= whole.max() + math.log(np.exp(whole - whole.max()).sum())
+    return result
+
+
 ANSWERS = {
     "ex-why-nearest": nearest,
     "ex-why-parameters": parameters,
@@ -582,6 +621,9 @@ ANSWERS = {
     "ex-vb-diagonal": diagonal_e_step,
     "ex-vb-tied": shared_precision,
     "ex-vb-labels": labels_log_probability,
+    "ex-anomaly-mean-p": mean_p,
+    "ex-anomaly-power": detection,
+    "ex-anomaly-diagonal": diagonal_surprise,
     "ex-singular-map": map_covariance,
     "ex-singular-prior": prior,
     "ex-select-bic": bic,
