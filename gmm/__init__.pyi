@@ -19,6 +19,7 @@ from .estimators import MixtureDivergence as MixtureDivergence
 from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection
 from .estimators import SelectionSummary as SelectionSummary
+from .estimators import StudentMixture as StudentMixture
 from .estimators import Summary as Summary
 from .estimators import hierarchical_clustering as hierarchical_clustering
 from .estimators import mclust as mclust

@@ -14,6 +14,7 @@ from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.hierarchical import HierarchicalClustering, hierarchical_clustering
 from gmm.estimators.mclust import mclust
 from gmm.estimators.selection import Selection, select
+from gmm.estimators.student import StudentMixture
 
 __all__ = [
     "BayesianGaussianMixture",
@@ -28,6 +29,7 @@ __all__ = [
     "RegularisationWarning",
     "Selection",
     "SelectionSummary",
+    "StudentMixture",
     "Summary",
     "hierarchical_clustering",
     "mclust",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from gmm.estimators._collapse import (
     samples_of,
 )
 from gmm.estimators._initialise import CLUSTERED, initial_parameters
+from gmm.estimators._noise import start_with_noise
 from gmm.estimators._progress import progress
 from gmm.estimators._ridge import called, data_are_flat, flat_components, large_beside
 from gmm.estimators._validation import give_back, random_generator
@@ -75,6 +77,8 @@ class Search:
         Checked `resp_init` of these samples.
     trees : gmm.estimators.hierarchical.Trees or None
         Those of these samples, where other fits need them too.
+    noise : gmm.learning.Noise or None
+        With the weight that a start gives it.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Search:
         fixed=None,
         resp=None,
         trees=None,
+        noise=None,
     ):
         self.model = model
         self.X = X
@@ -103,6 +108,9 @@ class Search:
         self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
         if fixed is not None:
             self.step = learning.Fixed(self.step, *fixed)
+        self.noise = noise
+        if noise is not None:
+            self.step = learning.Noisy(self.step)
         self.tol = model.tol
         self.rng = random_generator(model.random_state)
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
@@ -170,6 +178,7 @@ class Search:
 
     def judge_ridge(self, parameters):
         """Say so where the ridge is not small beside the data: then it decides what is found, and the units with it."""
+        parameters = parameters.without_noise()
         features, variances = large_beside(parameters, self.ridge)
         if not (features or self.flat_data):
             return
@@ -265,7 +274,8 @@ class Search:
     def drawn(self, ridge):
         """Draw the parameters of a start, with this ridge on its covariances."""
         model = self.model
-        return initial_parameters(
+        draw = initial_parameters if self.noise is None else partial(start_with_noise, noise=self.noise)
+        return draw(
             self.X,
             self.initial,
             method=model.init_params,
@@ -311,7 +321,7 @@ class Search:
     def on_ridge(self, parameters):
         """Components that the ridge alone keeps regular; none where the data themselves have such a direction."""
         flat = [] if self.prior is not None else flat_components(parameters, self.ridge)
-        if flat and data_are_flat(parameters, self.ridge):
+        if flat and data_are_flat(parameters.without_noise(), self.ridge):
             self.flat_data = True
             return []
         return flat
@@ -334,7 +344,7 @@ class Search:
         """Turn the engine's account of a failure into an exception."""
         failure = result.failure
         if failure is None:
-            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.state[1:]):
+            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.state[1:5]):
                 raise self.range_error("The parameters are no longer finite", result.n_iter)
             return
         if failure.kind == "log_likelihood":

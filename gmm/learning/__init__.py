@@ -16,7 +16,8 @@ processor in the `update` of `gmm.engine.full` and its neighbours.
 from gmm.engine import TotalScatter
 from gmm.learning.climb import Failure, Result, climb
 from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
-from gmm.learning.parameters import Parameters, make_parameters, parameters_from_precisions, precisions
+from gmm.learning.noise import Box, Noisy, bounding_boxes
+from gmm.learning.parameters import Noise, Parameters, make_parameters, parameters_from_precisions, precisions
 from gmm.learning.sources import ArraySource, Source
 from gmm.learning.starts import (
     parameters_from_centres,
@@ -24,20 +25,24 @@ from gmm.learning.starts import (
     parameters_from_labels,
     parameters_from_responsibilities,
 )
-from gmm.learning.statistics import Statistics
+from gmm.learning.statistics import Statistics, StudentStatistics
 from gmm.learning.steps import Fixed, MaximumAPosteriori, MaximumLikelihood, Prior, Step
 from gmm.learning.structures import STRUCTURES, CovarianceError, Structure, register, structure_of
+from gmm.learning.student import StudentParameters, StudentStep
 
 __all__ = [
     "FOURTEEN",
     "ONE_FEATURE",
     "STRUCTURES",
     "ArraySource",
+    "Box",
     "CovarianceError",
     "Failure",
     "Fixed",
     "MaximumAPosteriori",
     "MaximumLikelihood",
+    "Noise",
+    "Noisy",
     "Parameters",
     "Prior",
     "Result",
@@ -45,7 +50,11 @@ __all__ = [
     "Statistics",
     "Step",
     "Structure",
+    "StudentParameters",
+    "StudentStatistics",
+    "StudentStep",
     "TotalScatter",
+    "bounding_boxes",
     "climb",
     "decomposition",
     "make_parameters",
