@@ -27,6 +27,7 @@ from .estimators import ParameterValues as ParameterValues
 from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection
 from .estimators import SelectionSummary as SelectionSummary
+from .estimators import StudentMixture as StudentMixture
 from .estimators import Summary as Summary
 from .estimators import bootstrap as bootstrap
 from .estimators import hierarchical_clustering as hierarchical_clustering

@@ -70,7 +70,7 @@ def _formulas():
 def _engine():
     """Fit each structure as users do: by maximum likelihood and a posteriori; and what is asked of a fit."""
     from gmm import engine
-    from gmm.estimators import BayesianGaussianMixture, GaussianMixture
+    from gmm.estimators import BayesianGaussianMixture, GaussianMixture, StudentMixture
     from gmm.learning import ONE_FEATURE, STRUCTURES, structure_of
 
     rng = np.random.default_rng(0)
@@ -82,7 +82,8 @@ def _engine():
                 model = GaussianMixture(2, covariance_type=covariance_type, covariance_prior=prior, random_state=0)
                 model.fit(X).predict_proba(X)
         for covariance_type in ("full", "tied", "diag", "spherical") if n_features == 2 else ("full",):
-            BayesianGaussianMixture(n_components=2, covariance_type=covariance_type, random_state=0).fit(X)
+            for kind in (BayesianGaussianMixture, StudentMixture):
+                kind(n_components=2, covariance_type=covariance_type, random_state=0).fit(X).predict_proba(X)
     engine.kmeans_labels(X, X[:2])
     for name in ("VEI", "VEV"):  # the M-steps by themselves, which larger data ask for
         structure_of(name).common(np.eye(2), 2)

@@ -8,6 +8,7 @@ moments, and how, is for `gmm.learning` to say.
 ================================ =====================================================================
 ``loop operations``              the pass over the data and the EM loop; what a model has to know (start here)
 ``full diag spherical tied``     the four models: E-step, moments, M-step
+``student``                      the same distances with the tails of Student's t
 ``regularisation``               what an M-step adds to the data
 ``missing``                      the pass over samples with missing values
 ``constrained``                  M-steps of covariances that have a part in common
@@ -42,6 +43,7 @@ from gmm.engine.scoring import (
     weighted_log_prob,
 )
 from gmm.engine.spherical import Spherical
+from gmm.engine.student import StudentBouts, StudentDensity
 from gmm.engine.threads import default_n_threads, resolve_n_threads
 from gmm.engine.tied import Tied
 
@@ -52,6 +54,8 @@ __all__ = [
     "Full",
     "KMeansResult",
     "Spherical",
+    "StudentBouts",
+    "StudentDensity",
     "Tied",
     "TotalScatter",
     "Units",

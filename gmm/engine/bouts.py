@@ -31,6 +31,7 @@ class Bouts:
         self.sample_weight = sample_weight
         self.total_weight = float(sample_weight.sum()) if sample_weight.size else float(samples.n_samples)
         self.cost = passes.pass_cost(self.kind, samples.n_samples, samples.n_features, len(weights))
+        self.shapes = statistics_shapes(self.kind, *density.centres.shape)
         self.n_threads = n_threads if self.cost > passes.WORTH_A_THREAD else 1
         self.values, self.arrays = flat_views(parameter_shapes(self.kind, *density.centres.shape))
         self.set(weights, density, covariances)
@@ -61,13 +62,13 @@ class Bouts:
             return 0, FAR_APART, -1
         moments = passes.raw_pass(
             self.samples, self.model, sample_weight=self.sample_weight, n_threads=self.n_threads,
-            regularisation=self.regularisation,
+            regularisation=self.regularisation, shapes=self.shapes,
         )  # fmt: skip
         return self._run(ahead[:1], tol, previous, moments)
 
     def _run(self, history, tol, previous, moments=None):
         """One bout; just one M-step where its `moments` are given."""
-        sum_values, sums = flat_views(statistics_shapes(self.kind, *self.model.centres.shape))
+        sum_values, sums = flat_views(self.shapes)
         if moments is not None:
             for total, moment in zip(sums, moments, strict=True):
                 total[...] = moment

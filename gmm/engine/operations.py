@@ -37,6 +37,14 @@ def update(model, sum_values, regularisation, old_values, new_values, room):
     """
 
 
+def add_scatter(model, padded, room, r, origin, second):
+    """Add what only a pass of the t family needs, r being responsibilities times u (see `gmm.engine.student`)."""
+
+
+def unscaled(model, counts, masses, first, second, old_values, room):
+    """Change the sums of a t mixture so that `update` of the Gaussian model makes its M-step of them."""
+
+
 def log_prior(model, prior):
     """The log-density of the model's covariances under a `gmm.engine.regularisation.Conjugate` prior."""
 

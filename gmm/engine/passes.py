@@ -167,14 +167,17 @@ def stretches(samples, cost):
     return [(start, min(start + step, samples.n_samples)) for start in range(0, samples.n_samples, step)]
 
 
-def raw_pass(samples, model, *, sample_weight=NO_WEIGHTS, given=None, n_threads=1, regularisation=NO_RIDGE):
+def raw_pass(
+    samples, model, *, sample_weight=NO_WEIGHTS, given=None, n_threads=1, regularisation=NO_RIDGE, shapes=None
+):
     """(log_likelihood, counts, first, second): of full's `second` the lower triangle only; tied ones have none.
 
     The moments of a tied model are whitened, as its centres are. There is no M-step, but `regularisation` says for
-    which one the loop is compiled: that of a fit is there already, or will be needed.
+    which one the loop is compiled: that of a fit is there already, or will be needed. `shapes` are those of a slot
+    where the model gathers more.
     """
     n_components, d = model.centres.shape
-    sum_values, sums = flat_views(statistics_shapes(type(model), n_components, d))
+    sum_values, sums = flat_views(shapes or statistics_shapes(type(model), n_components, d))
     if pass_cost(model, samples.n_samples, d, n_components) <= WORTH_A_THREAD:
         n_threads = 1
     kernel = (samples, loop.run, loop.work_rows(model), model)

@@ -54,6 +54,9 @@ def _far_rows(X, rows, density):
             factor = density.factors if density.model is Tied else density.factors[k]
             z, z_size = _scaled(x - 0.5 * density.centres[k])
             factor_size = np.abs(factor).max()
+            if factor_size == 0.0:  # a constant density, beside which all others vanish
+                log_distances[:, k] = -np.inf
+                continue
             factor = factor / factor_size
             y, y_size = _scaled(z @ factor.T if np.ndim(factor) == 2 else z * factor)
             sizes = np.log(z_size) + np.log(y_size) + np.log(factor_size)

@@ -17,6 +17,7 @@ LLVM lowers these types on every processor, so the code runs everywhere; the len
 ``zero_below(x, bound, v)``  ``v``, but 0 where ``x < bound``
 ``where_less(a, b, x, y)``     ``x`` where ``a < b``, else ``y``
 ``times_power_of_two(p, t)`` ``p * 2**n`` where ``n`` is in the low bits of ``t`` (see `exp`)
+``rounded_exponent(y)``      ``1.5 * 2**52 + n`` with ``y = 2**n m``, √½ <= m < √2, of a normal ``y >= √½``
 ``total(v)``                 the sum of the lanes
 ``smaller(i, j)``            the smaller of two integers; Numba makes a function of each ``min``
 ======================== ==========================================
@@ -65,6 +66,7 @@ class _VectorModel(models.PrimitiveModel):
 
 _WIDE_TYPE = Vector(WIDE)
 _INT = ir.IntType(64)
+_ROOT_HALF, _MAGIC = 0x3FE6A09E667F3BCD, 0x4338000000000000  # the bits of √½ and of 1.5 * 2**52
 # Multiply and add may fuse. No reassociation: the order of the sums is written out, and `exp` depends on its rounding.
 _FLAGS = ("contract",)
 
@@ -191,6 +193,18 @@ def times_power_of_two(typing_context, p, t):
         return builder.bitcast(builder.add(bits[0], exponent), args[0].type)
 
     return p(p, t), codegen
+
+
+@intrinsic
+def rounded_exponent(typing_context, y):
+    def codegen(context, builder, signature, args):
+        whole = ir.VectorType(_INT, y.lanes)
+        root, magic = (ir.Constant(whole, [bits] * y.lanes) for bits in (_ROOT_HALF, _MAGIC))
+        above = builder.sub(builder.bitcast(args[0], whole), root)
+        exponent = builder.lshr(above, ir.Constant(whole, [52] * y.lanes))
+        return builder.bitcast(builder.add(exponent, magic), args[0].type)
+
+    return y(y), codegen
 
 
 @intrinsic

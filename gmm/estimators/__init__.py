@@ -21,6 +21,7 @@ from gmm.estimators.likelihood_ratio import LikelihoodRatioTest, likelihood_rati
 from gmm.estimators.mclust import mclust
 from gmm.estimators.merging import ComponentHierarchy, merge_components
 from gmm.estimators.selection import Selection, select
+from gmm.estimators.student import StudentMixture
 
 __all__ = [
     "AnomalyDetector",
@@ -43,6 +44,7 @@ __all__ = [
     "RegularisationWarning",
     "Selection",
     "SelectionSummary",
+    "StudentMixture",
     "Summary",
     "bootstrap",
     "hierarchical_clustering",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from gmm.estimators._collapse import (
     samples_of,
 )
 from gmm.estimators._initialise import CLUSTERED, initial_parameters
+from gmm.estimators._noise import start_with_noise
 from gmm.estimators._progress import progress
 from gmm.estimators._ridge import called, data_are_flat, flat_components, large_beside
 from gmm.estimators._validation import give_back, random_generator
@@ -91,6 +93,8 @@ class Search:
         Those of these samples, where other fits need them too.
     source : gmm.learning.Source or None
         That of these samples.
+    noise : gmm.learning.Noise or None
+        With the weight that a start gives it.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Search:
         resp=None,
         trees=None,
         source=None,
+        noise=None,
     ):
         self.model = model
         self.sample_weight = sample_weight
@@ -119,6 +124,9 @@ class Search:
         self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
         if fixed is not None:
             self.step = learning.Fixed(self.step, *fixed)
+        self.noise = noise
+        if noise is not None:
+            self.step = learning.Noisy(self.step)
         self.tol = model.tol
         self.rng = random_generator(model.random_state)
         # What starts are drawn from, and what is said of a collapse: complete samples.
@@ -188,6 +196,7 @@ class Search:
 
     def judge_ridge(self, parameters):
         """Say so where the ridge is not small beside the data: then it decides what is found, and the units with it."""
+        parameters = parameters.without_noise()
         features, variances = large_beside(parameters, self.ridge)
         if not (features or self.flat_data):
             return
@@ -283,7 +292,8 @@ class Search:
     def drawn(self, ridge):
         """Draw the parameters of a start, with this ridge on its covariances."""
         model = self.model
-        return initial_parameters(
+        draw = initial_parameters if self.noise is None else partial(start_with_noise, noise=self.noise)
+        return draw(
             self.X,
             self.initial,
             method=model.init_params,
@@ -329,7 +339,7 @@ class Search:
     def on_ridge(self, parameters):
         """Components that the ridge alone keeps regular; none where the data themselves have such a direction."""
         flat = [] if self.prior is not None else flat_components(parameters, self.ridge)
-        if flat and data_are_flat(parameters, self.ridge):
+        if flat and data_are_flat(parameters.without_noise(), self.ridge):
             self.flat_data = True
             return []
         return flat
@@ -352,7 +362,7 @@ class Search:
         """Turn the engine's account of a failure into an exception."""
         failure = result.failure
         if failure is None:
-            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.state[1:]):
+            if not all(math.isfinite(array.sum()) or np.isfinite(array).all() for array in result.state[1:5]):
                 raise self.range_error("The parameters are no longer finite", result.n_iter)
             return
         if failure.kind == "log_likelihood":

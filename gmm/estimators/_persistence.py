@@ -17,6 +17,7 @@ from numpy.lib import format as npy
 
 from gmm.engine import Diagonal, Spherical
 from gmm.estimators._settings import kept
+from gmm.learning import Box, Noise
 
 VERSION = 1
 TEXT_SETTINGS = kept("text") + kept("prior")  # a prior by name; one of numbers is kept as arrays
@@ -51,7 +52,8 @@ class Layout(NamedTuple):
         return {*self.fitted, *COURSE, *self.settings, *self.others, RIDGE}
 
 
-GAUSSIAN = Layout("GaussianMixture", TEXT_SETTINGS, ARRAY_SETTINGS, FITTED, PRIOR)
+NOISE = ("noise_weight_", "noise_centre_", "noise_axes_", "noise_widths_")
+GAUSSIAN = Layout("GaussianMixture", TEXT_SETTINGS, ARRAY_SETTINGS, FITTED, (*PRIOR, *NOISE))
 MOST_THREADS = 4096  # in a file; who needs more can set it afterwards
 
 
@@ -153,6 +155,35 @@ def prior_arrays(value):
     if not isinstance(value, (tuple, list)):
         return {}
     return {name: np.asarray(part, dtype=np.float64) for name, part in zip(PRIOR, value, strict=True)}
+
+
+def box_arrays(box):
+    """The arrays of a `gmm.learning.Box`."""
+    return dict(zip(NOISE[1:], box, strict=True))
+
+
+def noise_of(arrays, model):
+    """(weights that sum to one, noise, box) of a file; noise and box are None where it has none."""
+    weights = arrays["weights_"]
+    if not any(name in arrays for name in NOISE):
+        return weights, None, None
+    missing = [name for name in NOISE if name not in arrays]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} missing")
+    d = arrays["means_"].shape[-1]
+    for name, shape in zip(NOISE, ((), (d,), (d, d), (d,)), strict=True):
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, not {shape}")
+    weight, box = float(arrays[NOISE[0]]), Box(*(arrays[name] for name in NOISE[1:]))
+    if not (0.0 <= weight <= 1.0 and (box.widths > 0.0).all()):
+        raise ValueError("noise_weight_ must be in [0, 1], and noise_widths_ positive")
+    if not np.allclose(box.axes.T @ box.axes, np.eye(d), atol=1e-9):
+        raise ValueError("noise_axes_ is not orthogonal")
+    if (weights < 0.0).any() or abs(weights.sum() + weight - 1.0) > 1e-8:
+        raise ValueError("weights_ and noise_weight_ must not be negative and sum to 1")
+    noise = Noise(weight, -box.log_volume, 2 if model.noise_volume is None else 1)
+    total = weights.sum()
+    return (weights / total if total > 0.0 else np.full(len(weights), 1.0 / len(weights))), noise, box
 
 
 def read(path, layout=GAUSSIAN):

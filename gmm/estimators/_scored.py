@@ -140,7 +140,7 @@ class Scored:
         Raises
         ------
         ValueError
-            If `how` is something else, or X does not fit or holds infinite values.
+            If `how` is something else, X does not fit or holds infinite values, or the mixture has noise.
 
         Notes
         -----
@@ -159,6 +159,8 @@ class Scored:
         density = self._density()
         if how not in ("mean", "sample"):
             raise ValueError(f"how must be 'mean' or 'sample'; got {how!r}")
+        if getattr(self, "noise", False):
+            raise ValueError("impute needs a mixture without noise: what lies in its box has no expected value there")
         X = check_samples(self, X, reset=False, missing="marginalise")
         rng = None
         if how == "sample":

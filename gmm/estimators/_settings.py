@@ -136,8 +136,8 @@ SETTINGS = {
         """array-like of shape (n_samples,) or (n_samples, n_components), default=None
         The start as labels, integers from 0 to n_components - 1, or as responsibilities, whose rows sum to 1: the first
         M-step is made of them, and `init_params` and `n_init` have no say. Initial values given for weights, means or
-        precisions replace what it gives. Each component must have a sample. It belongs to the samples of a fit, and
-        `save` leaves it out.""",
+        precisions replace what it gives. Each component must have a sample; for that of `noise` see there. It belongs
+        to the samples of a fit, and `save` leaves it out.""",
         _none,
         None,
     ),
@@ -210,6 +210,21 @@ SETTINGS = {
         would tell nothing. If a value is missing, two float64 copies of X are taken; if none is, this changes
         nothing.""",
         _among({"raise", "marginalise"}),
+    ),
+    "noise": Setting(
+        ["boolean"],
+        """bool, default=False
+        True adds a component of constant density 1/V for samples that belong to no group, with a weight π₀ of its own.
+        V is the volume of the smaller of the boxes around X in given and in principal axes, as in mclust. Its label is
+        -1, and `predict_proba` has a last column for it; a label of -1 in `resp_init`, or a last column there, is
+        noise from the start, and else its weight begins at 0.1.""",
+        lambda value: value is False,
+    ),
+    "noise_volume": Setting(
+        [Interval(Real, 0.0, None, closed="neither"), None],
+        """float, default=None
+        V, in the product of the features' units, in place of that of the data; with `noise` only.""",
+        _none,
     ),
     "callback": Setting(
         [callable, None],

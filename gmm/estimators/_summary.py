@@ -89,6 +89,7 @@ class Summary:
         return f"<p>{heading}</p>{self.components._repr_html_()}" + (f"<ul>{notes}</ul>" if notes else "")
 
 
+NOISE = "noise"
 BEST = 3  # models in the account of a selection
 
 
@@ -131,9 +132,12 @@ class SelectionSummary:
         )
         sizes = found.sizes_[index]
         weights = found.models_[index].weights_
+        names = [str(k) for k in range(len(weights))]
+        if len(sizes) > len(weights):
+            names, weights = [*names, NOISE], [*weights, found.models_[index].noise_weight_]
         components = Table(
-            {"component": str(k), "samples": f"{size:g}", "weight": f"{weight:.3f}"}
-            for k, (size, weight) in enumerate(zip(sizes, weights, strict=True))
+            {"component": name, "samples": f"{size:g}", "weight": f"{weight:.3f}"}
+            for name, size, weight in zip(names, sizes, weights, strict=True)
         )
         n_collapsed = sum(model is None for model in found.models_)
         heading = [
@@ -166,8 +170,9 @@ class SelectionSummary:
 def summary(mixture, parameters, X):
     """The account of `mixture`, of whose samples X there may be none (None)."""
     K, d = parameters.means.shape
+    noise = "" if parameters.noise is None else " and noise"
     heading = [
-        f"{type(mixture).__name__}: {_count(K, 'component')}, {parameters.covariance_type!r} covariances, "
+        f"{type(mixture).__name__}: {_count(K, 'component')}{noise}, {parameters.covariance_type!r} covariances, "
         f"{_count(d, 'feature')}, {_count(mixture._n_parameters(), 'free parameter')}"
     ]
     if mixture.n_iter_:
@@ -183,8 +188,9 @@ def summary(mixture, parameters, X):
         entropy, sizes, certainty, _ = assignment(X, density, n_threads=mixture.n_threads)
         mean = engine.log_likelihood(X, density, n_threads=mixture.n_threads) / len(X)
         line = f"{_count(len(X), 'sample')}: mean log-likelihood {mean:.6g}"
-        if K > 1:
-            line += f", entropy of the assignment {entropy / len(X):.3g} nats per sample (at most {math.log(K):.3g})"
+        if len(sizes) > 1:
+            most = math.log(len(sizes))
+            line += f", entropy of the assignment {entropy / len(X):.3g} nats per sample (at most {most:.3g})"
         heading.append(line)
     distances = separations(parameters)
     rows = _rows(mixture, parameters, sizes, certainty, distances)
@@ -206,6 +212,12 @@ def _rows(mixture, parameters, sizes, certainty, distances):
         if d > SHOWN:
             row["…"] = f"{d - SHOWN} more"
         yield row
+    if parameters.noise is not None:
+        found = {"component": NOISE, "weight": f"{parameters.noise.weight:.3f}"}
+        if sizes is not None:
+            certain = "—" if np.isnan(certainty[K]) else f"{certainty[K]:.3f}"
+            found |= {"samples": f"{sizes[K]:g}", "certainty": certain}
+        yield dict.fromkeys(row, "—") | found
 
 
 def _notes(mixture, parameters, sizes, distances):

@@ -302,9 +302,10 @@ def check_initial_values(estimator, n_features):
     return weights, means, precisions
 
 
-def check_resp_init(resp_init, n_samples, n_components):
+def check_resp_init(resp_init, n_samples, n_components, noise=False):
     """Check `resp_init` and return integer labels (n_samples,) or responsibilities (n_samples, n_components), or None.
 
+    With noise there may be labels of -1, and responsibilities have a column more.
     Whether each component has a sample is for `check_no_component_empty` to say, when the weights are known.
     """
     if resp_init is None:
@@ -312,17 +313,20 @@ def check_resp_init(resp_init, n_samples, n_components):
     given = check_array(
         unmasked(resp_init, "resp_init"), dtype=None, ensure_2d=False, allow_nd=True, input_name="resp_init"
     )
-    shape = (n_samples, n_components)
+    least = -1 if noise else 0
+    shape = (n_samples, n_components + noise)
     if given.shape == (n_samples,) and (n_components > 1 or given.dtype.kind in "iub"):
         if given.dtype.kind not in "iu":
             raise ValueError(
-                f"resp_init of shape ({n_samples},) must hold integers, the labels 0 to {n_components - 1}; got dtype "
-                f"{given.dtype}. Responsibilities have the shape {shape}"
+                f"resp_init of shape ({n_samples},) must hold integers, the labels {least} to {n_components - 1}; got "
+                f"dtype {given.dtype}. Responsibilities have the shape {shape}"
             )
-        outside = (given < 0) | (given >= n_components)
+        outside = (given < least) | (given >= n_components)
         if outside.any():
             i = int(np.argmax(outside))
-            raise ValueError(f"resp_init must hold labels from 0 to {n_components - 1}; resp_init[{i}] is {given[i]}")
+            raise ValueError(
+                f"resp_init must hold labels from {least} to {n_components - 1}; resp_init[{i}] is {given[i]}"
+            )
         return given.astype(np.int64)
     if given.shape != shape:
         raise ValueError(
@@ -342,11 +346,14 @@ def check_resp_init(resp_init, n_samples, n_components):
     return given
 
 
-def check_no_component_empty(resp_init, n_components):
+def check_no_component_empty(resp_init, n_components, noise=False):
     """Refuse a `resp_init` (checked, of the samples that take part) in which a component has no sample."""
     if resp_init is None:
         return
-    counts = np.bincount(resp_init, minlength=n_components) if resp_init.ndim == 1 else resp_init.sum(axis=0)
+    labelled = resp_init.ndim == 1
+    if noise and not (np.any(resp_init == -1) if labelled else resp_init[:, -1].any()):
+        raise ValueError("resp_init gives the noise no sample (of positive weight): a weight of 0 cannot grow")
+    counts = np.bincount(resp_init[resp_init >= 0], minlength=n_components) if labelled else resp_init.sum(axis=0)
     empty = np.flatnonzero(counts == 0.0)
     if empty.size:
         raise ValueError(

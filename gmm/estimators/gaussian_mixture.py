@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral
+
 import numpy as np
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator, DensityMixin
@@ -12,6 +15,7 @@ from gmm.estimators import _adaptation, _conditional, _levels, _order, _persiste
 from gmm.estimators._fitting import Search, warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
+from gmm.estimators._noise import LABEL, make_noise, renewed
 from gmm.estimators._prior import make_prior
 from gmm.estimators._ridge import in_numbers
 from gmm.estimators._scored import Scored
@@ -27,6 +31,7 @@ from gmm.estimators._validation import (
     check_sample_weight,
     check_samples,
     check_weights_of,
+    random_generator,
     unmasked,
 )
 
@@ -67,7 +72,15 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         components where the structure says so (names that end with E or I; 'tied', 'diag' and 'spherical'), the
         identity where the axes are the features' own, and else the axes are in the order of `shape_`.
     n_parameters_ : int
-        The number of free parameters, p in `bic` and `aic`.
+        The number of free parameters, p in `bic` and `aic`. Noise counts as two, its weight and its volume, as in
+        mclust; as one where `noise_volume` was given.
+    noise_weight_ : float
+        Weight π₀ of the noise; `weights_` sum to 1 - π₀. There is none without `noise`, nor are the next two.
+    noise_box_ : gmm.learning.Box
+        Where `sample` draws noise from: ``centre``, ``axes`` (its columns) and ``widths``. Its density counts as the
+        same beyond the box.
+    noise_volume_ : float
+        V, the volume of the box in the product of the features' units: noise has the density 1/V.
     reg_covar_ : float or ndarray of shape (n_features,)
         What was added to the diagonals; after `fit` only.
     converged_ : bool
@@ -146,6 +159,8 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         covariance_prior=None,
         fixed=None,
         missing="raise",
+        noise=False,
+        noise_volume=None,
         callback=None,
         record_parameters=False,
         n_threads=None,
@@ -169,6 +184,8 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         self.covariance_prior = covariance_prior
         self.fixed = fixed
         self.missing = missing
+        self.noise = noise
+        self.noise_volume = noise_volume
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
@@ -182,6 +199,10 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         ours = type(self)._parameter_constraints is CONSTRAINTS
         if not (ours and are_plain(self)):
             super()._validate_params()
+        if self.noise_volume is not None and not self.noise:
+            raise ValueError(f"noise_volume={self.noise_volume!r} is given, and noise is False")
+        if self.noise and self.fixed and np.any(self.fixed.get("weights", False)):
+            raise ValueError("fixed['weights'] cannot be held with noise=True, whose weight they would fix as well")
 
     # ---- other ways to come by a mixture
 
@@ -246,7 +267,10 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
             If the file cannot be written.
         """
         check_is_fitted(self)
-        _persistence.write(self, path, **_persistence.prior_arrays(self.covariance_prior))
+        more = _persistence.prior_arrays(self.covariance_prior)
+        if self._noise() is not None:
+            more |= {"noise_weight_": np.asarray(self.noise_weight_), **_persistence.box_arrays(self.noise_box_)}
+        _persistence.write(self, path, **more)
 
     @classmethod
     def load(cls, path):
@@ -276,9 +300,10 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         model = cls(**about["settings"], **settings)
         try:
             model._validate_params()
-            parameters = check_parameters(
-                arrays["weights_"], arrays["means_"], arrays["covariances_"], model.covariance_type
-            )
+            weights, noise, box = _persistence.noise_of(arrays, model)
+            parameters = check_parameters(weights, arrays["means_"], arrays["covariances_"], model.covariance_type)
+            if noise is not None:
+                parameters = parameters._replace(weights=arrays["weights_"], noise=noise)
             factors = arrays["precisions_cholesky_"]
             _persistence.check_factors(parameters, factors)
             if parameters.n_components != model.n_components:
@@ -293,7 +318,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         if names:
             model.feature_names_in_ = np.array(names, dtype=object)
         # The stored factors, so that scores are the same to the last digit.
-        model._adopt(parameters._replace(precisions_cholesky=factors))
+        model._adopt(parameters._replace(precisions_cholesky=factors), box)
         model._record(about["converged_"], arrays["lower_bounds_"], None, about["restarts_"])
         if _persistence.RIDGE in arrays:
             ridge = arrays[_persistence.RIDGE]
@@ -341,13 +366,15 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
         with self._unchanged_on_failure():
+            if self.noise and self.missing == "marginalise":
+                raise ValueError("noise=True needs missing='raise': values that are missing have no place in its box")
             X = check_samples(self, X, reset=True, min_samples=2, missing=self.missing)
             observed = self._observed(X)
             learning.structure_of(self.covariance_type).check_features(X.shape[1])
-            resp = check_resp_init(self.resp_init, X.shape[0], self.n_components)
+            resp = check_resp_init(self.resp_init, X.shape[0], self.n_components, self.noise)
             present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components, observed)
             resp = resp if resp is None or row_numbers is None else resp[row_numbers]
-            check_no_component_empty(resp, self.n_components)
+            check_no_component_empty(resp, self.n_components, self.noise)
             initial = check_initial_values(self, X.shape[1])
             resume = self._resume(X.shape[1])
             # Values near the ends of float64's range: the search itself looks at what comes out.
@@ -356,13 +383,16 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
                 source = kind(present, scaled_weight, self.n_threads)
                 prior = self._prior(source, sample_weight, scaled_weight, row_numbers)
                 ridge = in_numbers(self.reg_covar, source)
+                box, noise = make_noise(self, present, scaled_weight) if self.noise else (None, None)
+                if resume is not None:
+                    resume = renewed(resume[0], noise), resume[1]
                 fixed = check_fixed(self, initial, resume, X.shape[1])
                 search = Search(
                     self, present, scaled_weight, row_numbers, initial, resume, ridge, prior, fixed, resp,
-                    getattr(self, "_trees", None), source,
+                    getattr(self, "_trees", None), source, noise,
                 )  # fmt: skip
                 best = search.best()
-            self._adopt(best.parameters)
+            self._adopt(best.parameters, box)
             self.reg_covar_ = ridge
             self._record(best.converged, best.log_likelihoods, best.history, search.rows)
             warn_unless_converged(best, self.max_iter)
@@ -393,8 +423,14 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
             )
         return parameters, self.lower_bound_
 
-    def _adopt(self, parameters):
-        """Make these the parameters of this mixture."""
+    def _adopt(self, parameters, box=None):
+        """Make these the parameters of this mixture; `box` is that of the noise, None where it keeps its own."""
+        if parameters.noise is None:
+            self.__dict__.pop("noise_weight_", None)
+            self.__dict__.pop("noise_box_", None)
+        else:
+            self.noise_weight_ = float(parameters.noise.weight)
+            self.noise_box_ = self.noise_box_ if box is None else box
         self.weights_ = parameters.weights
         self.means_ = parameters.means
         self.covariances_ = parameters.covariances
@@ -417,7 +453,40 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
             for name in ("weights_", "means_", "precisions_cholesky_")
         )
         covariances = getattr(self, "covariances_", None)
-        return learning.Parameters(self.covariance_type, weights, means, covariances, factors)
+        return learning.Parameters(self.covariance_type, weights, means, covariances, factors, self._noise())
+
+    def _noise(self):
+        """The fitted noise, or None."""
+        if not hasattr(self, "noise_weight_"):
+            return None
+        return learning.Noise(self.noise_weight_, -self.noise_box_.log_volume, 2 if self.noise_volume is None else 1)
+
+    def _gaussians(self, what):
+        """The fitted parameters of a mixture without noise, for `what` there is none with it."""
+        parameters = self._parameters()
+        if parameters.noise is not None:
+            raise ValueError(
+                f"{what} is that of Gaussian components, and this mixture has noise: take it of without_noise()"
+            )
+        return parameters
+
+    def without_noise(self):
+        """Return the mixture of the Gaussian components alone, their weights scaled to sum to one.
+
+        Returns
+        -------
+        GaussianMixture
+            For all that a constant density has no part in: `marginal`, `conditional`, `cdf`, `adapt`.
+        """
+        parameters = self._parameters().without_noise()
+        return self._derived(
+            parameters.weights, parameters.means, parameters.covariances, self.covariance_type,
+            range(parameters.n_features),
+        )  # fmt: skip
+
+    @property
+    def noise_volume_(self):
+        return math.exp(self.noise_box_.log_volume)
 
     def _density(self):
         """The fitted mixture as the engine takes it."""
@@ -500,7 +569,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
             A mixture over these features, with the same weights and `covariance_type`; for a model of mclust that is
             'full', 'tied', 'diag' or 'spherical', as its matrices are.
         """
-        parameters = self._parameters()
+        parameters = self._gaussians("marginal")
         chosen = self._features(features)
         return self._derived(*_conditional.marginal(parameters, chosen), features=chosen)
 
@@ -607,7 +676,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         return _conditional.conditional_moments(conditional, values, return_cov)
 
     def _given_and_free(self, features):
-        check_is_fitted(self)
+        self._gaussians("conditional")
         given = self._features(features)
         free = [feature for feature in range(self.n_features_in_) if feature not in given]
         if not free:
@@ -651,7 +720,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         ValueError
             If the mixture has more than one feature, or X does not fit.
         """
-        parameters = self._parameters()
+        parameters = self._gaussians("cdf")
         if parameters.n_features != 1:
             raise ValueError(
                 f"cdf is that of one feature, and the mixture has {parameters.n_features}; take marginal(feature)"
@@ -748,7 +817,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         Reynolds, D. A., Quatieri, T. F. and Dunn, R. B. (2000), Speaker verification using adapted Gaussian mixture
         models.
         """
-        parameters = self._parameters()
+        parameters = self._gaussians("adapt")
         _adaptation.check_adaptation(relevance, n_iter)
         X = check_samples(self, X, reset=False)
         sample_weight = check_weights_of(sample_weight, X)
@@ -816,7 +885,57 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         from gmm import plot  # here, because it loads matplotlib
 
         options = {"axis_labels": [names[feature] for feature in chosen], **options}
-        return plot.fitted(self.marginal(chosen), X, ax=ax, **options)
+        return plot.fitted(self.without_noise().marginal(chosen), X, ax=ax, **options)
+
+    # ---- samples, with labels of -1 for noise
+
+    def predict(self, X):
+        """Index of the most probable component of each sample, -1 for noise: shape (n_samples,)."""
+        return self._named(super().predict(X))
+
+    def fit_predict(self, X, y=None, sample_weight=None):
+        """Fit, then label the samples: the same as ``fit(X).predict(X)``.
+
+        Parameters and errors are those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Index of the most probable component of each sample; -1 for noise.
+        """
+        return self._named(super().fit_predict(X, y, sample_weight))
+
+    def _named(self, labels):
+        """Labels of the engine's components, of which the noise is the last."""
+        if self._noise() is not None:
+            labels[labels == len(self.weights_)] = LABEL
+        return labels
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw samples from the mixture: how many of each component, then those of each component.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState, Generator or None, default=None
+            None: the constructor's `random_state`, which, if an integer, gives the same samples at each call.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Sorted by component; noise, drawn from `noise_box_`, is last.
+        y : ndarray of shape (n_samples,)
+            The component of each sample; -1 for noise.
+        """
+        if not hasattr(self, "noise_weight_") or not isinstance(n_samples, Integral) or n_samples < 1:
+            return super().sample(n_samples, random_state)
+        rng = random_generator(self.random_state if random_state is None else random_state)
+        n_noise = rng.binomial(int(n_samples), self.noise_weight_)
+        X, y = self.noise_box_.sample(n_noise, rng), np.full(n_noise, LABEL)
+        if n_noise == n_samples:
+            return X, y
+        of_groups, labels = super().sample(int(n_samples) - n_noise, rng)
+        return np.concatenate([of_groups, X]), np.concatenate([labels, y])
 
     # ---- criteria
 
@@ -860,7 +979,7 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         from gmm.formulas.criteria import aic_kernel, bic_kernel  # here: a fit needs none of the book's kernels
 
         parameters = self._parameters()
-        density, p = parameters.density(), parameters.n_parameters
+        density, p = parameters.density(), self._n_parameters()
         X, scoring = self._samples(X)
         sample_weight = check_weights_of(sample_weight, X)
         n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())

@@ -59,7 +59,7 @@ class Selection:
         Number of samples; with weights their sum.
     sizes_ : list of ndarray of shape (n_components,)
         For each row how many samples have each component as their most probable one (with weights what they weigh);
-        None where the model has no values.
+        with `noise` a last number says so of it. None where the model has no values.
     """
 
     def __init__(self, table, models, criterion, random_state, n_components, covariance_types, n_samples, sizes):
@@ -507,7 +507,8 @@ def _one(model, X, data, sample_weight, folds, trees):
 def _n_parameters(model, n_features):
     """Free parameters of a model that need not be fitted."""
     structure, K = learning.structure_of(model.covariance_type), model.n_components
-    return structure.n_parameters(K, n_features) + K * n_features + K - 1
+    noise = 0 if not model.noise else 2 if model.noise_volume is None else 1
+    return structure.n_parameters(K, n_features) + K * n_features + K - 1 + noise
 
 
 def _fit(model, X, data, sample_weight, trees=None):
@@ -529,7 +530,7 @@ def _fit(model, X, data, sample_weight, trees=None):
     if flat:
         return None, _why_flat(parameters, flat[0], ridge, model.reg_covar)
     needed = parameters.structure.samples_needed(data.shape[1])
-    few = np.flatnonzero((counts < needed) & (parameters.weights > UNUSED))
+    few = np.flatnonzero((counts[: model.n_components] < needed) & (parameters.weights > UNUSED))
     if few.size:
         return None, (
             f"Component {few[0]} has {counts[few[0]]:.1f} samples, a covariance of this structure needs {needed}: its "
@@ -539,7 +540,7 @@ def _fit(model, X, data, sample_weight, trees=None):
 
 
 def _why_flat(parameters, component, ridge, reg_covar):
-    if data_are_flat(parameters, ridge):
+    if data_are_flat(parameters.without_noise(), ridge):
         who, what = "X", "leave out features that are constant or depend on others, or take fewer features"
     else:
         who = "The tied covariance" if component < 0 else f"Component {component}"

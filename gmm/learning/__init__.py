@@ -17,7 +17,8 @@ from gmm.engine import TotalScatter
 from gmm.learning.climb import Failure, Result, climb
 from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
 from gmm.learning.missing import PatternSource
-from gmm.learning.parameters import Parameters, make_parameters, parameters_from_precisions, precisions
+from gmm.learning.noise import Box, Noisy, bounding_boxes
+from gmm.learning.parameters import Noise, Parameters, make_parameters, parameters_from_precisions, precisions
 from gmm.learning.sources import ArraySource, Source
 from gmm.learning.starts import (
     parameters_from_centres,
@@ -25,20 +26,24 @@ from gmm.learning.starts import (
     parameters_from_labels,
     parameters_from_responsibilities,
 )
-from gmm.learning.statistics import Statistics
+from gmm.learning.statistics import Statistics, StudentStatistics
 from gmm.learning.steps import Fixed, MaximumAPosteriori, MaximumLikelihood, Prior, Step
 from gmm.learning.structures import STRUCTURES, CovarianceError, Structure, register, structure_of
+from gmm.learning.student import StudentParameters, StudentStep
 
 __all__ = [
     "FOURTEEN",
     "ONE_FEATURE",
     "STRUCTURES",
     "ArraySource",
+    "Box",
     "CovarianceError",
     "Failure",
     "Fixed",
     "MaximumAPosteriori",
     "MaximumLikelihood",
+    "Noise",
+    "Noisy",
     "Parameters",
     "PatternSource",
     "Prior",
@@ -47,7 +52,11 @@ __all__ = [
     "Statistics",
     "Step",
     "Structure",
+    "StudentParameters",
+    "StudentStatistics",
+    "StudentStep",
     "TotalScatter",
+    "bounding_boxes",
     "climb",
     "decomposition",
     "make_parameters",

@@ -11,10 +11,24 @@ from gmm.engine.small_algebra import LOG_2PI
 from gmm.learning.structures import CovarianceError, structure_of
 
 
+class Noise(NamedTuple):
+    """A component of constant density beside the Gaussian ones (see `gmm.learning.noise`).
+
+    weight : its mixing weight π₀
+    log_density : -log V, natural logarithm, per sample
+    n_parameters : free parameters: its weight, and its volume where that comes from the data
+    """
+
+    weight: float
+    log_density: float
+    n_parameters: int = 1
+
+
 class Parameters(NamedTuple):
     """Weights (K,), means (K, d), covariances in the structure's shape and precisions_cholesky in its `factor_shape`.
 
-    precisions_cholesky follows scikit-learn: P upper triangular with Σ⁻¹ = P Pᵀ, or 1 / σ (diag, spherical).
+    precisions_cholesky follows scikit-learn: P upper triangular with Σ⁻¹ = P Pᵀ, or 1 / σ (diag, spherical). With
+    `noise` the weights sum to one less its weight.
     """
 
     covariance_type: str
@@ -22,6 +36,7 @@ class Parameters(NamedTuple):
     means: np.ndarray
     covariances: np.ndarray
     precisions_cholesky: np.ndarray
+    noise: Noise | None = None
 
     @property
     def structure(self):
@@ -44,12 +59,13 @@ class Parameters(NamedTuple):
     def n_parameters(self):
         """The number of free parameters p (eq-parameter-count)."""
         n_components, n_features = self.means.shape
-        return self.structure.n_parameters(*self.means.shape) + n_components * n_features + n_components - 1
+        more = 0 if self.noise is None else self.noise.n_parameters
+        return self.structure.n_parameters(*self.means.shape) + n_components * n_features + n_components - 1 + more
 
     def density(self, units=None):
         """Return the mixture as the engine takes it: log coefficients log π_k - d/2 log 2π + log det W_k.
 
-        The parameters are in these units already; None stands for those of X.
+        The parameters are in these units already; None stands for those of X. Noise is the last component.
         """
         structure, n_features = self.structure, self.n_features
         factors = structure.transposed(structure.pack(self.precisions_cholesky))
@@ -57,7 +73,32 @@ class Parameters(NamedTuple):
             log_weights = np.log(self.weights)
         coefficients = log_weights - 0.5 * n_features * LOG_2PI + structure.log_det(factors, n_features)
         units = Units(np.zeros(n_features)) if units is None else units
-        return Density(structure.model, coefficients, np.ascontiguousarray(self.means), factors, units)
+        density = Density(structure.model, coefficients, np.ascontiguousarray(self.means), factors, units)
+        return density if self.noise is None else self._with_noise(density)
+
+    def _with_noise(self, density):
+        """One component more: log π₀ - log V and a factor of zero, about the origin, where no difference overflows.
+
+        A shared factor cannot be zero for one component, so that tied covariances are taken as full ones.
+        """
+        shared = density.model is Tied
+        factors = np.repeat(density.factors[None], self.n_components, axis=0) if shared else density.factors
+        with np.errstate(divide="ignore"):
+            coefficient = np.log(self.noise.weight) + self.noise.log_density
+        return density._replace(
+            model=Full if shared else density.model,
+            coefficients=np.append(density.coefficients, coefficient),
+            centres=np.concatenate([density.centres, np.zeros((1, self.n_features))]),
+            factors=np.concatenate([factors, np.zeros((1, *factors.shape[1:]))]),
+        )
+
+    def without_noise(self):
+        """Return the Gaussian components alone, their weights scaled to sum to one."""
+        if self.noise is None:
+            return self
+        total = self.weights.sum()
+        weights = self.weights / total if total > 0.0 else np.full(self.n_components, 1.0 / self.n_components)
+        return self._replace(weights=weights, noise=None)
 
     def components(self, chosen):
         """Return the parameters of these components, in this order; the weights as they are."""
@@ -74,7 +115,7 @@ class Parameters(NamedTuple):
         """Return units in which neither means nor squares lose digits."""
         variances = self.structure.variances(self.covariances, self.n_components)
         with np.errstate(over="ignore"):
-            middle = self.weights @ self.means
+            middle = self.without_noise().weights @ self.means
             widths = np.sqrt(variances if variances.ndim == 1 else np.maximum.reduce(variances))
             return Units.around(middle, np.maximum.reduce(np.abs(self.means - middle)) + widths)
 
@@ -84,6 +125,7 @@ class Parameters(NamedTuple):
             return self
         covariances = self.covariances * units.scale * units.scale
         return self._replace(
+            noise=self._noise_times(-units.log_unit),
             means=(self.means - units.shift) * units.scale,
             covariances=covariances,
             precisions_cholesky=self.precisions_cholesky / units.scale,
@@ -94,10 +136,17 @@ class Parameters(NamedTuple):
         if units.plain:
             return self
         return self._replace(
+            noise=self._noise_times(units.log_unit),
             means=self.means / units.scale + units.shift,
             covariances=self.covariances / units.scale / units.scale,
             precisions_cholesky=self.precisions_cholesky * units.scale,
         )
+
+    def _noise_times(self, log_factor):
+        """The noise with its density multiplied: a volume of one in these units is another in those."""
+        if self.noise is None:
+            return None
+        return self.noise._replace(log_density=self.noise.log_density + log_factor)
 
 
 def _checked(weights, means, matrices, covariance_type, name, shape_of):

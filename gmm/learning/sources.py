@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from gmm import engine
-from gmm.engine import Full, Tied, passes
+from gmm.engine import Density, Full, StudentDensity, Tied, passes
 from gmm.engine.samples import NO_WEIGHTS, Samples, as_sample_weight
-from gmm.learning.statistics import Statistics
+from gmm.engine.student import Student
+from gmm.learning.statistics import Statistics, StudentStatistics
 
 
 class Source(Protocol):
@@ -20,8 +21,8 @@ class Source(Protocol):
 
         Parameters
         ----------
-        density : gmm.engine.Density
-            The mixture, and the units in which it is given.
+        density : gmm.engine.Density or gmm.engine.StudentDensity
+            The mixture, and the units in which it is given. The latter asks for `StudentStatistics`.
         centres : ndarray of shape (n_components, n_features), optional
             What the moments are to be about, in the same units; those of the density if not given. Where the centres
             of the density are far off, moments about new ones lose no digits, at the price of a second pass.
@@ -81,6 +82,8 @@ class ArraySource:
         density = density._replace(centres=passes.check_centres(samples, density.centres))
         options = {"sample_weight": self.sample_weight, "n_threads": self.n_threads}
         weight = self.total_weight
+        if isinstance(density, StudentDensity):
+            return self._of_student(samples, density, centres, weight, options)
         if centres is not None:
             return self._about(samples, density, np.ascontiguousarray(centres), weight, options)
         model = density.compiled()
@@ -108,11 +111,45 @@ class ArraySource:
         def given(low, high):
             return engine.predict_proba(samples.X[low:high], density, 1)
 
-        _, counts, first, second = passes.raw_pass(samples, model, given=given, **options)
-        if second.ndim == 3:
-            second = passes.symmetric(second)
-            second = second.sum(axis=0) if density.model is Tied else second
+        counts, first, second = self._moments(samples, model, density, given, options)
         value = engine.log_likelihood(
             self.X, density, self.sample_weight if self.sample_weight.size else None, self.n_threads
         )
         return Statistics(density.model, centres, value, weight, counts, first, second)
+
+    @staticmethod
+    def _moments(samples, model, density, given, options):
+        """(counts, first, second) of given responsibilities, in the shape of the density's model."""
+        _, counts, first, second = passes.raw_pass(samples, model, given=given, **options)
+        if second.ndim == 3:
+            second = passes.symmetric(second)
+            second = second.sum(axis=0) if density.model is Tied else second
+        return counts, first, second
+
+    def _of_student(self, samples, density, centres, weight, options):
+        """A pass of the t family; tied components each by itself. Moments about other centres take a second pass."""
+        single = density.each_by_itself() if density.model is Tied else density
+        shapes = Student.statistics_shapes(single.model, *density.centres.shape)
+        value, counts, first, second, (masses, tails) = passes.raw_pass(
+            samples, single.compiled(), shapes=shapes, **options
+        )
+        if centres is None:
+            centres = density.centres
+            if second.ndim == 3:
+                second = passes.symmetric(second)
+                second = second.sum(axis=0) if density.model is Tied else second
+        else:
+            centres = np.ascontiguousarray(centres)
+            # Of log coefficients of zero the log joint is -q/2.
+            flat = Density(density.model, np.zeros(len(centres)), density.centres, density.factors, density.units)
+            dof, d = density.dof, centres.shape[1]
+
+            def given(low, high):
+                rows = samples.X[low:high]
+                squares = -2.0 * engine.weighted_log_prob(rows, flat, 1)
+                return engine.predict_proba(rows, density, 1) * (dof + d) / (dof + squares)
+
+            model = Density(single.model, flat.coefficients, centres, single.factors, density.units).compiled()
+            masses, first, second = self._moments(samples, model, density, given, options)
+        moments = Statistics(density.model, centres, float(value), weight, masses, first, second)
+        return StudentStatistics(moments, counts, tails)

@@ -77,3 +77,56 @@ class Statistics(NamedTuple):
             change = (first + moved) * step
             second = self.second - (change if self.second.ndim == 2 else change.sum(axis=1))
         return self._replace(centres=centres, first=moved, second=second)
+
+
+class StudentStatistics(NamedTuple):
+    """What one pass of the t family returns; everything is weighted by the sample weights.
+
+    Attributes
+    ----------
+    moments : Statistics
+        With the weights r_ik u_ik: `counts` are M_k = Σ_i w_i r_ik u_ik, and so are the moments.
+    counts : ndarray of shape (n_components,)
+        N_k = Σ_i w_i r_ik.
+    tails : ndarray of shape (n_components,)
+        Σ_i w_i r_ik log(1 + q_ik / ν_k).
+    """
+
+    moments: Statistics
+    counts: np.ndarray
+    tails: np.ndarray
+
+    @property
+    def log_likelihood(self):
+        return self.moments.log_likelihood
+
+    @property
+    def total_weight(self):
+        return self.moments.total_weight
+
+    def __add__(self, other):
+        if not isinstance(other, StudentStatistics):
+            return NotImplemented
+        return StudentStatistics(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def __radd__(self, other):  # sum() begins with 0
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def gaussian(self):
+        """Return the statistics of which a Gaussian M-step makes that of the t mixture (eq-student-m-step).
+
+        With S1 N / M it takes the step S1 / M, and of S2 + (N - M) δ δᵀ it takes N δ δᵀ away.
+        """
+        moments, shape = self.moments, self.moments.first.shape
+        ratio = np.divide(self.counts, moments.counts, where=moments.counts > 0.0, out=np.zeros(shape[0]))
+        first = moments.first * ratio[:, None]
+        steps = np.divide(first, self.counts[:, None], where=self.counts[:, None] > 0.0, out=np.zeros(shape))
+        excess = self.counts - moments.counts
+        if moments.model is Tied:
+            more = (steps.T * excess) @ steps
+        elif moments.second.ndim == 3:
+            more = excess[:, None, None] * steps[:, :, None] * steps[:, None, :]
+        else:
+            more = excess[:, None] * steps**2
+            more = more if moments.second.ndim == 2 else more.sum(axis=1)
+        return moments._replace(counts=self.counts, first=first, second=moments.second + more)
