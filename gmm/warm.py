@@ -84,6 +84,11 @@ def _engine():
         for covariance_type in ("full", "tied", "diag", "spherical") if n_features == 2 else ("full",):
             for kind in (BayesianGaussianMixture, StudentMixture):
                 kind(n_components=2, covariance_type=covariance_type, random_state=0).fit(X).predict_proba(X)
+        X[0, 0] = np.nan
+        for covariance_type in ("full", "diag"):  # of which the others are cases here
+            model = GaussianMixture(2, covariance_type=covariance_type, missing="marginalise", random_state=0)
+            model.fit(X).predict(X)
+    X[0, 0] = 0.0
     engine.kmeans_labels(X, X[:2])
     for name in ("VEI", "VEV"):  # the M-steps by themselves, which larger data ask for
         structure_of(name).common(np.eye(2), 2)

@@ -129,6 +129,7 @@ large = rng.normal(size=(50_000, 3))
 centres = np.array([[0.0], [1e3], [2e3]])
 apart = (centres[:, None] + rng.normal(size=(3, 60, 1))).reshape(-1, 1) * [1.0, -1.0, 2.0]
 weights = rng.random(len(X))
+gaps = np.where(rng.random(X.shape) < 0.2, np.nan, X)
 for kind in ("full", "tied", "diag", "spherical"):
     for options in ({}, {"covariance_prior": "default"}, {"init_params": "random"}, {"init_params": "k-means++"}):
         gmm.GaussianMixture(2, covariance_type=kind, random_state=0, **options).fit(X, sample_weight=weights)
@@ -136,6 +137,8 @@ for kind in ("full", "tied", "diag", "spherical"):
     model.predict_proba(apart), model.predict(X[:, [0, 1, 1]]), model.score(apart), model.bic(apart)
     model = gmm.GaussianMixture(4, covariance_type=kind, random_state=0, max_iter=3).fit(large.astype("f"))
     model.score_samples(large[:, ::-1]), model.sample(5)
+    model = gmm.GaussianMixture(2, covariance_type=kind, random_state=0, missing="marginalise").fit(gaps)
+    model.predict_proba(gaps), model.impute(gaps), model.impute(gaps, how="sample"), model.icl(gaps)
 gmm.select(X, range(1, 4), random_state=0, criterion="cv")
 gmm.GaussianMixture(2, random_state=0).fit(np.c_[large, large**2]).predict(rng.normal(size=(9, 6)))
 start = gmm.random_start(X, 2, rng=0)

@@ -138,12 +138,12 @@ def _mixture(density):
         matrices = factors if model is Full else factors[None]
         roots = np.linalg.solve(matrices, np.broadcast_to(np.eye(d), matrices.shape))
         covariances = roots @ np.swapaxes(roots, 1, 2)
-        factors = np.ascontiguousarray(np.broadcast_to(factors, Full.shape(n_components, d)))
+        factors = factors if model is Full else np.repeat(matrices, n_components, axis=0)
         log_dets = np.log(np.einsum("kjj->kj", factors)).sum(axis=1)
         kind = Full
     else:
         kind, covariances = Diagonal, none
-        factors = np.ascontiguousarray(np.broadcast_to(factors.reshape(n_components, -1), centres.shape))
+        factors = factors if model is Diagonal else np.repeat(factors[:, None], d, axis=1)
         log_dets = np.log(factors).sum(axis=1)
     return _Mixture(kind.of(coefficients + 0.5 * d * LOG_2PI - log_dets, centres, factors), covariances)
 
