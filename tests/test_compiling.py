@@ -145,6 +145,9 @@ with event.install_recorder("numba:compile") as compiled:
         gmm.n_parameters(2, 3, n_parameters)
     gmm.icl(result.log_likelihood, 11, gmm.responsibilities(X, result.weights, result.means, result.covariances))
     engine.kmeans_labels(large, large[:4])
+    for model in ("EII", "VII", "EEE", "VVV"):
+        gmm.hierarchical_clustering(X, model)
+    gmm.GaussianMixture(2, covariance_type="VEV", init_params="hierarchical").fit(X)
 print(sorted({entry.data["dispatcher"].py_func.__qualname__ for _, entry in compiled.buffer}))
 """
 
