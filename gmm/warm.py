@@ -70,7 +70,7 @@ def _formulas():
 def _engine():
     """Fit each structure as users do: by maximum likelihood and a posteriori; and what is asked of a fit."""
     from gmm import engine
-    from gmm.estimators import BayesianGaussianMixture, GaussianMixture, StudentMixture
+    from gmm.estimators import BayesianGaussianMixture, GaussianMixture, StudentMixture, hierarchical_clustering
     from gmm.learning import ONE_FEATURE, STRUCTURES, structure_of
 
     rng = np.random.default_rng(0)
@@ -90,6 +90,8 @@ def _engine():
             model.fit(X).predict(X)
     X[0, 0] = 0.0
     engine.kmeans_labels(X, X[:2])
+    for model in ("VVV", "EEE"):  # the code of VVV is that of EII and VII too
+        hierarchical_clustering(X, model)
     for name in ("VEI", "VEV"):  # the M-steps by themselves, which larger data ask for
         structure_of(name).common(np.eye(2), 2)
     # Data that are read slab by slab, of which tied covariances make more than others.

@@ -151,6 +151,11 @@ for n_parameters in ("full", "tied", "diag", "spherical"):
     gmm.n_parameters(2, 3, n_parameters)
 gmm.icl(result.log_likelihood, 11, gmm.responsibilities(X, result.weights, result.means, result.covariances))
 engine.kmeans_labels(large, large[:4])
+for model in ("EII", "VII", "EEE", "VVV"):
+    gmm.hierarchical_clustering(X, model)
+gmm.GaussianMixture(2, covariance_type="VEV", init_params="hierarchical").fit(X)
+for kind in ("full", "tied", "diag", "spherical"):
+    gmm.StudentMixture(2, covariance_type=kind, random_state=0).fit(X).predict_proba(X)
 """
 
 

@@ -454,7 +454,8 @@ def agglomerate(rows, counts, model, *, alpha=1.0, beta=1.0):
     variance = max(float(counts @ ((rows - mean) ** 2).sum(axis=1)) / (total * d), 0.0)
     kept = d * (d + 1) // 2 if kind == VVV else 0
     clusters = Clusters(
-        np.ascontiguousarray((np.sqrt(counts)[:, None] * rows).T) if kind != EEE else (rows - mean) / np.sqrt(total),
+        # In C's order, whatever that of the rows: the code is compiled for one of them.
+        np.ascontiguousarray((rows - mean) / np.sqrt(total) if kind == EEE else (np.sqrt(counts)[:, None] * rows).T),
         counts.astype(np.float64), np.zeros(m), np.zeros(m), np.arange(m), np.zeros((kept, m)),
         np.zeros(m), np.zeros(m, dtype=np.int64),
     )  # fmt: skip
