@@ -57,14 +57,14 @@ def test_fresh_distances_by_hotellings_distribution_and_by_draws(n, d):
     hotelling = stats.f(d, n - d).mean() * d * (n + 1) / (n - d)
     assert fresh_distance(n, d) == pytest.approx(hotelling, rel=1e-12)
     rng, own, fresh = np.random.default_rng(n), [], []
-    for _ in range(400):
+    for _ in range(100):
         X, Y = rng.normal(size=(n, d)), rng.normal(size=(25, d))
         mean = X.mean(axis=0)
         covariance = gmm.sample_covariance(X)
         own.append(gmm.mahalanobis_squared(X, mean, covariance).mean())
         fresh.append(gmm.mahalanobis_squared(Y, mean, covariance).mean())
     np.testing.assert_allclose(own, d, rtol=1e-10)
-    assert np.mean(fresh) == pytest.approx(fresh_distance(n, d), abs=4.0 * np.std(fresh) / 20.0)
+    assert np.mean(fresh) == pytest.approx(fresh_distance(n, d), abs=4.0 * np.std(fresh) / 10.0)
 
 
 # ------------------------------------------------------------------------------------- conformal p-values
@@ -172,7 +172,7 @@ def test_surprise_is_the_whole_less_the_rest(random_mixture, K, d):
 @pytest.mark.equation("eq-anomaly-surprise")
 def test_the_conditional_density_has_mass_one(random_mixture):
     weights, means, covariances = random_mixture(np.random.default_rng(5), 3, 3)
-    line = np.linspace(-40, 40, 20_001)
+    line = np.linspace(-40, 40, 4001)
     X = np.tile([0.4, -1.0, 2.0], (len(line), 1))
     X[:, 1] = line
     density = np.exp(-conditional_surprise(X, weights, means, covariances)[:, 1])
@@ -192,10 +192,10 @@ def test_excess_is_surprise_less_conditional_entropy(random_mixture):
 @pytest.mark.equation("eq-anomaly-excess")
 def test_excess_of_draws_has_mean_zero_and_the_variance_of_a_halved_chi_squared():
     covariance = np.array([[2.0, 0.9], [0.9, 1.0]])
-    X = np.random.default_rng(3).multivariate_normal([1.0, -2.0], covariance, size=20_000)
+    X = np.random.default_rng(3).multivariate_normal([1.0, -2.0], covariance, size=5000)
     excess = excess_surprise(X, [1.0, -2.0], covariance)
-    assert np.abs(excess.mean(axis=0)).max() < 4.0 * np.sqrt(0.5 / 20_000)
-    np.testing.assert_allclose(excess.var(axis=0), 0.5, rtol=0.1)
+    assert np.abs(excess.mean(axis=0)).max() < 4.0 * np.sqrt(0.5 / 5000)
+    np.testing.assert_allclose(excess.var(axis=0), 0.5, rtol=0.2)
 
 
 # ------------------------------------------------------------------------------------- judging
@@ -216,8 +216,8 @@ def test_area_is_the_rank_statistic_and_the_area(seed, n_usual, n_odd):
 @pytest.mark.equation("eq-anomaly-roc")
 def test_area_of_two_gaussians():
     rng = np.random.default_rng(0)
-    found = roc_area(rng.normal(1.5, 1.0, size=2000), rng.normal(0.0, 1.0, size=2000))
-    assert found == pytest.approx(stats.norm.cdf(1.5 / math.sqrt(2)), abs=0.03)
+    found = roc_area(rng.normal(1.5, 1.0, size=500), rng.normal(0.0, 1.0, size=500))
+    assert found == pytest.approx(stats.norm.cdf(1.5 / math.sqrt(2)), abs=0.05)
 
 
 @pytest.mark.equation("eq-anomaly-precision")
