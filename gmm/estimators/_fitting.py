@@ -22,7 +22,7 @@ from gmm.estimators._collapse import (
     samples_of,
 )
 from gmm.estimators._initialise import CLUSTERED, initial_parameters
-from gmm.estimators._noise import start_with_noise
+from gmm.estimators._noise import dense_samples, labelled_start, robust_start, with_noise
 from gmm.estimators._progress import progress
 from gmm.estimators._ridge import called, data_are_flat, flat_components, large_beside
 from gmm.estimators._validation import give_back, random_generator
@@ -95,7 +95,14 @@ class Search:
         That of these samples.
     noise : gmm.learning.Noise or None
         With the weight that a start gives it.
+
+    Attributes
+    ----------
+    robust : bool
+        Whether starts are drawn from the densest samples alone, with noise or without.
     """
+
+    robust = False
 
     def __init__(
         self,
@@ -124,7 +131,7 @@ class Search:
         self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
         if fixed is not None:
             self.step = learning.Fixed(self.step, *fixed)
-        self.noise = noise
+        self.noise, self.dense = noise, None
         if noise is not None:
             self.step = learning.Noisy(self.step)
         self.tol = model.tol
@@ -292,8 +299,14 @@ class Search:
     def drawn(self, ridge):
         """Draw the parameters of a start, with this ridge on its covariances."""
         model = self.model
-        draw = initial_parameters if self.noise is None else partial(start_with_noise, noise=self.noise)
-        return draw(
+        draw = initial_parameters
+        if self.resp is None and (self.robust or self.noise is not None):
+            if self.dense is None:
+                self.dense = dense_samples(self.X, self.sample_weight, model.n_components, self.rng)
+            draw = partial(robust_start, dense=self.dense)
+        elif self.noise is not None:
+            draw = partial(labelled_start, noise=self.noise)
+        drawn = draw(
             self.X,
             self.initial,
             method=model.init_params,
@@ -307,6 +320,7 @@ class Search:
             resp=self.resp,
             trees=self.trees,
         )
+        return drawn if self.noise is None or drawn.noise is not None else with_noise(drawn, self.noise)
 
     def run(self, start):
         """EM from `start`."""

@@ -217,7 +217,8 @@ SETTINGS = {
         True adds a component of constant density 1/V for samples that belong to no group, with a weight π₀ of its own.
         V is the volume of the smaller of the boxes around X in given and in principal axes, as in mclust. Its label is
         -1, and `predict_proba` has a last column for it; a label of -1 in `resp_init`, or a last column there, is
-        noise from the start, and else its weight begins at 0.1.""",
+        noise from the start. Else its weight begins at 0.1, and a start is drawn from the three quarters of the samples
+        (of 2000, if there are more) that lie densest.""",
         lambda value: value is False,
     ),
     "noise_volume": Setting(

@@ -207,9 +207,9 @@ class TestFit:
             assert two.noise_weight_ == pytest.approx(0.2)
 
     def test_default_start_finds_the_noise(self):
-        """Twenty data sets of two groups among as many outliers again as one: the groups, within their error."""
+        """Ten data sets of two groups among as many outliers again as one: the groups, within their error."""
         found = []
-        for seed in range(20):
+        for seed in range(10):
             rng = np.random.default_rng(seed)
             groups = rng.normal(size=(300, 2)) + np.repeat([[0, 0], [6, 0]], 150, axis=0)
             X = np.concatenate([groups, rng.uniform(-25, 25, size=(100, 2))])
@@ -309,7 +309,7 @@ class TestMethods:
 
     def test_select(self, samples):
         X = samples[0]
-        found = gmm.select(X, [1, 2, 3], ("full", "EEI"), noise=True, random_state=0, cv=3)
+        found = gmm.select(X, [1, 2], ("full", "EEI"), noise=True, random_state=0, cv=2, n_init=1)
         row = found.best_row_
         assert row["n_components"] == 2
         best = found.best_
@@ -355,7 +355,7 @@ class TestBadInput:
             with pytest.raises(ValueError, match=message):
                 GaussianMixture(2, noise=True).fit(np.column_stack([X, last]))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(
         st.integers(1, 12), st.integers(1, 3), st.integers(1, 3), st.sampled_from(["full", "tied", "diag", "VEI"]),
         st.sampled_from([1.0, 1e-160, 1e150]), st.booleans(), st.integers(0, 99),

@@ -114,9 +114,9 @@ def test_units_change_nothing(X):
 
 
 def test_outliers_do_less_harm():
-    """In twenty data sets a tenth of all samples are far off: the t mixture's means err less, in each of them."""
+    """In ten data sets a tenth of all samples are far off: the t mixture's means err less, in each of them."""
     ratios = []
-    for seed in range(20):
+    for seed in range(10):
         rng = np.random.default_rng(seed)
         groups = rng.normal(size=(180, 2)) + np.repeat([[0, 0], [6, 0]], 90, axis=0)
         data = np.concatenate([groups, rng.uniform(-40, 40, size=(20, 2))])
@@ -231,7 +231,7 @@ def test_bad_parameters():
         StudentMixture.from_parameters(**good, covariance_type="EVE")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(1, 12), st.integers(1, 3), st.integers(1, 3), st.sampled_from(STRUCTURES),
     st.sampled_from(["each", "shared", 0.5]), st.sampled_from([1.0, 1e-160, 1e150]), st.booleans(), st.integers(0, 99),
