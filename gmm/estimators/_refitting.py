@@ -26,13 +26,16 @@ class Refit(NamedTuple):
 
 def step_of(mixture, X, parameters):
     """Return (the M-step that fitted `mixture`, or would, to X; its ridge in numbers)."""
+    if parameters.noise is not None:
+        raise ValueError("mixture must have no noise component to be fitted again; got one with noise=True")
+    source = learning.ArraySource(X, n_threads=mixture.n_threads)
     ridge = getattr(mixture, "reg_covar_", None)
     if ridge is None:
-        ridge = in_numbers(mixture.reg_covar, X, None, mixture.n_threads)
+        ridge = in_numbers(mixture.reg_covar, source)
     if mixture.covariance_prior is None:
         step = learning.MaximumLikelihood(ridge)
     else:
-        prior = make_prior(mixture.covariance_prior, X, None, parameters.n_components, 1.0, mixture.n_threads)
+        prior = make_prior(mixture.covariance_prior, source, parameters.n_features, parameters.n_components)
         step, ridge = learning.MaximumAPosteriori(prior), 0.0
     values = check_initial_values(mixture, parameters.n_features)
     fixed = check_fixed(mixture, values, (parameters, 0.0), parameters.n_features)

@@ -181,7 +181,7 @@ def likelihood_ratio_test(
             f"got {n_components}"
         )
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        ridge = in_numbers(reg_covar, data, None)
+        ridge = in_numbers(reg_covar, learning.ArraySource(data))
     options = covariance_type, ridge, n_init, float(tol), int(max_iter)
     fits = _both(data, n_components, None, np.random.default_rng([seed]), options)
     for model, fit in zip(models, fits, strict=True):

@@ -6,13 +6,13 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import learning
 from gmm.estimators import _conditional, _persistence
-from gmm.estimators._fitting import Search
+from gmm.estimators._fitting import Search, warn_unless_converged
 from gmm.estimators._hooks import refuse_hooks
+from gmm.estimators._ridge import in_numbers
 from gmm.estimators._scored import Scored
 from gmm.estimators._settings import SETTINGS, kept
 from gmm.estimators._sklearn_compat import Interval, StrOptions
@@ -26,14 +26,14 @@ from gmm.estimators._validation import (
     random_generator,
     unmasked,
 )
-from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
 MODES = ("each", "shared")
 MOST = 1e12  # degrees of freedom: beyond, what is left of their difference to a Gaussian is rounding
 
-_SHARED = tuple(name for name in SETTINGS if name not in ("covariance_type", "fixed", "noise", "noise_volume"))
+_OWN = ("covariance_type", "fixed", "missing", "noise", "noise_volume")  # these, or settings that it has not
+_SHARED = tuple(name for name in SETTINGS if name not in _OWN)
 CONSTRAINTS = {
     **{name: SETTINGS[name].constraints for name in _SHARED},
     "covariance_type": [StrOptions(set(STRUCTURES))],
@@ -192,9 +192,7 @@ feature_names_in_
         refuse_hooks(cls, StudentMixture)
 
     # What a fit by maximum likelihood has to do whatever its densities are.
-    _prior, _ridge, _resume, _record = (
-        GaussianMixture._prior, GaussianMixture._ridge, GaussianMixture._resume, GaussianMixture._record,
-    )  # fmt: skip
+    _prior, _resume, _record = GaussianMixture._prior, GaussianMixture._resume, GaussianMixture._record
     _criteria, bic, aic, icl = (
         GaussianMixture._criteria, GaussianMixture.bic, GaussianMixture.aic, GaussianMixture.icl,
     )  # fmt: skip
@@ -335,8 +333,9 @@ feature_names_in_
             if resume is not None and self._mode == "fixed":
                 resume = resume[0]._replace(dof=dof), resume[1]
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                prior = self._prior(present, sample_weight, scaled_weight, rows)
-                ridge = self._ridge(present, scaled_weight)
+                source = learning.ArraySource(present, scaled_weight, self.n_threads)
+                prior = self._prior(source, sample_weight, scaled_weight, rows)
+                ridge = in_numbers(self.reg_covar, source)
                 search = StudentSearch(
                     self, present, scaled_weight, rows, initial, resume, ridge, prior, None, resp, mode=self._mode,
                     dof=dof,
@@ -345,12 +344,7 @@ feature_names_in_
             self._adopt(best.parameters)
             self.reg_covar_ = ridge
             self._record(best.converged, best.log_likelihoods, best.history, search.rows)
-            if not best.converged and not best.stopped and self.max_iter > 0:
-                warn(
-                    "Best performing initialization did not converge. Try different init parameters, or increase "
-                    "max_iter, tol, or check for degenerate data.",
-                    ConvergenceWarning,
-                )
+            warn_unless_converged(best, self.max_iter)
         return X
 
     def _adopt(self, parameters):
