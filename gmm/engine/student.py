@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.engine import operations
+from gmm.engine import loop, operations
 from gmm.engine.bouts import Bouts
 from gmm.engine.compilation import block, entry, inlined, method
 from gmm.engine.density import Density, Units
@@ -197,6 +197,9 @@ def log1p_rows(a, inverses):
             logarithm, inverse = log1p_and_inverse(load_wide(a, i, b))
             store(a, i, b, logarithm)
             store(inverses, i, b, inverse)
+
+
+method(operations.add_samples, Student)(loop.add_samples)
 
 
 @method(operations.prepare, Student)
