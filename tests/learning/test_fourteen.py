@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.linalg import expm
 from scipy.stats import invwishart
 
 import gmm
 from gmm import engine, learning
-from gmm.engine import passes
+from gmm.engine import constrained, passes
 from gmm.learning import FOURTEEN, ONE_FEATURE, decomposition
 
 SEARCHING = ("VEI", "VEE", "VEV", "EVE", "VVE")
@@ -152,10 +151,8 @@ def in_the_model(name, matrices):
 
 def objective(covariances, matrices, counts):
     """Q: what of the expected log-likelihood depends on the covariances."""
-    return -0.5 * sum(
-        n * np.linalg.slogdet(covariance)[1] + np.trace(np.linalg.solve(covariance, matrix))
-        for covariance, matrix, n in zip(covariances, matrices, counts, strict=True)
-    )
+    traces = np.trace(np.linalg.solve(covariances, matrices), axis1=1, axis2=2)
+    return -0.5 * (counts @ np.linalg.slogdet(covariances)[1] + traces.sum())
 
 
 def moves(structure, covariances):
@@ -175,9 +172,11 @@ def moves(structure, covariances):
         return made(shapes=shapes * np.exp(t * chosen[:, None] * direction))
 
     def turned(chosen, p, q, t):
-        skew = np.zeros((d, d))
-        skew[p, q], skew[q, p] = 1.0, -1.0
-        return made(axes=np.array([D @ expm(t * c * skew) for D, c in zip(axes, chosen, strict=True)]))
+        turn = np.tile(np.eye(d), (n_components, 1, 1))
+        turn[:, p, p] = turn[:, q, q] = np.cos(t * chosen)
+        turn[:, p, q] = np.sin(t * chosen)
+        turn[:, q, p] = -turn[:, p, q]
+        return made(axes=axes @ turn)
 
     choices = {"E": [np.ones(n_components)], "V": list(np.eye(n_components)), "I": []}
     found = [lambda t, c=c: scaled(c, t) for c in choices[structure.volume]]
@@ -220,6 +219,46 @@ def test_common_axes_are_not_only_a_local_maximum(name):
             start = np.repeat((start * [1.0, 2.0, 3.0] @ start.T)[None], 3, axis=0)
             other = structure.constrained(matrices, counts.copy(), d, start)
             assert objective(other, matrices, counts) < value + 1e-7 * abs(value)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """The building blocks of the search for axes as plain Python."""
+    for name in ("change_of_product", "turn_columns", "set_identity"):
+        monkeypatch.setattr(constrained, name, getattr(constrained, name).py_func)
+    return lambda name, *arguments: getattr(constrained, name).py_func(*arguments)
+
+
+@pytest.mark.parametrize("power", [0.0, 1 / 3])
+def test_the_gain_of_a_turn_is_what_it_takes_from_the_criterion(plain, power):
+    matrices, counts = scatters(3, 4, 3, alike=0.0)
+    before = plain("criterion", matrices, counts, power)
+    weights = counts if power == 0.0 else np.exp(power * np.log(np.einsum("kjj->kj", matrices)).sum(axis=1))
+    for p, q in itertools.combinations(range(3), 2):
+        for psi in (-2.5, -0.3, -1e-3, 1e-3, 0.7, 3.0, 6.0):
+            turn, turned = np.eye(3), matrices.copy()
+            cosine, sine = math.cos(psi / 4), math.sin(psi / 4)
+            turn[[p, q], [p, q]], turn[q, p], turn[p, q] = cosine, sine, -sine
+            for k in range(4):
+                plain("turn_symmetric", turned[k], p, q, cosine, sine)
+            np.testing.assert_allclose(turned, turn.T @ matrices @ turn, rtol=1e-9, atol=1e-12 * matrices.max())
+            found = plain("gain", matrices, weights, p, q, power, psi)
+            difference = before - plain("criterion", turned, counts, power)
+            assert found == pytest.approx(difference, rel=1e-9, abs=1e-12 * abs(before))
+            bound = plain("at_most", matrices, weights, p, q, power, math.cos(psi / 2), math.sin(psi / 2))
+            assert bound >= found - 1e-12 * abs(before)
+            if abs(psi) < 0.01:
+                assert bound == pytest.approx(found, rel=0.02)
+
+
+def test_axes_are_made_orthonormal_without_being_turned(plain):
+    axes = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+    rounded = axes + 1e-9 * np.random.default_rng(1).normal(size=(5, 5))
+    plain("set_orthonormal", rounded)
+    np.testing.assert_allclose(rounded.T @ rounded, np.eye(5), atol=1e-15)
+    np.testing.assert_allclose(rounded, axes, atol=1e-8)
+    plain("set_orthonormal", nothing := np.zeros((5, 5)))
+    np.testing.assert_array_equal(nothing, np.eye(5))
 
 
 @pytest.mark.parametrize("name", SEARCHING)
