@@ -15,8 +15,9 @@ def vb_concentration(X, labels, n_components, *, factors=(1.0, 0.1, 0.01), axis_
     """Variational Bayes on two features, computed in the page while the reader moves the prior's concentration.
 
     Each place of the slider begins at the given labels and repeats the updates, :eq:`eq-vb-m-step` and
-    :eq:`eq-vb-e-step`, until an iteration raises the bound, :eq:`eq-vb-bound`, by less than a millionth for each sample. Shown are the
-    ellipses of the components in use (one sample or more), all expected weights, and the bound over the concentration.
+    :eq:`eq-vb-e-step`, until an iteration raises the bound, :eq:`eq-vb-bound`, by less than a millionth for each
+    sample. Shown are the ellipses of the components in use (one sample or more), all expected weights, and the bound
+    over the concentration.
     The prior is that of :class:`gmm.BayesianGaussianMixture`: mean of the data, worth one sample, the covariance of the
     data times a factor, two degrees of freedom.
 
