@@ -2,7 +2,8 @@
 
 A notebook's output carries both, so that it works alone. On the built pages they are taken out of each output and
 loaded from two files, on those pages only that hold such a figure. There are two families: figures that go through
-stored states, and live ones, whose script loads the compiled kernels from a third file when a figure is looked at.
+stored states, and live ones: each kind has a script of its own, and the compiled kernels are loaded when the reader
+comes near one.
 """
 
 import re
@@ -19,6 +20,7 @@ FAMILIES = {
     'class="gmm-widget"': ("gmm-widgets.js", "gmm-widgets.css"),
     'class="gmm-live"': ("gmm-live.js", "gmm-live.css"),
 }
+LIVE_KIND = re.compile('class="gmm-live" data-kind="([^"]+)"')
 
 
 def files():
@@ -26,10 +28,10 @@ def files():
     return {
         "gmm-widgets.js": _page.script(),
         "gmm-widgets.css": _page.style(),
-        "gmm-live.js": "\n".join([_live.script(), *map(_live.script, _live.kinds())]),
+        "gmm-live.js": _live.script(),
         "gmm-live.css": _live.style(),
         "gmm-kernels.js": _live.kernels(),
-    }
+    } | {f"gmm-live-{kind}.js": _live.script(kind) for kind in _live.kinds()}
 
 
 def share(app, doctree, docname):
@@ -44,10 +46,13 @@ def share(app, doctree, docname):
 
 def load(app, pagename, templatename, context, doctree):
     """Load the shared files on a page with such a figure."""
+    body = context.get("body", "")
     for mark, (script, style) in FAMILIES.items():
-        if mark in context.get("body", ""):
+        if mark in body:
             app.add_js_file(script, loading_method="defer")
             app.add_css_file(style)
+    for kind in sorted(set(LIVE_KIND.findall(body))):
+        app.add_js_file(f"gmm-live-{kind}.js", loading_method="defer")
 
 
 def write(app, exception):

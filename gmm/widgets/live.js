@@ -614,7 +614,7 @@ class Figure {
           const [x, y] = plot.place(p).map((v, m) => v - centre[m]);
           place(Math.hypot(x, y), Math.atan2(y, x));
         },
-        key: (dx, dy) => place(length * 1.05 ** dy, angle - dx * Math.PI / 60),
+        key: (dx, dy) => place(length * 1.05 ** dy, angle + dx * Math.PI / 60),
       });
     });
   }

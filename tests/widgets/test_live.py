@@ -191,9 +191,10 @@ class TestEMPlane:
         assert moved["means"][0][1] > before["means"][0][1]
         assert moved["means"][1] == before["means"][1]
         assert moved["asked"] is None
+        x, y = centre(page, "Component 2: long axis")
         drag(page, "Component 2: long axis", 20, 30)
-        turned = state(page)
-        assert turned["covariances"][1] != before["covariances"][1]
+        assert centre(page, "Component 2: long axis") == pytest.approx((x + 20, y + 30), abs=1)
+        assert state(page)["covariances"][1][0][1] < 0  # downwards to the right
         press(page, "E-step")
         now = state(page)
         assert numbers(said(page)) == []  # Link has said something; a further change says the state again
@@ -246,7 +247,7 @@ class TestEMPlane:
         axis.press("ArrowLeft")
         turned = np.array(state(page)["covariances"][0])
         assert np.linalg.det(turned) == pytest.approx(np.linalg.det(longer), rel=1e-4)
-        assert turned[0, 1] != pytest.approx(longer[0, 1], abs=1e-3)
+        assert turned[0, 1] > longer[0, 1] + 1e-3  # an axis to the right, turned to the left, points upwards
 
     def test_an_axis_may_become_the_longer_one_while_it_is_dragged(self, show):
         X = np.array([[-10.0, -8.0], [10.0, 8.0], [1.0, 2.0]])
