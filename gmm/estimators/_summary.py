@@ -16,6 +16,7 @@ from gmm.estimators._table import Table
 
 BLOCK = 65536  # samples whose responsibilities are held at one time
 SHOWN = 8  # features in the table
+ROUND = 1.01  # ratio of two deviations below which an ellipse has no direction worth telling
 OVERLAP = 1.0  # standard deviations between two means, below which their components are said to overlap
 
 
@@ -208,6 +209,8 @@ def _rows(mixture, parameters, sizes, certainty, distances):
         if K > 1:
             others = distances[k] + np.where(np.arange(K) == k, np.inf, 0.0)
             row["nearest"] = f"{others.argmin()} at {others.min():.3g} sd"
+        if d > 1:
+            row["ellipse"] = _ellipse(parameters.matrices[k])
         row |= {str(names[j]): _pair(parameters.means[k, j], deviations[k, j]) for j in range(min(d, SHOWN))}
         if d > SHOWN:
             row["…"] = f"{d - SHOWN} more"
@@ -252,6 +255,16 @@ def _count(number, noun):
 def _listed(noun, things):
     more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
     return f"{noun}{'' if len(things) == 1 else 's'} {', '.join(things[:SHOWN])}{more}"
+
+
+def _ellipse(covariance):
+    """Standard deviations along the longest and the shortest axis; in two features the angle of the longest one."""
+    values, vectors = np.linalg.eigh(covariance)
+    short, long = np.sqrt(values[[0, -1]])
+    text = f"{long:.2g} × {short:.2g}"
+    if len(values) > 2 or long < ROUND * short:
+        return text
+    return f"{text} at {round(math.degrees(math.atan2(vectors[1, 1], vectors[0, 1]))) % 180}°"
 
 
 def _pair(mean, deviation):

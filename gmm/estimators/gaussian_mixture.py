@@ -839,8 +839,9 @@ class GaussianMixture(Scored, DensityMixin, BaseEstimator):
         -------
         Summary
             Plain text when printed, a table in a notebook. Each component has its weight, its nearest neighbour (the
-            distance of the means in standard deviations, with the mean of both covariances) and, for each feature,
-            mean ± standard deviation.
+            distance of the means in standard deviations, with the mean of both covariances), its ellipse (the standard
+            deviations along the longest and the shortest axis, and in two features the angle of the longest one from
+            the axis of the first) and, for each feature, mean ± standard deviation.
         """
         parameters = self._parameters()
         if X is not None:

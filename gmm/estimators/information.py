@@ -197,8 +197,8 @@ def _complete(X, scale, parameters, standard, n_threads):
         block[1 : 1 + d, 1 : 1 + d] = N * P
         mixed = np.einsum("jl,m->jlm", P, first).reshape(d, d * d)
         block[1 : 1 + d, 1 + d :], block[1 + d :, 1 : 1 + d] = mixed, mixed.T
-        curved = np.einsum("jo,lm->jlmo", second, P) + np.einsum("ml,oj->jlmo", second - N * P, P)
-        block[1 + d :, 1 + d :] = 0.5 * curved.reshape(d * d, d * d)
+        curved = np.einsum("jo,lm->jlmo", second - 0.5 * N * P, P)
+        block[1 + d :, 1 + d :] = curved.reshape(d * d, d * d)
     return complete.reshape(K * q, K * q)
 
 

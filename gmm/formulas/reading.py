@@ -180,9 +180,8 @@ def complete_information_kernel(x, k, weights, means, L, precision):
                 information[1 + j, 1 + d + l * d + m] = mixed
                 information[1 + d + l * d + m, 1 + j] = mixed
                 for o in range(d):
-                    second = u[j] * precision[l, m] * u[o] + u[m] * precision[o, j] * u[l]
-                    second -= precision[l, m] * precision[o, j]
-                    information[1 + d + j * d + l, 1 + d + m * d + o] = 0.5 * second
+                    second = precision[l, m] * (u[j] * u[o] - 0.5 * precision[j, o])
+                    information[1 + d + j * d + l, 1 + d + m * d + o] = second
     return information
 
 

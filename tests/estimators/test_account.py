@@ -210,13 +210,22 @@ def test_one_component_many_features_and_markup():
     model = random_mixture(0, "diag", n_components=1, n_features=11)
     model.feature_names_in_ = np.array([f"<b>{j}" for j in range(11)], dtype=object)
     account = model.summary()
-    assert account.components.columns == ("component", "weight", *model.feature_names_in_[:8], "…")
+    assert account.components.columns == ("component", "weight", "ellipse", *model.feature_names_in_[:8], "…")
     assert account.components[0]["…"] == "3 more"
     html = account._repr_html_()
     assert "<b>" not in html
     assert "&lt;b&gt;7" in html
     assert html.startswith("<p>GaussianMixture: 1 component, &#x27;diag&#x27; covariances, 11 features")
     assert re.search(r"nats", str(account)) is None
+
+
+@pytest.mark.parametrize("angle", [0, 30, 90, 135])
+def test_the_ellipse_has_the_axes_and_the_turn_that_it_was_made_with(angle):
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    turn = np.array([[c, -s], [s, c]])
+    assert _summary._ellipse(turn @ np.diag([9.0, 0.25]) @ turn.T) == f"3 × 0.5 at {angle}°"
+    assert _summary._ellipse(4.0 * np.eye(2)) == "2 × 2"
+    assert _summary._ellipse(np.diag([1.0, 100.0, 4.0])) == "10 × 1"
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_components_on_one_place_are_merged_first():
     assert found.bend == 2
     assert repr(found) == "ComponentHierarchy(3 components; 2 joins 0, 1 joins 0)"
     assert found.merged_weights[1] == pytest.approx(200)
+    assert found.merged_weights[0] == pytest.approx(mixture.predict_proba(X)[:, [0, 2]].sum())
 
 
 def test_other_estimators_are_merged_too(faithful):
@@ -142,6 +143,9 @@ def test_standard_errors_on_old_faithful_are_those_of_mclust(fitted, faithful, k
     assert (found.n_degenerate, found.n_not_converged, found.n_reordered) == (0, 0, 0)
     for bias, error in zip(found.bias, found.standard_errors, strict=True):
         assert (np.abs(bias) < 0.3 * error).all()
+    rows = found.replicates.means.reshape(600, -1)
+    assert_allclose(found.standard_errors.means.ravel(), gmm.bootstrap_standard_error(rows), rtol=1e-10)
+    assert_allclose(found.intervals(0.9).means.reshape(-1, 2), gmm.percentile_interval(rows, 0.9), rtol=1e-10)
     low, high = np.moveaxis(found.intervals(0.9).means, -1, 0)
     assert ((low < fitted.means_) & (fitted.means_ < high)).all()
     assert_allclose((high - low) / found.standard_errors.means, 2 * stats.norm.ppf(0.95), rtol=0.15)
@@ -169,6 +173,13 @@ def test_replicates_are_the_same_for_any_number_of_jobs_and_other_for_another_se
     assert found[0].intervals().means.shape == (2, 2, 2)
     other = gmm.bootstrap(mixture, X, n=20, random_state=6)
     assert (other.replicates.means != found[0].replicates.means).any()
+
+
+def test_progress_counts_replicates(fitted, faithful, capsys):
+    gmm.bootstrap(fitted, faithful, n=20, random_state=0, verbose=1)
+    shown = capsys.readouterr().err
+    assert "bootstrap" in shown
+    assert "20/20" in shown or "20 of 20 replicates" in shown
 
 
 def test_each_replicate_is_the_maximum_for_its_sample(fitted, faithful):
@@ -220,6 +231,23 @@ def test_degenerate_replicates_are_counted_and_said(fitted):
         assert gmm.bootstrap(mixture, X, "weighted", n=60, random_state=0).n_degenerate == 0
 
 
+def test_a_component_of_too_few_rows_is_degenerate_whatever_they_weigh():
+    from gmm import learning
+    from gmm.estimators._refitting import degenerate
+
+    X = np.vstack([np.random.default_rng(0).normal(size=(30, 2)), [[50.0, 50.0], [51.0, 49.0]]])
+    weights = np.ones(32)
+    weights[30:] = 8.0  # 16 of 46
+    wide = learning.make_parameters([30 / 46, 16 / 46], [[0.0, 0.0], [50.5, 49.5]], [np.eye(2)] * 2, "full")
+    assert degenerate(wide, 1e-6, learning.ArraySource(X, weights)) == (
+        "Component 1 has 2.0 samples, a covariance of this structure needs 3."
+    )
+    assert degenerate(wide, 1e-6, learning.ArraySource(np.vstack([X, X[30:] + 1.0]))) == ""
+    flat = wide._replace(covariances=np.array([np.eye(2), np.diag([1e-6, 1.0])]))
+    flat = learning.make_parameters(flat.weights, flat.means, flat.covariances, "full")
+    assert "component 1 is reg_covar and little else" in degenerate(flat, 1e-6, learning.ArraySource(X))
+
+
 def test_a_mixture_that_is_not_at_a_maximum_is_said_to_be_none(fitted, faithful):
     with pytest.warns(gmm.BootstrapWarning, match="EM from the mixture gains"):
         found = gmm.bootstrap(
@@ -249,10 +277,13 @@ def test_fixed_parts_stay_and_the_table_has_a_row_for_each_number(fitted, faithf
 def test_standard_errors_by_information_are_the_books(fitted, faithful, kind, scale):
     X = faithful * [1.0, scale]
     K, d = 2, 2
-    means, units = fitted.means_ * [1.0, scale], np.array([1.0, scale])
+    centres = fitted.means_ + np.array(
+        [[0.01, 0.2], [-0.02, 0.1]]
+    )  # near the maximum, where first moments do not vanish
+    means, units = centres * [1.0, scale], np.array([1.0, scale])
     mixture = GaussianMixture.from_parameters(fitted.weights_, means, fitted.covariances_ * units[:, None] * units)
     found = gmm.standard_errors(mixture, X, kind)
-    book = faithful, fitted.weights_, fitted.means_, fitted.covariances_
+    book = faithful, fitted.weights_, centres, fitted.covariances_
     observed, scores = gmm.observed_information(*book), gmm.empirical_information(*book)
     inverse = np.linalg.inv(scores if kind == "scores" else observed)
     covariance = inverse @ scores @ inverse if kind == "sandwich" else inverse
@@ -313,6 +344,7 @@ def test_waits_have_two_components_and_not_three(faithful):
     assert two.statistic == pytest.approx(4.73, abs=0.05)
     assert two.null.bic(waits) < two.alternative.bic(waits)
     assert (two.replicates >= 0.0).all()
+    assert two.statistic == pytest.approx(2 * 272 * (two.alternative.score(waits) - two.null.score(waits)), abs=1e-2)
     assert "2 against 3 components" in repr(two)
     ax = one.plot()
     assert ax.lines[0].get_xdata()[0] == one.statistic

@@ -42,11 +42,11 @@ def test_a_merge_loses_the_difference_of_two_entropies(seed):
 
 
 @pytest.mark.equation("eq-merge-entropy")
-@pytest.mark.parametrize("small", [0.5, 1e-3, 1e-17, 1e-300, 5e-324])
+@pytest.mark.parametrize("small", [0.5, 1e-3, 1e-17, 1e-300])
 def test_a_small_doubt_keeps_its_digits(small):
     a, b = mp.mpf(small), mp.mpf(1.0 - small)
-    exact = a * mp.log((a + b) / a) + b * mp.log((a + b) / b)
-    assert gmm.merge_entropy_losses([[small, 1.0 - small]])[0, 1] == pytest.approx(float(exact), rel=1e-13)
+    exact = a * mp.log1p(b / a) + b * mp.log1p(a / b)
+    assert gmm.merge_entropy_losses([[small, 1.0 - small]])[0, 1] == pytest.approx(float(exact), rel=1e-13, abs=0.0)
 
 
 @pytest.mark.equation("eq-merge-entropy")
