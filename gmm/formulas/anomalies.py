@@ -24,7 +24,7 @@ def gaussian_region_mass_kernel(radius, d):
     if half == 0.0:
         return 0.0
     mass = math.erf(math.sqrt(half)) if d % 2 else -math.expm1(-half)  # of one feature, or of two
-    for j in range(2 - d % 2, d - 1, 2):  # from j features to j + 2
+    for j in range(2 - d % 2, d, 2):  # from j features to j + 2
         mass -= math.exp(0.5 * j * math.log(half) - half - math.lgamma(0.5 * j + 1.0))
     return max(mass, 0.0)
 

@@ -167,6 +167,19 @@ def test_samples_beyond_the_range_of_float64_are_flagged(X):
         assert (detector.predict(far)[0], detector.decision_function(far)[0]) == (-1, -np.inf)
 
 
+@pytest.mark.parametrize("calibration", ["split", "cross"])
+def test_calibration_samples_beyond_the_range_of_float64_tie_with_fresh_ones(calibration):
+    standard = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+    X = np.random.default_rng(0).normal(size=(60, 1))
+    X[::3] = 1e200
+    detector = AnomalyDetector(FrozenEstimator(standard), false_alarm=0.1, calibration=calibration, random_state=0)
+    rows = [[1e200], [0.0]]
+    assert detector.fit(X).offset_ == -np.inf
+    assert detector.p_values(rows)[0] > 0.1
+    np.testing.assert_array_equal(detector.predict(rows), 1)
+    assert detector.decision_function(rows)[0] == 0.0
+
+
 def test_ties_raise_the_p_value():
     X = np.repeat([[0.0], [1.0]], 50, axis=0)
     detector = AnomalyDetector(GaussianMixture(reg_covar=0.1), false_alarm=0.1, random_state=0).fit(X)
