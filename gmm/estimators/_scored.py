@@ -43,8 +43,9 @@ class Scored:
 
     def _samples(self, X):
         """Return (the checked X, what scores it): values may be missing if `missing` says so."""
-        X = check_samples(self, X, reset=False, missing=getattr(self, "missing", "raise"))
-        return X, self._scoring(X)
+        how = getattr(self, "missing", "raise")
+        X = check_samples(self, X, reset=False, missing=how)
+        return X, engine if how == "raise" else self._scoring(X)
 
     def _observed(self, X):
         """Which samples of a fit have a value, or None if no value is missing."""

@@ -78,13 +78,13 @@ def check_samples(estimator, X, *, reset, min_samples=1, missing="raise"):
 
     With missing='marginalise' NaN may stand where a value is missing.
     """
-    allowed = missing == "marginalise"
-    X = _with_nan(X, allowed)
     # scikit-learn's check, with all that it says, takes longer than a small fit.
     if _is_plain(estimator, X, reset, min_samples):
         if reset:
             estimator.n_features_in_ = X.shape[1]
         return X
+    allowed = missing == "marginalise"
+    X = _with_nan(X, allowed)
     options = {"dtype": "numeric", "reset": reset, "ensure_min_samples": min_samples}
     try:
         X = validate_data(estimator, X, ensure_all_finite="allow-nan" if allowed else True, **options)
