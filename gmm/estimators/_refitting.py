@@ -54,7 +54,7 @@ def refit(X, weights, step, ridge, start, tol, max_iter, n_threads):
 
 def degenerate(parameters, ridge, source):
     """Say why the likelihood of a fit tells of the ridge, or of too few samples for a covariance; '' if it does not."""
-    if not all(np.isfinite(array).all() for array in parameters[1:]):
+    if not all(np.isfinite(array).all() for array in parameters[1:5]):
         return "The parameters are not finite."
     flat = flat_components(parameters, ridge) if np.any(ridge) else []
     if flat:
