@@ -16,6 +16,7 @@ from gmm.formulas import (  # noqa: E402
     criteria,
     em,
     gaussian,
+    heavy_tails,
     kmeans,
     likelihood,
     mixture,
@@ -45,6 +46,7 @@ CHAPTERS = (
     regularisation,
     criteria,
     variational,
+    heavy_tails,
 )
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "criteria",
     "em",
     "gaussian",
+    "heavy_tails",
     "kmeans",
     "likelihood",
     "mixture",
