@@ -79,6 +79,16 @@ from .formulas.gaussian import principal_axes as principal_axes
 from .formulas.gaussian import sample_covariance as sample_covariance
 from .formulas.gaussian import sample_mean as sample_mean
 from .formulas.gaussian import univariate_log_density as univariate_log_density
+from .formulas.heavy_tails import expected_log_scale as expected_log_scale
+from .formulas.heavy_tails import expected_scale as expected_scale
+from .formulas.heavy_tails import log_hypervolume as log_hypervolume
+from .formulas.heavy_tails import noise_log_density as noise_log_density
+from .formulas.heavy_tails import noise_responsibilities as noise_responsibilities
+from .formulas.heavy_tails import scale_mixture_log_density as scale_mixture_log_density
+from .formulas.heavy_tails import student_log_density as student_log_density
+from .formulas.heavy_tails import student_m_step as student_m_step
+from .formulas.heavy_tails import student_responsibilities as student_responsibilities
+from .formulas.heavy_tails import update_dof as update_dof
 from .formulas.kmeans import LloydResult as LloydResult
 from .formulas.kmeans import kmeans_objective as kmeans_objective
 from .formulas.kmeans import lloyd as lloyd

@@ -48,10 +48,11 @@ def _formulas():
         "location": means[0], "prior_concentration": 1.0, "shares": weights, "first": weights,
         "rest": weights, "prior": (means[0], 1.0, covariances[0], 4.0),
         "values": X[:3, 0], "reference": resp, "replicates": X, "information": covariances[0],
-        "larger_log_likelihood": 0.0, "statistic": 1.0,
+        "larger_log_likelihood": 0.0, "log_volume": 1.0, "statistic": 1.0,
     }  # fmt: skip
     both = np.full(2, 4.0)
     posterior = {"concentration": both, "mean_precision": both, "dof": both}
+    with_noise, tails = {"weights": np.array([0.4, 0.4, 0.2])}, {"dof": both, "u": resp + 1.0}
     special = {
         "univariate_log_density": {"mean": 0.0}, "bootstrap_p_value": {"replicates": X[:, 0]},
         "digamma": {"x": 1.0}, "variational_log_joint": posterior,
@@ -59,6 +60,9 @@ def _formulas():
         "variational_bound": {
             "posterior": (both, means, both, covariances, both), "prior": (1.0, means[0], 1.0, covariances[0], 4.0)
         },
+        "noise_log_density": with_noise, "noise_responsibilities": with_noise,
+        "scale_mixture_log_density": {"u": X[:, 0] ** 2 + 1.0}, "student_responsibilities": tails,
+        "student_m_step": tails, "update_dof": tails,
         **dict.fromkeys(["dirichlet_log_density", "dirichlet_divergence", "expected_log_weights"], posterior),
     }  # fmt: skip
     for function in formulas.EQUATIONS.values():

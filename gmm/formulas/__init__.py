@@ -17,6 +17,7 @@ from gmm.formulas import (  # noqa: E402
     criteria,
     em,
     gaussian,
+    heavy_tails,
     kmeans,
     likelihood,
     mixture,
@@ -49,6 +50,7 @@ CHAPTERS = (
     variational,
     reading,
     anomalies,
+    heavy_tails,
 )
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "criteria",
     "em",
     "gaussian",
+    "heavy_tails",
     "kmeans",
     "likelihood",
     "mixture",
