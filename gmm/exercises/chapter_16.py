@@ -185,8 +185,8 @@ exercise(
 # ------------------------------------------------------------------------- compute: the error of a difference
 
 
-def _difference(replicates, k, l):
-    return np.std(replicates[:, k] - replicates[:, l], ddof=1)
+def _difference(replicates, j, k):
+    return np.std(replicates[:, j] - replicates[:, k], ddof=1)
 
 
 exercise(
@@ -199,20 +199,20 @@ exercise(
     ],
     mistakes=[
         (
-            lambda replicates, k, l: np.hypot(*(np.std(replicates[:, m], ddof=1) for m in (k, l))),
+            lambda replicates, j, k: np.hypot(*(np.std(replicates[:, m], ddof=1) for m in (j, k))),
             "that holds for independent estimates; these come from the same samples.",
         ),
         (
-            lambda replicates, k, l: abs(np.subtract(*(np.std(replicates[:, m], ddof=1) for m in (k, l)))),
+            lambda replicates, j, k: abs(np.subtract(*(np.std(replicates[:, m], ddof=1) for m in (j, k)))),
             "take the difference of the replicates first, then their standard deviation.",
         ),
-        (lambda replicates, k, l: np.std(replicates[:, k] - replicates[:, l]), "divide by the replicates less one."),
+        (lambda replicates, j, k: np.std(replicates[:, j] - replicates[:, k]), "divide by the replicates less one."),
         (
-            lambda replicates, k, l: np.std(replicates[:, k] + replicates[:, l], ddof=1),
+            lambda replicates, j, k: np.std(replicates[:, j] + replicates[:, k], ddof=1),
             "that is the error of the sum.",
         ),
         (
-            lambda replicates, k, l: _difference(replicates, k, l) / np.sqrt(len(replicates)),
+            lambda replicates, j, k: _difference(replicates, j, k) / np.sqrt(len(replicates)),
             "more replicates do not make the estimate surer: leave out the root of their number.",
         ),
     ],

@@ -191,6 +191,7 @@ exercise(
 
 _POSITIVE = "the volume is to be one positive number."
 _THIN = "the noise is thinner than the groups: they keep their samples. Which volume makes 1/V large?"
+_PART = "the noise has taken the rim of the groups, and their middles are denser still. Go on in that direction."
 
 
 def _swallowed(volume):
@@ -201,12 +202,13 @@ def _swallowed(volume):
         return _POSITIVE
     X = datasets.load_old_faithful().X
     model = GaussianMixture(2, noise=True, noise_volume=float(volume), random_state=0, tol=1e-6, max_iter=2000)
-    return None if model.fit(X).noise_weight_ > 0.99 else _THIN
+    weight = model.fit(X).noise_weight_
+    return None if weight > 0.99 else _PART if weight > 0.1 else _THIN
 
 
 exercise(
     "ex-tails-swallow",
     0.1,
     judge=_swallowed,
-    mistakes=[(1e6, _THIN), (200.0, _THIN), (-0.1, _POSITIVE), ((0.1, 0.1), _POSITIVE)],
+    mistakes=[(1e6, _THIN), (50.0, _PART), (-0.1, _POSITIVE), ((0.1, 0.1), _POSITIVE)],
 )
