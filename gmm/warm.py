@@ -48,7 +48,9 @@ def _formulas():
         "location": means[0], "prior_concentration": 1.0, "shares": weights, "first": weights,
         "rest": weights, "prior": (means[0], 1.0, covariances[0], 4.0),
         "values": X[:3, 0], "reference": resp, "replicates": X, "information": covariances[0],
-        "larger_log_likelihood": 0.0, "log_volume": 1.0, "statistic": 1.0,
+        "scores": X[:, 0], "calibration": X[:, 1], "folds": np.array([0, 1] * 10), "false_alarm": 0.1, "rate": 0.1,
+        "n_calibration": 19, "rank": 1, "n_folds": 2, "usual": X[:, 0], "odd": X[:, 1], "prevalence": 0.1,
+        "detection": 0.5, "larger_log_likelihood": 0.0, "log_volume": 1.0, "statistic": 1.0,
     }  # fmt: skip
     both = np.full(2, 4.0)
     posterior = {"concentration": both, "mean_precision": both, "dof": both}
@@ -60,7 +62,8 @@ def _formulas():
         "variational_bound": {
             "posterior": (both, means, both, covariances, both), "prior": (1.0, means[0], 1.0, covariances[0], 4.0)
         },
-        "noise_log_density": with_noise, "noise_responsibilities": with_noise,
+        "cross_conformal_p_values": {"scores": X}, "noise_log_density": with_noise,
+        "noise_responsibilities": with_noise,
         "scale_mixture_log_density": {"u": X[:, 0] ** 2 + 1.0}, "student_responsibilities": tails,
         "student_m_step": tails, "update_dof": tails,
         **dict.fromkeys(["dirichlet_log_density", "dirichlet_divergence", "expected_log_weights"], posterior),

@@ -545,6 +545,98 @@ def labels_log_probability(labels, K, alpha0):
     return total
 
 
+def entropy_of_clusters(resp, groups):
+    total = 0.0
+    for i in range(len(resp)):
+        for g in range(groups.max() + 1):
+            share = 0.0
+            for k in range(len(groups)):
+                if groups[k] == g:
+                    share += resp[i, k]
+            if share > 0.0:
+                total -= share * math.log(share)
+    return total
+
+
+def order_of_columns(resp, reference):
+    n, K = resp.shape
+    best, cost = np.zeros(K, dtype=np.int64), math.inf
+    for number in range(K**K):  # each choice of a column for each place; those that take one twice are left out
+        order, rest = np.zeros(K, dtype=np.int64), number
+        for k in range(K):
+            order[k] = rest % K
+            rest //= K
+        total, twice = 0.0, False
+        for k in range(K):
+            for other in range(k):
+                twice = twice or order[k] == order[other]
+            for i in range(n):
+                total += (reference[i, k] - resp[i, order[k]]) ** 2
+        if not twice and total < cost:
+            best, cost = order, total
+    return best
+
+
+def interval_of_a_weight(weight, error, z):
+    centre = math.log(weight / (1 - weight))
+    width = z * error / (weight * (1 - weight))
+    return 1 / (1 + math.exp(width - centre)), 1 / (1 + math.exp(-width - centre))
+
+
+def error_of_a_difference(replicates, j, k):
+    B = len(replicates)
+    mean, squares = 0.0, 0.0
+    for b in range(B):
+        mean += (replicates[b, j] - replicates[b, k]) / B
+    for b in range(B):
+        squares += (replicates[b, j] - replicates[b, k] - mean) ** 2
+    return math.sqrt(squares / (B - 1))
+
+
+def step_with_noise(X, resp):
+    n, d = X.shape
+    K = resp.shape[1] - 1
+    weights, means, covariances = np.zeros(K + 1), np.zeros((K, d)), np.zeros((K, d, d))
+    for k in range(K + 1):
+        count = 0.0
+        for i in range(n):
+            count += resp[i, k]
+        weights[k] = count / n
+        if k == K:
+            break
+        for i in range(n):
+            means[k] += resp[i, k] * X[i] / count
+        for i in range(n):
+            covariances[k] += resp[i, k] * np.outer(X[i] - means[k], X[i] - means[k]) / count
+    return weights, means, covariances
+
+
+def pull(x, mean, variance, dof):
+    result = np.empty(len(x))
+    for i in range(len(x)):
+        z = x[i] - mean
+        result[i] = (dof + 1) * z / (dof * variance + z * z)
+    return result
+
+
+def dof_of_moments(x):
+    n = len(x)
+    mean, second, fourth = 0.0, 0.0, 0.0
+    for i in range(n):
+        mean += x[i] / n
+    for i in range(n):
+        second += (x[i] - mean) ** 2 / n
+        fourth += (x[i] - mean) ** 4 / n
+    return 4 + 6 / (fourth / second**2 - 3)
+
+
+def conditional_of_t(x, mean, scale, dof):
+    slope = scale[0, 1] / scale[1, 1]
+    z = x - mean[1]
+    left = scale[0, 0] - slope * scale[0, 1]
+    return mean[0] + slope * z, (dof + z * z / scale[1, 1]) / (dof + 1) * left, dof + 1
+
+
 def mean_p(scores, calibration, folds):
     count = len(scores)
     for i in range(len(calibration)):
@@ -621,6 +713,14 @@ ANSWERS = {
     "ex-vb-diagonal": diagonal_e_step,
     "ex-vb-tied": shared_precision,
     "ex-vb-labels": labels_log_probability,
+    "ex-read-entropy": entropy_of_clusters,
+    "ex-read-order": order_of_columns,
+    "ex-read-interval": interval_of_a_weight,
+    "ex-read-difference": error_of_a_difference,
+    "ex-tails-noise-step": step_with_noise,
+    "ex-tails-pull": pull,
+    "ex-tails-moments": dof_of_moments,
+    "ex-tails-conditional": conditional_of_t,
     "ex-anomaly-mean-p": mean_p,
     "ex-anomaly-power": detection,
     "ex-anomaly-diagonal": diagonal_surprise,
