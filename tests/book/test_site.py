@@ -18,7 +18,7 @@ NARROWEST = 320
 # A shift of this size is a line of text that moves by a few pixels; a paragraph that moves by a line scores more.
 STILL = 0.01
 # Kilobytes of a page without what all pages share.
-WEIGHT, HEAVIEST = 600, 1000
+WEIGHT, HEAVIEST = 600, 1250  # the reference of the package is the heaviest
 # Pages take the fonts that the reader's computer has. In per cent of DejaVu, the letters of a condensed font, of most,
 # of DejaVu, and of what is wider than any.
 SCALES = [75, 88, 100, 112]
