@@ -19,9 +19,9 @@ NARROWEST = 320
 STILL = 0.01
 # Kilobytes of a page without what all pages share.
 WEIGHT, HEAVIEST = 600, 1250  # the reference of the package is the heaviest
-# Pages take the fonts that the reader's computer has. In per cent of DejaVu, the letters of a condensed font, of most,
-# of DejaVu, and of what is wider than any.
-SCALES = [75, 88, 100, 112]
+# Pages take the fonts that the reader's computer has. In per cent of DejaVu, the letters of a condensed font, and of
+# what is wider than any.
+SCALES = [75, 112]
 NAMES = [file for _, files in chapters.parts() for file in files]
 PAGES = ["book/index", *NAMES, "search"]
 
@@ -90,10 +90,11 @@ def visit(reader, address):
 
 
 # The two tests together see each page in both themes at both widths. Colours do not depend on the width, nor
-# the rest on the colours: axe checks the contrast in both themes on a screen, and all other rules at both widths.
+# the rest on the colours: axe checks the contrast in both themes on a screen. Of its other rules hardly one depends on
+# the width: on a phone it looks at every third page.
 
 
-def read(page, theme, scales=()):
+def read(page, theme, scales=(), axe=True):
     """Look at a page as it comes, and with all boxes open in the other theme, then in other fonts."""
     still = page.vitals()
     assert page.problems() == []
@@ -106,7 +107,8 @@ def read(page, theme, scales=()):
         for width in (NARROWEST, PHONE):
             page.page.set_viewport_size({"width": width, "height": 900})
             assert page.overflow() == [], f"letters of {scale} %, {width} pixels"
-    assert page.axe(without=["color-contrast"]) == []
+    if axe:
+        assert page.axe(without=["color-contrast"]) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -118,7 +120,7 @@ def test_page_on_a_screen(name, visit):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_on_a_phone(name, visit):
-    read(visit(f"{name}.html", width=PHONE, dark=True), theme="light", scales=SCALES)
+    read(visit(f"{name}.html", width=PHONE, dark=True), theme="light", scales=SCALES, axe=PAGES.index(name) % 3 == 0)
 
 
 @pytest.mark.parametrize("name", ["book/index", *NAMES[2:4]])
