@@ -461,7 +461,11 @@ def test_whatever_comes_the_answer_is_a_number_or_a_clear_error(call, junk):
         (lambda: gmm.bootstrap(SMALL, GOOD_X, "fast"), ValueError, "kind must be one of 'plain', .*; got 'fast'"),
         (lambda: gmm.bootstrap(SMALL, GOOD_X, n=1), ValueError, "n must be >= 2; got 1"),
         (lambda: gmm.bootstrap(SMALL, GOOD_X, n=2, tol=0), ValueError, "tol must be positive and finite; got 0"),
-        (lambda: gmm.bootstrap(SMALL, GOOD_X, n=2).intervals(95), ValueError, "level must be between 0 and 1; got 95"),
+        (
+            lambda: gmm.bootstrap(SMALL, GOOD_X, "weighted", n=9, random_state=0).intervals(95),
+            ValueError,
+            "level must be between 0 and 1; got 95",
+        ),
         (lambda: gmm.standard_errors(SMALL, GOOD_X, "x"), ValueError, "kind must be one of 'observed', .*; got 'x'"),
         (lambda: gmm.likelihood_ratio_test(GOOD_X, 0), ValueError, "n_components must be >= 1; got 0"),
         (lambda: gmm.likelihood_ratio_test(GOOD_X, 30), ValueError, "n_components must be less than the number"),
