@@ -1,6 +1,6 @@
 """Run a reader's answer for a few seconds at most, and say where it failed.
 
-A timer of the system looks in twenty times a second. When the seconds are used up, or half a gigabyte is, it raises
+A timer of the system looks in some twenty times a second. When the seconds are used up, or half a gigabyte is, it raises
 :class:`Stopped` where the answer is: what Ctrl-C does, done by a clock. Printed output is cut after a screenful; what
 would ask or end the notebook, ``input()`` and ``quit()``, is refused in words. All of it holds while the answer runs,
 and is put back when it has ended.
@@ -140,20 +140,30 @@ def _watched(seconds):
 
     def look(_, frame):
         nonlocal deadline
+        kind = None
         if _compiles():
             deadline += TICK
-            return
-        kind = "time" if time.monotonic() > deadline else "memory" if _memory() > memory else None
+        else:
+            kind = "time" if time.monotonic() > deadline else "memory" if _memory() > memory else None
 
         def stop(frame, event, _):
             if event == "line" and _is_answers(frame):
                 raise Stopped(kind, "")
             return stop
 
-        if kind and _is_answers(frame):
+        answers = kind and _is_answers(frame)
+        if answers:
             frame.f_trace = stop  # where this line stands in a `try`, the line that catches it raises too
+        if not over.is_set():
+            wake()
+        if answers:
             sys.settrace(stop)
             raise Stopped(kind, "")
+
+    def wake():
+        """Ask for the next look. One that is slow is not looked at in its turn; one that fails is made up for later."""
+        if _setitimer:
+            _setitimer(signal.ITIMER_REAL, TICK, 10 * TICK)
 
     def ring():
         while not over.wait(TICK):
@@ -161,18 +171,18 @@ def _watched(seconds):
 
     over, tracer, handler = threading.Event(), sys.gettrace(), signal.signal(_SIGNAL, look)
     hook, sys.unraisablehook = sys.unraisablehook, _unheard
+    timer = _setitimer and signal.getitimer(signal.ITIMER_REAL)
     try:
-        if _setitimer:
-            timer = _setitimer(signal.ITIMER_REAL, TICK, TICK)
-        else:
+        wake()
+        if not _setitimer:
             threading.Thread(target=ring, daemon=True).start()
         yield
     finally:
+        sys.settrace(tracer)
         over.set()
         if _setitimer:
             _setitimer(signal.ITIMER_REAL, *timer)
         signal.signal(_SIGNAL, handler)
-        sys.settrace(tracer)
         sys.unraisablehook = hook
 
 

@@ -145,7 +145,7 @@ def test_a_compiled_function_is_stopped_as_plain_python(little_time):
 
 
 def test_an_answer_that_ended_is_not_stopped_afterwards(monkeypatch):
-    """The timer looks in all the time; it raises in an answer alone."""
+    """The timer looks in all the time, but not at its own looks; it raises in an answer alone."""
     monkeypatch.setattr(_guard, "TICK", 1e-4)
     monkeypatch.setattr(_guard, "SECONDS", 1e-3)
     for _ in range(300):
