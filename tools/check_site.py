@@ -6,6 +6,7 @@ or an image from elsewhere. Links that a reader may follow to the outside are no
 
 import re
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -17,14 +18,16 @@ LOADED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "sourc
 _CSS_URL = re.compile(r"""(?:url\(\s*|@import\s+)['"]?((?:https?:)?//[^'")\s]+)""")
 
 
-def _soup(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+@cache
+def soup(path):
+    """Return a page, parsed; it is nobody's to change."""
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "lxml")
 
 
 @cache
 def anchors(path):
     """Return the ids and names that a page defines."""
-    page = _soup(path)
+    page = soup(path)
     named = {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
     return {tag["id"] for tag in page.find_all(id=True)} | named
 
@@ -48,9 +51,8 @@ def _target(page, address):
 
 def problems_of(page):
     """List the problems of one page as text."""
-    found = []
-    soup = _soup(page)
-    for tag in soup.find_all(["a", *LOADED]):
+    found, page_soup = [], soup(page)
+    for tag in page_soup.find_all(["a", *LOADED]):
         address = tag.get(LOADED.get(tag.name, "href"))
         if not address or address.startswith(("mailto:", "data:", "javascript:")):
             continue
@@ -59,22 +61,22 @@ def problems_of(page):
                 found.append(f"loads {address}")
         elif problem := _target(page, address):
             found.append(f"{address}: {problem}")
-    for image in soup.find_all("img"):
+    for image in page_soup.find_all("img"):
         if not image.get("alt", "").strip():
             found.append(f"image without alt text: {str(image.get('src'))[:80]}")
-    for style in soup.find_all("style"):
+    for style in page_soup.find_all("style"):
         found += [f"style loads {address}" for address in _CSS_URL.findall(style.text)]
-    for script in soup.find_all("script", src=False):
+    for script in page_soup.find_all("script", src=False):
         if match := re.search(r"""import\(?\s*['"](https?:[^'"]+)""", script.text):
             found.append(f"script imports {match[1]}")
-    ids = [tag["id"] for tag in soup.find_all(id=True)]
-    found += [f"id used twice: {name}" for name in sorted({i for i in ids if ids.count(i) > 1})]
+    ids = Counter(tag["id"] for tag in page_soup.find_all(id=True))
+    found += [f"id used twice: {name}" for name in sorted(name for name, times in ids.items() if times > 1)]
     return found
 
 
 def weight(page):
     """Return the bytes of a page and of its images, without what it shares with all other pages."""
-    addresses = {image.get("src", "") for image in _soup(page).find_all("img")}
+    addresses = {image.get("src", "") for image in soup(page).find_all("img")}
     images = [page.parent / unquote(a) for a in addresses if a and not a.startswith("data:") and not _is_outside(a)]
     return page.stat().st_size + sum(image.stat().st_size for image in images)
 

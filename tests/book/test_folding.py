@@ -3,8 +3,8 @@
 import sys
 
 import chapters
+import check_site
 import pytest
-from bs4 import BeautifulSoup
 
 sys.path.append(str(chapters.ROOT / "_ext"))
 import folding
@@ -26,7 +26,7 @@ def test_a_folded_cell_is_called_by_what_it_does(source, has_figure, expected):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [path.stem for path in chapters.notebooks()])
 def test_pages_name_what_they_fold(site, name):
-    page = BeautifulSoup((site / f"book/{name}.html").read_text(encoding="utf-8"), "html.parser")
+    page = check_site.soup(site / f"book/{name}.html")
     cells = chapters.read(chapters.BOOK / f"{name}.ipynb").cells
     folded = [c for c in cells if c.cell_type == "code" and "hide-input" in c.metadata.get("tags", ())]
     kernels = [match[1] for c in folded if (match := folding.SHOW_SOURCE.fullmatch(c.source))]

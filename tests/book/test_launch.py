@@ -6,10 +6,10 @@ import sys
 import types
 
 import chapters
+import check_site
 import colab
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
 
 sys.path.append(str(chapters.ROOT / "_ext"))
@@ -60,7 +60,7 @@ class TestRepository:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", chapters.notebooks(), ids=lambda path: path.stem[:2])
 def test_each_chapter_opens_in_binder_and_colab(path, site, repository):
-    page = BeautifulSoup((site / "book" / f"{path.stem}.html").read_text(encoding="utf-8"), "html.parser")
+    page = check_site.soup(site / "book" / f"{path.stem}.html")
     links = {a["href"] for a in page.select(".dropdown-launch-buttons a")}
     place = f"{repository}/blob/{launch.BRANCH}/book/{path.name}"
     assert links == {

@@ -5,6 +5,7 @@ import sys
 from types import SimpleNamespace
 
 import chapters
+import check_site
 import pytest
 from bs4 import BeautifulSoup
 
@@ -14,7 +15,7 @@ import reading
 
 
 def soup(site, name):
-    return BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    return check_site.soup(site / f"{name}.html")
 
 
 def card(page, term):

@@ -4,6 +4,7 @@ import re
 import sys
 
 import chapters
+import check_site
 import pytest
 from bs4 import BeautifulSoup, NavigableString
 
@@ -154,7 +155,7 @@ def unlinked_first_uses(article, finder, anchors):
 @pytest.fixture(scope="module")
 def soup(site):
     def read(name):
-        return BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        return check_site.soup(site / f"{name}.html")
 
     return read
 
