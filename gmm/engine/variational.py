@@ -30,7 +30,8 @@ class Bayes(NamedTuple):
     """The prior, as the M-step takes it.
 
     `scatter` and `count` are Ψ₀ and ν₀ of the Wishart distributions, with the shares of tied and spherical ones;
-    `log_det` is log|Ψ₀|, `log_gamma` Σ_j log Γ((ν₀ - j) / 2) of one of them. `penalty` (1,) is written by `update`.
+    `log_det` is log|Ψ₀|, `log_gamma` Σ_j log Γ((ν₀ - j) / 2) of one of them; `log_beta` the logarithm of the Beta
+    functions of the weights' prior. `penalty` (1,) is written by `update`.
     """
 
     ridge: np.ndarray
@@ -42,57 +43,70 @@ class Bayes(NamedTuple):
     process: bool
     log_det: float
     log_gamma: float
+    log_beta: float
     penalty: np.ndarray
 
 
 @block
-def digamma(x):
-    """ψ(x) = d log Γ(x) / dx for x > 0: ψ(x) = ψ(x + 1) - 1 / x up to where the asymptotic series holds."""
-    shift = 0.0
+def gamma_logs(x):
+    """ψ(x) = d log Γ(x) / dx and log Γ(x), x > 0, which share a logarithm and a division.
+
+    From Γ(x) = Γ(x + n) / (x (x + 1) … (x + n - 1)), with n such that Stirling's series holds.
+    """
+    product, slope = 1.0, 0.0  # of the factors, and its derivative
     while x < ASYMPTOTIC:
-        shift += 1.0 / x
+        slope = slope * x + product
+        product *= x
         x += 1.0
-    y = 1.0 / (x * x)
+    log_x, inverse = math.log(x), 1.0 / x
+    y = inverse * inverse
     series = 1.0 / 132.0 - y * (691.0 / 32760.0 - y * (1.0 / 12.0))
     series = 1.0 / 12.0 - y * (1.0 / 120.0 - y * (1.0 / 252.0 - y * (1.0 / 240.0 - y * series)))
-    return math.log(x) - 0.5 / x - y * series - shift
+    of_log = 1.0 / 1188.0 - y * (691.0 / 360360.0 - y * (1.0 / 156.0))
+    of_log = 1.0 / 12.0 - y * (1.0 / 360.0 - y * (1.0 / 1260.0 - y * (1.0 / 1680.0 - y * of_log)))
+    digamma = log_x - 0.5 * inverse - y * series
+    log_gamma = (x - 0.5) * log_x - x + 0.5 * LOG_2PI + inverse * of_log
+    if slope > 0.0:
+        digamma -= slope / product
+        log_gamma -= math.log(product)
+    return digamma, log_gamma
 
 
 @entry
-def digamma_of(values, results):
-    """`digamma` for callers in Python."""
+def gamma_logs_of(values, digammas, log_gammas):
+    """`gamma_logs` for callers in Python."""
     for i in range(values.size):
-        results[i] = digamma(values[i])
+        digammas[i], log_gammas[i] = gamma_logs(values[i])
 
 
 @block
 def weights_part(counts, prior, coefficients):
     """Put E log π_k into the coefficients; returns the divergence of q(π) from the prior."""
     n_components, alpha = counts.size, prior.concentration
-    divergence = 0.0
+    divergence = prior.log_beta
     if prior.process:
         later = 0.0
         for k in range(n_components - 1, -1, -1):
             one, rest = 1.0 + counts[k], alpha + later
-            both = digamma(one + rest)
-            taken, passed = digamma(one) - both, digamma(rest) - both
+            taken, log_gamma_one = gamma_logs(one)
+            passed, log_gamma_rest = gamma_logs(rest)
+            both, log_gamma_both = gamma_logs(one + rest)
+            taken, passed = taken - both, passed - both
             coefficients[k] = taken
             for m in range(k + 1, n_components):
                 coefficients[m] += passed
-            # log B(1, α) = -log α
-            divergence += counts[k] * taken + later * passed - math.log(alpha)
-            divergence += math.lgamma(one + rest) - math.lgamma(one) - math.lgamma(rest)
+            divergence += counts[k] * taken + later * passed + log_gamma_both - log_gamma_one - log_gamma_rest
             later += counts[k]
         return divergence
     total = n_components * alpha
-    divergence = -math.lgamma(total)
     for k in range(n_components):
         total += counts[k]
-    of_total = digamma(total)
-    divergence += math.lgamma(total) + n_components * math.lgamma(alpha)
+    of_total, log_gamma = gamma_logs(total)
+    divergence += log_gamma
     for k in range(n_components):
-        coefficients[k] = digamma(alpha + counts[k]) - of_total
-        divergence += counts[k] * coefficients[k] - math.lgamma(alpha + counts[k])
+        value, log_gamma = gamma_logs(alpha + counts[k])
+        coefficients[k] = value - of_total
+        divergence += counts[k] * coefficients[k] - log_gamma
     return divergence
 
 
@@ -101,9 +115,9 @@ def gammas(dof, size):
     """Σ_j ψ((ν - j) / 2) and Σ_j log Γ((ν - j) / 2), j < size."""
     digammas, log_gammas = 0.0, 0.0
     for j in range(size):
-        half = 0.5 * (dof - j)
-        digammas += digamma(half)
-        log_gammas += math.lgamma(half)
+        digamma, log_gamma = gamma_logs(0.5 * (dof - j))
+        digammas += digamma
+        log_gammas += log_gamma
     return digammas, log_gammas
 
 
@@ -187,10 +201,11 @@ def update_full(model, sum_values, regularisation, old_values, new_values, room)
             return BAD_COVARIANCE, k
         trace, noise, log_det = traces(factors[k], prior, means, d)
         digammas, log_gammas = gammas(dof, d)
-        expected = 2.0 * log_det + digammas - d * math.log(0.5 * dof)
+        log_dof = math.log(dof)
+        expected = 2.0 * log_det + digammas - d * (log_dof - LOG_2)
         coefficients[k] += 0.5 * (expected - d / now - noise - d * LOG_2PI)
         divergence += of_mean(d, before, now, square_from_prior(factors[k], prior, means[k], d))
-        divergence += of_precision(prior, dof, d, d * math.log(dof) - 2.0 * log_det, expected, log_gammas, trace)
+        divergence += of_precision(prior, dof, d, d * log_dof - 2.0 * log_det, expected, log_gammas, trace)
     prior.penalty[0] = -divergence
     return RUNNING, -1
 
@@ -236,8 +251,9 @@ def update_tied(model, sum_values, regularisation, old_values, new_values, room)
         return FAR_APART, -1
     trace, noise, log_det = traces(factor, prior, means, d)
     digammas, log_gammas = gammas(dof, d)
-    expected = 2.0 * log_det + digammas - d * math.log(0.5 * dof)
-    divergence += of_precision(prior, dof, d, d * math.log(dof) - 2.0 * log_det, expected, log_gammas, trace)
+    log_dof = math.log(dof)
+    expected = 2.0 * log_det + digammas - d * (log_dof - LOG_2)
+    divergence += of_precision(prior, dof, d, d * log_dof - 2.0 * log_det, expected, log_gammas, trace)
     for k in range(n_components):
         now = before + counts[k]
         coefficients[k] += 0.5 * (expected - d / now - noise - d * LOG_2PI)
@@ -280,10 +296,11 @@ def update_diagonal(model, sum_values, regularisation, old_values, new_values, r
             noise += prior.ridge[j] * factor * factor
             square += offset * factor * offset * factor
         # d distributions with the same degrees of freedom.
-        expected = 2.0 * log_det + d * (digammas - math.log(0.5 * dof))
+        log_dof = math.log(dof)
+        expected = 2.0 * log_det + d * (digammas - log_dof + LOG_2)
         coefficients[k] += 0.5 * (expected - d / now - noise - d * LOG_2PI)
         divergence += of_mean(d, before, now, square)
-        divergence += of_precision(prior, dof, d, d * math.log(dof) - 2.0 * log_det, expected, d * log_gammas, trace)
+        divergence += of_precision(prior, dof, d, d * log_dof - 2.0 * log_det, expected, d * log_gammas, trace)
     prior.penalty[0] = -divergence
     return RUNNING, -1
 
@@ -317,11 +334,12 @@ def update_spherical(model, sum_values, regularisation, old_values, new_values, 
         factor = 1.0 / math.sqrt(variance)
         covariances[k], factors[k] = variance, factor
         digammas, log_gammas = gammas(dof, 1)
-        expected = 2.0 * math.log(factor) + digammas - math.log(0.5 * dof)
+        log_dof, log_variance = math.log(dof), math.log(variance)
+        expected = digammas - log_variance - log_dof + LOG_2
         coefficients[k] += 0.5 * (d * expected - d / now - ridge * factor * factor - d * LOG_2PI)
         divergence += of_mean(d, before, now, square * factor * factor)
         divergence += of_precision(
-            prior, dof, 1, math.log(dof) + math.log(variance), expected, log_gammas, prior.scatter[0] * factor * factor
+            prior, dof, 1, log_dof + log_variance, expected, log_gammas, prior.scatter[0] * factor * factor
         )
     prior.penalty[0] = -divergence
     return RUNNING, -1

@@ -336,6 +336,7 @@ class Variational:
             return None
         structure, (K, d) = state.structure, state.centre.means.shape
         size, together, share = _wisharts(structure, K, d)
+        alpha = self.prior.concentration
         self.total = source.total_weight
         regularisation = Bayes(
             np.full(d, self.reg_covar, dtype=np.float64),
@@ -343,10 +344,11 @@ class Variational:
             float(share * self.prior.dof),
             np.array(self.prior.mean, dtype=np.float64),
             float(self.prior.mean_precision),
-            float(self.prior.concentration),
+            float(alpha),
             bool(self.prior.process),
             float(self.prior_log_det(structure, K, d)),
             float(together * gammaln(0.5 * (share * self.prior.dof - np.arange(size))).sum()),
+            float(-K * math.log(alpha) if self.prior.process else K * gammaln(alpha) - gammaln(K * alpha)),
             np.array([self.penalty(state)]),
         )
         bouts = Bouts(
