@@ -46,7 +46,7 @@ def conditional_gaussian_kernel(x, mean, covariance, order, p):
     difference = np.empty(p)
     for j in range(p):
         difference[j] = x[order[j]] - mean[order[j]]
-    y = forward_substitution_kernel(L, difference)  # by the first p rows of L
+    y = forward_substitution_kernel(L[:p, :p], difference)
     expected, spread = np.empty(d - p), np.zeros((d - p, d - p))
     for a in range(d - p):
         expected[a] = mean[order[p + a]]

@@ -8,7 +8,15 @@ from __future__ import annotations
 from functools import lru_cache
 
 import mpmath as mp
+import numba
 import pytest
+
+
+@pytest.fixture
+def engine():
+    """Skip a test that fits with the engine, whose loops exist as compiled code alone."""
+    if numba.config.DISABLE_JIT:
+        pytest.skip("without compilation there is no engine")
 
 
 @lru_cache(maxsize=64)

@@ -48,6 +48,7 @@ class TestHypervolume:
         assert scaled == pytest.approx(value + d * log_factor, abs=1e-8)
         assert value <= np.log(np.ptp(X, axis=0)).sum() + 1e-12
 
+    @pytest.mark.usefixtures("engine")
     def test_that_of_the_estimator(self):
         X = mixture(3, 2)[0]
         box = gmm.GaussianMixture(1, noise=True).fit(X).noise_box_

@@ -632,6 +632,10 @@ def test_stopping_rules_are_checked(name, change, message):
         (lambda: gmm.merge_costs_vii(N, [[0.0, 0.0]], W), r"means must have shape \(2, 2\), as counts and scatters"),
         (lambda: gmm.merge_costs_eee(N, np.eye(2), ZERO), "the sum of scatters must be positive definite"),
         (lambda: gmm.merge_costs_vvv(N, np.eye(2), W, alpha=-1.0), "alpha must be"),
+        (
+            lambda: gmm.merge_costs_vvv(N, np.eye(2), 0.0 * W, beta=1.0),
+            r"scatters\[0\] has a trace that is not positive",
+        ),
         (lambda: gmm.classification_log_likelihood(np.eye(2), [0, 2], np.eye(2), W), "labels must lie between"),
     ],
 )

@@ -465,6 +465,7 @@ def test_stick_update_maximises_and_divergence_agrees_with_quadrature():
 
 
 @pytest.mark.equation("eq-vb-bound", "eq-vb-e-step", "eq-vb-m-step", "eq-vb-predictive")
+@pytest.mark.usefixtures("engine")
 def test_the_estimator_stops_where_these_formulas_stop():
     X = gmm.datasets.load_old_faithful().X
     options = {"weight_concentration_prior_type": "dirichlet_distribution", "weight_concentration_prior": 0.5}
@@ -489,6 +490,7 @@ def test_the_estimator_stops_where_these_formulas_stop():
 
 
 @pytest.mark.equation("eq-vb-stick-update", "eq-vb-stick-log-weights", "eq-vb-kl-sticks")
+@pytest.mark.usefixtures("engine")
 def test_the_estimators_sticks_are_these():
     from gmm.learning import variational as learned
 
