@@ -35,7 +35,8 @@ def main():
     parser.add_argument("--modes", nargs="+", default=["each"], help="of the degrees of freedom: each, shared, fixed")
     options = parser.parse_args()
     print(describe(), "\n")
-    print(f"| n, d, K | structure | Gaussian, ms | {' | '.join(f't, dof {mode}, ms | of it' for mode in options.modes)} |")
+    heads = " | ".join(f"t, dof {mode}, ms | of it" for mode in options.modes)
+    print(f"| n, d, K | structure | Gaussian, ms | {heads} |")
     print("|---|---|---|" + "---|---|" * len(options.modes))
     for n, d, K in [tuple(map(int, text.split(","))) for text in options.shapes]:
         more = max(5, 300_000 // n)
