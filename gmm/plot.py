@@ -148,10 +148,29 @@ def _is_estimator(value):
 
 
 def _from_estimator(mixture, *others):
-    """Weights, means, covariances and covariance_type of a fitted estimator, which must be given alone."""
+    """Weights, means, covariances and covariance_type of a fitted estimator, which must be given alone.
+
+    Of t distributions the scale matrices: these have the shape of the structure, and always exist.
+    """
     if any(other is not None for other in others):
         raise ValueError("a fitted mixture brings its own means and covariances: give nothing beside it")
-    return mixture.weights_, mixture.means_, mixture.covariances_, mixture.covariance_type
+    name = "scales_" if hasattr(mixture, "scales_") else "covariances_"
+    return mixture.weights_, mixture.means_, getattr(mixture, name), mixture.covariance_type
+
+
+def _log_densities(mixture, weights, means, covariances):
+    """(log p(x), log joint) as functions of points: those of a fitted mixture of t distributions are its own."""
+    if not hasattr(mixture, "dof_"):
+        return (
+            lambda x: mixture_log_density(x, weights, means, covariances),
+            lambda x: joint_log_density(x, weights, means, covariances),
+        )
+
+    def log_joint(x):
+        with np.errstate(divide="ignore"):
+            return mixture.score_samples(x)[:, None] + np.log(mixture.predict_proba(x))
+
+    return mixture.score_samples, log_joint
 
 
 def _parameters(weights, means, covariances, covariance_type):
@@ -282,9 +301,11 @@ def density(
     ValueError
         If the shapes do not fit, there are more than two features, or the parameters are not those of a mixture.
     """
-    if _is_estimator(weights):
-        weights, means, covariances, covariance_type = _from_estimator(weights, means, covariances)
+    mixture = weights
+    if _is_estimator(mixture):
+        weights, means, covariances, covariance_type = _from_estimator(mixture, means, covariances)
     weights, means, covariances = _parameters(weights, means, covariances, covariance_type)
+    log_p, log_joint = _log_densities(mixture, weights, means, covariances)
     n_features = means.shape[1]
     if n_features > 2:
         raise ValueError(f"means must have 1 or 2 features to be drawn; got {n_features}{_TAKE_A_MARGINAL}")
@@ -293,19 +314,18 @@ def density(
     limits = _limits(limits, ax_, means, covariances)
     if n_features == 1:
         grid = np.linspace(*limits[0], resolution)
-        log_density = mixture_log_density(grid[:, None], weights, means, covariances)
+        log_density = log_p(grid[:, None])
         ax_.plot(grid, np.exp(log_density), color=GREY, linestyle="-", linewidth=4.5, alpha=0.55)
         if parts and weights.shape[0] > 1:
-            log_joint = joint_log_density(grid[:, None], weights, means, covariances)
+            parts = np.exp(log_joint(grid[:, None]))
             for k in range(weights.shape[0]):
-                ax_.plot(grid, np.exp(log_joint[:, k]), color=colour(k), linestyle=linestyle(k))
+                ax_.plot(grid, parts[:, k], color=colour(k), linestyle=linestyle(k))
         ax_.set_ylim(bottom=0.0)
         ax_.set_ylabel("density")
         return ax_
     axes = [np.linspace(*pair, resolution) for pair in limits]
     mesh = np.stack(np.meshgrid(*axes), axis=-1)
-    log_density = mixture_log_density(mesh.reshape(-1, 2), weights, means, covariances)
-    log_density = log_density.reshape(resolution, resolution)
+    log_density = log_p(mesh.reshape(-1, 2)).reshape(resolution, resolution)
     if np.ndim(levels) == 0:  # levels over the visible range that matters, not over the far tails
         top = log_density.max()
         levels = np.linspace(top - 8.0, top, check.count(levels, "levels") + 1)[:-1]
@@ -363,7 +383,8 @@ def density_regions(mixture, coverage=(0.5, 0.9, 0.99), *, ax=None, limits=None,
         inside = np.concatenate([draws[mixture.score_samples(draws) >= levels[0]], means])
         low, high = inside.min(axis=0), inside.max(axis=0)
         limits = np.stack([low, high], axis=1) + 0.1 * np.outer(high - low, [-1.0, 1.0])
-    covariances = STRUCTURES[mixture.covariance_type].matrices(mixture.covariances_, *means.shape)
+    _, _, covariances, covariance_type = _from_estimator(mixture)
+    covariances = STRUCTURES[covariance_type].matrices(covariances, *means.shape)
     limits = _limits(limits, ax_, means, covariances)
     axes = [np.linspace(*pair, resolution) for pair in limits]
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, n_features)

@@ -40,6 +40,13 @@ def measure(model, x, padded, room):
     """E-step and moments have nothing in common."""
 
 
+@method(operations.add_counts, Full, SmallFull, Tied, Diagonal, Spherical)
+def add_counts(model, padded, room, r, counts, second):
+    """The sums of the responsibilities (eq-effective-counts)."""
+    for k in range(counts.size):
+        counts[k] += row_total(r, k, padded)
+
+
 @inlined
 def rooms(work, n_components, d):
     """x (d, padded), responsibilities (K, padded), scratch and the model's own room."""
@@ -69,8 +76,7 @@ def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
         else:
             operations.log_joint(model, x, padded, room, r)
             log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, scratch)
-        for k in range(n_components):
-            counts[k] += row_total(r, k, padded)
+        operations.add_counts(model, padded, room, r, counts, second)
         operations.add_moments(model, x, padded, room, r, first, second)
 
 

@@ -25,6 +25,10 @@ def log_joint(model, x, padded, room, r):
     """Fill r (K, padded) with log π_k + log N(x_b | μ_k, Σ_k) (eq-joint-density)."""
 
 
+def add_counts(model, padded, room, r, counts, second):
+    """Add Σ_b r_kb to the counts; the t family sums up more, and makes of r the weights of its moments."""
+
+
 def add_moments(model, x, padded, room, r, first, second):
     """Add the block's moments about the centres, weighted with the responsibilities r, to `first` and `second`."""
 

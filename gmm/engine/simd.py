@@ -18,6 +18,7 @@ LLVM lowers these types on every processor, so the code runs everywhere; the len
 ``where_less(a, b, x, y)``     ``x`` where ``a < b``, else ``y``
 ``times_power_of_two(p, t)`` ``p * 2**n`` where ``n`` is in the low bits of ``t`` (see `exp`)
 ``rounded_exponent(y)``      ``1.5 * 2**52 + n`` with ``y = 2**n m``, √½ <= m < √2, of a normal ``y >= √½``
+``over_power(v, y)``         ``v * 2**-n`` with the ``n`` of `rounded_exponent`; ``v`` and the result normal, positive
 ``total(v)``                 the sum of the lanes
 ``smaller(i, j)``            the smaller of two integers; Numba makes a function of each ``min``
 ======================== ==========================================
@@ -67,6 +68,7 @@ class _VectorModel(models.PrimitiveModel):
 _WIDE_TYPE = Vector(WIDE)
 _INT = ir.IntType(64)
 _ROOT_HALF, _MAGIC = 0x3FE6A09E667F3BCD, 0x4338000000000000  # the bits of √½ and of 1.5 * 2**52
+_EXPONENT = 0x7FF0000000000000
 # Multiply and add may fuse. No reassociation: the order of the sums is written out, and `exp` depends on its rounding.
 _FLAGS = ("contract",)
 
@@ -195,16 +197,33 @@ def times_power_of_two(typing_context, p, t):
     return p(p, t), codegen
 
 
+def _above_root_half(builder, y, lanes):
+    """The bits of y less those of √½, whose exponent field is n; and a function that makes vectors of integers."""
+    whole = ir.VectorType(_INT, lanes)
+
+    def number(bits):
+        return ir.Constant(whole, [bits] * lanes)
+
+    return builder.sub(builder.bitcast(y, whole), number(_ROOT_HALF)), number
+
+
 @intrinsic
 def rounded_exponent(typing_context, y):
     def codegen(context, builder, signature, args):
-        whole = ir.VectorType(_INT, y.lanes)
-        root, magic = (ir.Constant(whole, [bits] * y.lanes) for bits in (_ROOT_HALF, _MAGIC))
-        above = builder.sub(builder.bitcast(args[0], whole), root)
-        exponent = builder.lshr(above, ir.Constant(whole, [52] * y.lanes))
-        return builder.bitcast(builder.add(exponent, magic), args[0].type)
+        above, number = _above_root_half(builder, args[0], y.lanes)
+        return builder.bitcast(builder.add(builder.lshr(above, number(52)), number(_MAGIC)), args[0].type)
 
     return y(y), codegen
+
+
+@intrinsic
+def over_power(typing_context, v, y):
+    def codegen(context, builder, signature, args):
+        above, number = _above_root_half(builder, args[1], y.lanes)
+        power = builder.and_(above, number(_EXPONENT))
+        return builder.bitcast(builder.sub(builder.bitcast(args[0], power.type), power), args[0].type)
+
+    return v(v, y), codegen
 
 
 @intrinsic

@@ -2,7 +2,7 @@
 
 import math
 
-from gmm.engine.compilation import block, exact
+from gmm.engine.compilation import block, exact, inlined
 from gmm.engine.exp import exp
 from gmm.engine.simd import WIDE, add, div, load_wide, maximum, mul, store, sub, total, wide
 
@@ -20,6 +20,15 @@ def add_logarithms(value, scratch):
     return value
 
 
+@inlined
+def factors_in_range(n_components):
+    """So many numbers from 1 to K have a product below 2**1023: 1023 / b of them, where K < 2**b."""
+    bits = 1
+    while n_components >> bits:
+        bits += 1
+    return 1023 // bits
+
+
 @block
 def responsibilities(log_joint, size, padded, sample_weight, start, scratch):
     """Turn log joints into (weighted) responsibilities in place and return the block's log-likelihood.
@@ -32,6 +41,10 @@ def responsibilities(log_joint, size, padded, sample_weight, start, scratch):
     """
     n_components = log_joint.shape[0]
     weighted = sample_weight.size > 0
+    # One logarithm of a product of many evidences, for each is in [1, K].
+    together = factors_in_range(n_components) * WIDE
+    last = padded if weighted else together - WIDE  # the strip that completes a product
+    log_likelihood = 0.0
     tops = wide(0.0)
     product = wide(1.0)
     for b in range(0, padded, WIDE):
@@ -59,10 +72,13 @@ def responsibilities(log_joint, size, padded, sample_weight, start, scratch):
             top = load_wide(scratch, 0, b)
             evidence = load_wide(scratch, 1, b)
         tops = add(tops, top)
-        # One logarithm of a product of up to 16 evidences: each is in [1, K], so nothing overflows for K < 2**60.
         product = mul(product, evidence)
+        if b == last:
+            store(scratch, 0, 0, product)
+            log_likelihood = add_logarithms(log_likelihood, scratch)
+            product = wide(1.0)
+            last += together
     if weighted:
-        log_likelihood = 0.0
         for b in range(size):
             w = sample_weight[start + b]
             if w > 0.0:
@@ -72,7 +88,7 @@ def responsibilities(log_joint, size, padded, sample_weight, start, scratch):
                 log_joint[k, b] *= sample_weight[start + b]
         return log_likelihood
     store(scratch, 0, 0, product)
-    return add_logarithms(total(tops), scratch)
+    return add_logarithms(log_likelihood + total(tops), scratch)
 
 
 @block

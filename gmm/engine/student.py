@@ -24,7 +24,7 @@ from gmm.engine.bouts import Bouts
 from gmm.engine.compilation import block, entry, inlined, method
 from gmm.engine.density import Density, Units
 from gmm.engine.diag import Diagonal
-from gmm.engine.exp import LN2_HIGH, LN2_LOW, ROUND
+from gmm.engine.exp import ROUND
 from gmm.engine.flat import parameter_views, rows_of, shaped, statistics_shapes, statistics_views
 from gmm.engine.full import Full, SmallFull, tiled_moments
 from gmm.engine.simd import (
@@ -34,10 +34,10 @@ from gmm.engine.simd import (
     fma,
     load_wide,
     mul,
+    over_power,
     rounded_exponent,
     store,
     sub,
-    times_power_of_two,
     total,
     where_less,
     wide,
@@ -46,11 +46,13 @@ from gmm.engine.small_algebra import DEAD, cholesky
 from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import RUNNING
 from gmm.engine.tied import Tied
+from gmm.engine.tiles import small_moments_2
 
 # Whether the M-step finds degrees of freedom: not at all, one for all components, one for each.
 HELD, SHARED, EACH = range(3)
 # The degrees of freedom that it may find. At the upper end the density differs from the Gaussian one by 1e-8.
 LEAST_DOF, MOST_DOF = 1e-2, 1e8
+LN2 = math.log(2.0)
 # (log((1 + s) / (1 - s)) / s - 2) / s² in powers of s², for s up to the one of √2; interpolated at Chebyshev nodes:
 # relative error of the logarithm 5e-18.
 L3 = 0.666666666666667
@@ -60,10 +62,10 @@ L9 = 0.2222221113479508
 L11 = 0.18182889125261723
 L13 = 0.15331721600556042
 L15 = 0.14616449685043406
-# From here on the asymptotic series below have all digits.
-ASYMPTOTIC = 20.0
-NEWTON = 60  # steps at most; it takes four
-FINE = 1e-14
+# From here on the asymptotic series of log Γ and of ψ below have all digits.
+ASYMPTOTIC, SHIFTED = 20.0, 10.0
+NEWTON = 60  # steps at most; it takes four, and one near the end of a fit
+SMALL_STEP = 1e-8
 
 
 class Student(NamedTuple):
@@ -162,31 +164,25 @@ class StudentBouts(Bouts):
 
 @inlined
 def log1p_and_inverse(t):
-    """(log(1 + t), 1 / (1 + t)) of a wide vector, 0 <= t < 1e300, right to 3 ulp; one division for both.
+    """(log(1 + t), 1 / (1 + t)) of a wide vector, 0 <= t < 1e300, right to 4 ulp; one division for both.
 
-    1 + t = 2ⁿ m with √½ <= m < √2, and log m = log((1 + s) / (1 - s)) with s = (m - 1) / (m + 1). What is lost in 1 + t
-    goes into m - 1, so that a small t keeps its digits.
+    1 + t = 2ⁿ m with √½ <= m < √2, and log m = log((1 + s) / (1 - s)) with s = (m - 1) / (m + 1). The numerator f is
+    taken from t itself, so that a small t keeps its digits; 1 / (m (m + 1)) gives both s and 1 / m. As few of these
+    operations as can be are multiplications: of those processors do the least at a time.
     """
     y = add(wide(1.0), t)
-    lost = sub(t, sub(y, wide(1.0)))
-    raised = rounded_exponent(y)
-    n = sub(raised, wide(ROUND))
-    down = sub(wide(ROUND), n)
-    m = times_power_of_two(y, down)
-    f = add(sub(m, wide(1.0)), mul(lost, times_power_of_two(wide(1.0), down)))
-    below = add(wide(2.0), f)
-    inverse = div(wide(1.0), mul(m, below))
-    s = mul(f, mul(m, inverse))
+    m = over_power(y, y)
+    down = over_power(wide(1.0), y)
+    inverse = div(wide(1.0), fma(m, m, m))
+    n = sub(rounded_exponent(y), wide(ROUND))
+    f = fma(t, down, sub(down, wide(1.0)))
+    s = mul(fma(f, f, f), inverse)
     z = mul(s, s)
-    p = fma(wide(L15), z, wide(L13))
-    p = fma(p, z, wide(L11))
-    p = fma(p, z, wide(L9))
-    p = fma(p, z, wide(L7))
-    p = fma(p, z, wide(L5))
-    p = fma(p, z, wide(L3))
-    p = mul(mul(p, z), s)
-    log_m = add(add(s, s), fma(n, wide(LN2_LOW), p))
-    return fma(n, wide(LN2_HIGH), log_m), times_power_of_two(mul(inverse, below), down)
+    square = mul(z, z)
+    odd = fma(fma(fma(wide(L15), square, wide(L11)), square, wide(L7)), square, wide(L3))
+    even = fma(fma(wide(L13), square, wide(L9)), square, wide(L5))
+    first = fma(n, wide(LN2), add(s, s))
+    return fma(mul(s, z), fma(even, z, odd), first), over_power(mul(add(wide(1.0), m), inverse), y)
 
 
 @entry
@@ -237,23 +233,31 @@ def nearer(t):
     return where_less(wide(1e300), t, wide(1e300), t)
 
 
-@method(operations.add_moments, Student)
-def add_moments(model, x, padded, room, r, first, second):
-    """M_k and Σ_b r log(1 + q / ν); then the Gaussian model's moments with the weights r u."""
-    n_components = model.dof.size
+@method(operations.add_counts, Student)
+def add_counts(model, padded, room, r, counts, second):
+    """N_k, M_k and Σ_b r log(1 + q / ν); r becomes r u."""
+    n_components = counts.size
     sums = second.size - 2 * n_components
     place = room.shape[0] - 2 * n_components
     for k in range(n_components):
+        count = wide(0.0)
         mass = wide(0.0)
         tail = wide(0.0)
         for b in range(0, padded, WIDE):
             weight = load_wide(r, k, b)
+            count = add(count, weight)
             tail = fma(weight, load_wide(room, place + n_components + k, b), tail)
             weight = mul(weight, load_wide(room, place + k, b))
             mass = add(mass, weight)
             store(r, k, b, weight)
+        counts[k] += total(count)
         second[sums + k] += total(mass)
         second[sums + n_components + k] += total(tail)
+
+
+@method(operations.add_moments, Student)
+def add_moments(model, x, padded, room, r, first, second):
+    """The Gaussian model's moments with the weights r u."""
     operations.add_moments(model.gaussian, x, padded, room, r, first, second)
     operations.add_scatter(model.gaussian, padded, room, r, model.origin, second)
 
@@ -275,8 +279,11 @@ def add_scatter(model, padded, room, r, origin, second):
         for k in range(1, n_components):
             m = add(m, load_wide(r, k, b))
         store(mass, 0, b, m)
-    spare = shaped(second, d * d, (d,))
-    tiled_moments(y, padded, mass, 0, origin, z, u, spare, shaped(second, 0, (d, d)))
+    spare, scatter = shaped(second, d * d, (d,)), shaped(second, 0, (d, d))
+    if d == 2:
+        small_moments_2(y, padded, mass, 0, origin, spare, scatter)
+    else:
+        tiled_moments(y, padded, mass, 0, origin, z, u, spare, scatter)
 
 
 # ------------------------------------------------------------------------------------- the M-step
@@ -290,18 +297,21 @@ def log_minus_digamma(x):
     """
     start = x
     shift, slope = 0.0, 0.0
-    while x < ASYMPTOTIC:
-        shift += 1.0 / x
-        slope += 1.0 / (x * x)
+    while x < SHIFTED:
+        inverse = 1.0 / x
+        shift += inverse
+        slope += inverse * inverse
         x += 1.0
-    y = 1.0 / (x * x)
-    series = y * (1.0 / 12.0 - y * (1.0 / 120.0 - y * (1.0 / 252.0 - y * (1.0 / 240.0 - y / 132.0))))
-    value = 0.5 / x + series
+    inverse = 1.0 / x
+    y = inverse * inverse
+    series = 1.0 / 240.0 - y * (1.0 / 132.0 - y * (691.0 / 32760.0 - y * (1.0 / 12.0 - y * 3617.0 / 8160.0)))
+    series = y * (1.0 / 12.0 - y * (1.0 / 120.0 - y * (1.0 / 252.0 - y * series)))
+    value = 0.5 * inverse + series
     derivative = y * (0.5 + (1.0 / 6.0 - y * (1.0 / 30.0 - y * (1.0 / 42.0 - y * (1.0 / 30.0 - y * 5.0 / 66.0)))) / x)
     if start < x:
         value += shift - math.log1p((x - start) / start)
         # d/dx (log x - ψ(x)) = 1/x - ψ'(x), with ψ'(x) = Σ 1/(x + j)² + ψ'(x + n)
-        derivative += slope + 1.0 / x - 1.0 / start
+        derivative += slope + inverse - 1.0 / start
     return value, start * derivative
 
 
@@ -323,7 +333,7 @@ def solve_dof(target, dof):
         new = x * math.exp(step)
         if not low <= new <= high:
             new = low if new < low else high
-        done = abs(new - x) <= FINE * x
+        done = abs(new - x) <= SMALL_STEP * x  # whose square is what is left
         x = new
         if done:
             break

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm.engine import Full, Tied
-from gmm.learning import structure_of
+from gmm.engine.student import tail_constants
+from gmm.learning import StudentParameters, structure_of
 
 BLOCK = 2**18  # numbers held at one time for many rows
 
@@ -100,12 +101,12 @@ class Conditional:
     def log_at(self, values):
         """Log-weights (n, K), up to a constant a row, and means (n, K, d_a) of the components of p(x_a | x_b).
 
-        `values` (n, d_b) has a row for each x_b. The weights of a row are all -inf, or nan, where x_b is so far from
-        every component that no log-density is finite.
+        `values` (n, d_b) has a row for each x_b; the third array are their squared distances |z|² (n, K). The weights
+        of a row are all -inf, or nan, where x_b is so far from every component that no log-density is finite.
         """
         (n_rows, _), n_components = values.shape, self.free_means.shape[0]
         columns = np.ascontiguousarray(values.T)
-        log_weights = np.empty((n_rows, n_components))
+        squares = np.empty((n_rows, n_components))
         means = np.empty((n_rows, n_components, self.free_means.shape[1]))
         with np.errstate(over="ignore", invalid="ignore"):
             for k in range(n_components):
@@ -118,18 +119,82 @@ class Conditional:
                     means[:, k] += (self.gains[k] @ z).T
                 else:
                     z /= self.scales[k][:, None]
-                log_weights[:, k] = self.coefficients[k] - 0.5 * np.einsum("ji,ji->i", z, z)
-        return log_weights, means
+                squares[:, k] = np.einsum("ji,ji->i", z, z)
+            return self.coefficients + self.log_kernel(squares), means, squares
+
+    def log_kernel(self, squares):
+        """What the log-density has of the squared distances."""
+        return -0.5 * squares
 
     def at(self, values):
         """Weights (n, K) and means (n, K, d_a) of the components of p(x_a | x_b) for each row x_b of `values` (n, d_b).
 
-        The weights of a row are nan where x_b is so far from every component that no log-density is finite.
+        The third array are their squared distances (n, K). The weights of a row are nan where x_b is so far from every
+        component that no log-density is finite.
         """
-        log_weights, means = self.log_at(values)
+        log_weights, means, squares = self.log_at(values)
         with np.errstate(over="ignore", invalid="ignore"):
             weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-            return weights / weights.sum(axis=1, keepdims=True), means
+            return weights / weights.sum(axis=1, keepdims=True), means, squares
+
+    def check_covariances(self):
+        """Raise ValueError where a component has no covariance; Gaussian ones have."""
+
+    def spread(self, squares):
+        """What the components' `covariances` have to be multiplied with, for each row: (n, K), or 1."""
+        return 1.0
+
+
+class StudentConditional(Conditional):
+    """The same of t distributions, whose components have other degrees of freedom and scales for each x_b.
+
+    p(x_a, x_b) = ∫ p(u) N(x_b | μ_b, Σ_bb / u) N(x_a | m, C / u) du with m and C as for Gaussians. Given x_b, the scale
+    u is Gamma((ν + d_b)/2, (ν + |z|²)/2) (eq-expected-scale is its mean), so that integrating it out leaves a t
+    distribution with
+
+        ν + d_b degrees of freedom,   location m,   scale matrix (ν + |z|²) / (ν + d_b) C,
+
+    and the weights have the t densities of x_b (Ding, P. (2016), On the conditional distribution of the multivariate t
+    distribution, The American Statistician 70, 293-295).
+
+    Attributes
+    ----------
+    dof : ndarray of shape (n_components,)
+        ν + d_b.
+    """
+
+    def __init__(self, parameters, given, free):
+        super().__init__(parameters.gaussian, given, free)
+        old = np.ascontiguousarray(parameters.dof)
+        constants = np.empty(len(old))
+        tail_constants(old, len(given), constants)
+        self.coefficients = self.coefficients + constants
+        self.old, self.dof = old, old + len(given)
+
+    def log_kernel(self, squares):
+        return -0.5 * self.dof * np.log1p(squares / self.old)
+
+    def stretch(self, squares):
+        """(ν + |z|²) / (ν + d_b): the scale matrices are so many times `covariances`."""
+        return (self.old + squares) / self.dof
+
+    def check_covariances(self):
+        if (self.dof <= 2.0).any():
+            k = int(np.argmax(self.dof <= 2.0))
+            raise ValueError(
+                f"component {k} has {self.dof[k]:g} degrees of freedom given these features, and a t distribution with "
+                "2 or fewer has no covariance; return_cov=False gives the mean"
+            )
+
+    def spread(self, squares):
+        """Covariances are ν' / (ν' - 2) times the scale matrices, with ν' = ν + d_b."""
+        return (self.old + squares) / (self.dof - 2.0)
+
+
+def of(parameters, given, free):
+    """The conditional distribution of a mixture with these parameters."""
+    kind = StudentConditional if isinstance(parameters, StudentParameters) else Conditional
+    return kind(parameters, given, free)
 
 
 class ConditionalMoments(NamedTuple):
@@ -157,6 +222,8 @@ def conditional_moments(conditional, values, return_cov):
     cancel in the covariance.
     """
     n_rows, (n_components, n_free) = len(values), conditional.free_means.shape
+    if return_cov:
+        conditional.check_covariances()
     result = ConditionalMoments(
         np.empty((n_rows, n_free)),
         np.empty((n_rows, n_free, n_free)) if return_cov else None,
@@ -166,7 +233,7 @@ def conditional_moments(conditional, values, return_cov):
     block = max(64, BLOCK // (n_free * max(n_free, n_components)))
     for low in range(0, n_rows, block):
         rows = slice(low, low + block)
-        weights, means = conditional.at(values[rows])
+        weights, means, squares = conditional.at(values[rows])
         lost = ~np.isfinite(weights).all(axis=1)
         if lost.any():
             i = int(np.argmax(lost))
@@ -178,7 +245,9 @@ def conditional_moments(conditional, values, return_cov):
         result.mean[rows] = mean = np.einsum("ik,ikj->ij", weights, means)
         if return_cov:
             covariance = result.covariance[rows]
-            covariance[:] = np.tensordot(weights, within, axes=1)
+            with np.errstate(over="ignore", invalid="ignore"):  # a weight of 0 may meet an infinite square
+                shares = np.where(weights > 0.0, weights * conditional.spread(squares), 0.0)
+            covariance[:] = np.tensordot(shares, within, axes=1)
             # The root goes in before the product: where a weight is 0 the square of a difference may be infinite.
             offsets = np.sqrt(weights)[:, :, None] * (means - mean[:, None])
             for k in range(n_components):

@@ -98,6 +98,8 @@ class Search:
 
     Attributes
     ----------
+    box : gmm.learning.Box or None
+        That of the noise, for `GaussianMixture` to adopt.
     robust : bool
         Whether starts are drawn from the densest samples alone, with noise or without.
     """
@@ -131,7 +133,7 @@ class Search:
         self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
         if fixed is not None:
             self.step = learning.Fixed(self.step, *fixed)
-        self.noise, self.dense = noise, None
+        self.noise, self.dense, self.box = noise, None, None
         if noise is not None:
             self.step = learning.Noisy(self.step)
         self.tol = model.tol

@@ -7,7 +7,6 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaincinv
 
 from gmm import engine
 from gmm.estimators._validation import random_generator
@@ -34,17 +33,16 @@ class DensityLevel(NamedTuple):
 
 
 def density_level(mixture, coverage, n_samples, random_state):
-    """Levels of a fitted `GaussianMixture`: exact for one component, otherwise a quantile of draws."""
+    """Levels of a fitted mixture: exact for one component, otherwise a quantile of draws."""
     parameters = mixture._parameters()
     coverage = check_coverage(coverage)
     if isinstance(n_samples, bool) or not isinstance(n_samples, Integral):
         raise TypeError(f"n_samples must be an integer; got {n_samples!r}")
     if n_samples < 1:
         raise ValueError(f"n_samples must be >= 1; got {n_samples}")
-    if parameters.n_components == 1:
+    if parameters.n_components == 1 and parameters.noise is None:
         top = engine.score_samples(parameters.means, parameters.density())[0]
-        # The squared Mahalanobis distance is chi-squared with d degrees of freedom.
-        level = top - gammaincinv(0.5 * parameters.n_features, coverage)
+        level = top - mixture._fall_to(coverage)
         error = coverage_error = np.zeros_like(level)
     else:
         rarer = float(np.minimum(coverage, 1.0 - coverage).min())

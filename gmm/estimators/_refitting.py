@@ -24,11 +24,11 @@ class Refit(NamedTuple):
     reason: str
 
 
-def step_of(mixture, X, parameters):
+def step_of(mixture, X, parameters, sample_weight=None):
     """Return (the M-step that fitted `mixture`, or would, to X; its ridge in numbers)."""
     if parameters.noise is not None:
         raise ValueError("mixture must have no noise component to be fitted again; got one with noise=True")
-    source = learning.ArraySource(X, n_threads=mixture.n_threads)
+    source = learning.ArraySource(X, sample_weight, mixture.n_threads)
     ridge = getattr(mixture, "reg_covar_", None)
     if ridge is None:
         ridge = in_numbers(mixture.reg_covar, source)

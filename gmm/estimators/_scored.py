@@ -193,7 +193,7 @@ class Scored:
         y = np.repeat(np.arange(n_components), counts)
         X = rng.standard_normal(size=(int(n_samples), n_features))
         structure = learning.structure_of(self.covariance_type)
-        covariances = structure.expand(self.covariances_, n_components)
+        covariances = structure.expand(self._parameters().covariances, n_components)
         # x = μ + L z with L Lᵀ = Σ
         if structure.model is engine.Tied:
             X = X @ np.linalg.cholesky(covariances).T
@@ -202,5 +202,10 @@ class Scored:
                 rows[...] = rows @ factor.T
         else:
             X *= np.sqrt(covariances).reshape(n_components, -1)[y]
+        X = self._stretched(X, y, rng)
         X += self.means_[y]
         return X, y
+
+    def _stretched(self, X, y, rng):
+        """Centred Gaussian draws of the components y, as those of other components are made of them."""
+        return X

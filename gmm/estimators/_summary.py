@@ -172,8 +172,9 @@ def summary(mixture, parameters, X):
     """The account of `mixture`, of whose samples X there may be none (None)."""
     K, d = parameters.means.shape
     noise = "" if parameters.noise is None else " and noise"
+    matrices = "scale matrices" if hasattr(parameters, "dof") else "covariances"
     heading = [
-        f"{type(mixture).__name__}: {_count(K, 'component')}{noise}, {parameters.covariance_type!r} covariances, "
+        f"{type(mixture).__name__}: {_count(K, 'component')}{noise}, {parameters.covariance_type!r} {matrices}, "
         f"{_count(d, 'feature')}, {_count(mixture._n_parameters(), 'free parameter')}"
     ]
     if mixture.n_iter_:
@@ -202,8 +203,11 @@ def _rows(mixture, parameters, sizes, certainty, distances):
     K, d = parameters.means.shape
     deviations = np.sqrt(np.einsum("kjj->kj", parameters.matrices))
     names = getattr(mixture, "feature_names_in_", [f"feature {j}" for j in range(d)])
+    dof = getattr(parameters, "dof", None)
     for k in range(K):
         row = {"component": str(k), "weight": f"{parameters.weights[k]:.3f}"}
+        if dof is not None:
+            row["dof"] = f"{dof[k]:.3g}"
         if sizes is not None:
             row |= {"samples": f"{sizes[k]:g}", "certainty": "—" if np.isnan(certainty[k]) else f"{certainty[k]:.3f}"}
         if K > 1:
@@ -238,7 +242,7 @@ def _notes(mixture, parameters, sizes, distances):
         notes.append(f"Means less than {OVERLAP:g} sd apart: {_listed('component', near)}.")
     ridge = getattr(mixture, "reg_covar_", mixture.reg_covar)
     if mixture.covariance_prior is None and mixture.n_iter_ and not isinstance(ridge, str):
-        flat = flat_components(parameters, ridge)
+        flat = flat_components(getattr(parameters, "gaussian", parameters), ridge)
         if flat:
             who = "the tied covariance" if flat == [-1] else _listed("component", list(map(str, flat)))
             notes.append(

@@ -57,7 +57,7 @@ def explain(parameters, X):
         scales = np.sqrt(structure_of(kind).matrices(covariances, n_components, 1)[:, 0, 0])
         for low in range(0, n_samples, block):
             rows = slice(low, low + block)
-            log_weights, means = conditional.log_at(X[rows][:, rest])
+            log_weights, means, _ = conditional.log_at(X[rows][:, rest])
             with np.errstate(invalid="ignore"):
                 log_weights -= log_sum_exp(log_weights)[:, None]
             lost = np.isnan(log_weights).any(axis=1)

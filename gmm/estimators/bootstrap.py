@@ -13,12 +13,14 @@ from gmm import engine
 from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
 from gmm.estimators._refitting import refit, step_of
 from gmm.estimators._table import Table
-from gmm.estimators._validation import check_samples
+from gmm.estimators._validation import check_samples, check_weights_of
 from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
 
 KINDS = ("plain", "weighted", "parametric")
 BATCH = 16  # replicates for one turn of a thread
+MOST = {"plain": 2**31, "weighted": 2**31, "parametric": 10**7}  # samples of a replicate by weights
+MOST_REPLICATES = 10**7  # more would not end
 GAIN = 1.0  # nats that EM may still gain on X before it is said
 
 
@@ -130,7 +132,19 @@ class Bootstrap:
         )
 
 
-def bootstrap(mixture, X, kind="plain", n=999, *, random_state=None, n_jobs=None, verbose=0, tol=1e-6, max_iter=1000):
+def bootstrap(
+    mixture,
+    X,
+    kind="plain",
+    n=999,
+    *,
+    sample_weight=None,
+    random_state=None,
+    n_jobs=None,
+    verbose=0,
+    tol=1e-6,
+    max_iter=1000,
+):
     r"""Refit a mixture to samples like the given ones: standard errors and intervals of its parameters.
 
     Each replicate runs EM from the fitted mixture to its own maximum. Its components are then put into the order of the
@@ -151,6 +165,10 @@ def bootstrap(mixture, X, kind="plain", n=999, *, random_state=None, n_jobs=None
         distribution), so that no group can lose all its samples. 'parametric': as many samples drawn from the mixture.
     n : int, default=999
         Replicates: some hundreds for standard errors, a thousand for intervals.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each sample stands there, as in the fit: a weight of 2 is the same as a row that is given twice. Their
+        sum, rounded, is the number of samples of a replicate. Weights that are no counts have to be scaled to the sum
+        that their information is worth.
     random_state : int, RandomState, Generator or None, default=None
         The replicates do not depend on `n_jobs`.
     n_jobs : int, default=None
@@ -212,14 +230,24 @@ def bootstrap(mixture, X, kind="plain", n=999, *, random_state=None, n_jobs=None
     parameters = mixture._parameters()
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}; got {kind!r}")
-    _check_count(n, "n", 2)
+    _check_count(n, "n", 2, MOST_REPLICATES)
     check_tol(tol)
     _check_count(max_iter, "max_iter", 1)
     n_jobs = check_n_jobs(n_jobs)
     seed = seed_of(random_state)
     X = check_samples(mixture, X, reset=False, min_samples=2)
+    if sample_weight is not None:
+        sample_weight = check_weights_of(sample_weight, X)
+        rows = np.flatnonzero(sample_weight)
+        X, sample_weight = X[rows], sample_weight[rows]
+        if len(X) < 2 or not 1.5 < sample_weight.sum() <= MOST[kind]:
+            raise ValueError(
+                f"sample_weight must be positive for two samples or more and sum to a number of samples, for "
+                f"kind={kind!r} from 2 to {MOST[kind]:g}; {len(X)} are positive, and their sum is "
+                f"{sample_weight.sum():g}"
+            )
 
-    task = _Task(mixture, X, parameters, kind, float(tol), int(max_iter))
+    task = _Task(mixture, X, sample_weight, parameters, kind, float(tol), int(max_iter))
     batches = [(range(low, min(low + BATCH, n)), seed) for low in range(0, n, BATCH)]
     outcomes = run(task, batches, n_jobs, _Batches(verbose, n))
     outcomes = [outcome for batch in outcomes for outcome in batch]
@@ -246,11 +274,13 @@ def bootstrap(mixture, X, kind="plain", n=999, *, random_state=None, n_jobs=None
     )  # fmt: skip
 
 
-def _check_count(value, name, smallest):
+def _check_count(value, name, smallest, largest=None):
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer; got {value!r}")
     if value < smallest:
         raise ValueError(f"{name} must be >= {smallest}; got {value}")
+    if largest is not None and value > largest:
+        raise ValueError(f"{name} must be <= {largest}; got {value}")
 
 
 def check_tol(tol):
@@ -274,16 +304,17 @@ class _Replicate(NamedTuple):
 class _Task:
     """What all replicates have in common; called with some numbers it returns a _Replicate, or a reason, of each."""
 
-    def __init__(self, mixture, X, parameters, kind, tol, max_iter):
-        self.mixture, self.X, self.kind = mixture, X, kind
+    def __init__(self, mixture, X, weights, parameters, kind, tol, max_iter):
+        self.X, self.weights, self.kind = X, weights, kind
+        self.total = len(X) if weights is None else float(weights.sum())
         self.options = tol, max_iter, 1
-        self.step, self.ridge = step_of(mixture, X, parameters)
-        before = engine.log_likelihood(X, parameters.density(), n_threads=mixture.n_threads)
+        self.step, self.ridge = step_of(mixture, X, parameters, weights)
+        before = engine.log_likelihood(X, parameters.density(), weights, mixture.n_threads)
         before += self.step.penalty(parameters)
-        fit = refit(X, None, self.step, self.ridge, parameters, tol, max_iter, mixture.n_threads)
+        fit = refit(X, weights, self.step, self.ridge, parameters, tol, max_iter, mixture.n_threads)
         if fit.reason:
             raise ValueError(f"mixture is degenerate on X, after EM from its parameters: {fit.reason}")
-        gain = fit.lower_bound * len(X) - before
+        gain = fit.lower_bound * self.total - before
         if gain > GAIN:
             warn(
                 f"EM from the mixture gains {gain:.3g} nats on X: it was fitted to other samples, or not to its end. "
@@ -291,7 +322,9 @@ class _Task:
                 BootstrapWarning,
             )
         self.parameters = fit.parameters
-        self.resp = engine.predict_proba(X, fit.parameters.density(), n_threads=mixture.n_threads)
+        # Squares of differences count as often as the sample stands there.
+        self.roots = np.ones((len(X), 1)) if weights is None else np.sqrt(weights)[:, None]
+        self.resp = self.roots * engine.predict_proba(X, fit.parameters.density(), n_threads=mixture.n_threads)
         self.drawn_from = None
         if kind == "parametric":
             self.drawn_from = GaussianMixture.from_parameters(
@@ -308,7 +341,7 @@ class _Task:
             if fit.reason:
                 outcomes.append(fit.reason)
                 continue
-            resp = engine.predict_proba(self.X, fit.parameters.density(), n_threads=1)
+            resp = self.roots * engine.predict_proba(self.X, fit.parameters.density(), n_threads=1)
             order = linear_sum_assignment(alignment_costs_kernel(resp, self.resp))[1]
             reordered = bool((order != np.arange(len(order))).any())
             parameters = fit.parameters.components(order) if reordered else fit.parameters
@@ -317,14 +350,18 @@ class _Task:
 
     def samples(self, rng):
         """Samples and weights of one replicate."""
-        n = len(self.X)
+        n = round(self.total)
         if self.kind == "plain":  # rows that are drawn twice count twice: fewer rows, the same fit
-            counts = np.bincount(rng.integers(n, size=n), minlength=n)
+            if self.weights is None:
+                counts = np.bincount(rng.integers(n, size=n), minlength=n)
+            else:
+                counts = rng.multinomial(n, self.weights / self.total)
             drawn = np.flatnonzero(counts)
             return self.X[drawn], counts[drawn].astype(np.float64)
-        if self.kind == "weighted":
-            weights = rng.standard_exponential(n)
-            return self.X, weights * (n / weights.sum())
+        if self.kind == "weighted":  # a row that stands there w times has the sum of w exponential weights
+            size = len(self.X)
+            weights = rng.standard_exponential(size) if self.weights is None else rng.standard_gamma(self.weights)
+            return self.X, weights * (self.total / weights.sum())
         return self.drawn_from.sample(n, random_state=rng)[0], None
 
 

@@ -145,7 +145,7 @@ def mixture_kl_divergence(p, q, *, n_samples=100_000, random_state=None):
 
 def _mixture(value, name):
     if isinstance(value, GaussianMixture):
-        value._gaussians("the divergence")  # refuses one that is not fitted
+        value._without_noise("the divergence")  # refuses one that is not fitted
         return value
     if not all(hasattr(value, part) for part in ("weights_", "means_", "covariances_", "covariance_type")):
         raise TypeError(f"{name} must be a fitted GaussianMixture; got {type(value).__name__}")

@@ -14,7 +14,7 @@ from gmm.estimators._refitting import Refit, refit
 from gmm.estimators._ridge import in_numbers
 from gmm.estimators._validation import check_samples
 from gmm.estimators._warn import warn
-from gmm.estimators.bootstrap import BootstrapWarning, _check_count, check_tol
+from gmm.estimators.bootstrap import MOST_REPLICATES, BootstrapWarning, _check_count, check_tol
 from gmm.estimators.gaussian_mixture import GaussianMixture
 
 SHORT = 30  # iterations that each start gets before the best goes on
@@ -163,7 +163,7 @@ def likelihood_ratio_test(
     0.05
     """
     _check_count(n_components, "n_components", 1)
-    _check_count(n, "n", 1)
+    _check_count(n, "n", 1, MOST_REPLICATES)
     _check_count(n_init, "n_init", 1)
     _check_count(max_iter, "max_iter", 1)
     check_tol(tol)

@@ -5,31 +5,20 @@ from __future__ import annotations
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin
+from scipy.special import betaincinv, stdtr
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import learning
 from gmm.estimators import _conditional, _persistence
-from gmm.estimators._fitting import Search, warn_unless_converged
-from gmm.estimators._hooks import refuse_hooks
-from gmm.estimators._ridge import in_numbers
-from gmm.estimators._scored import Scored
+from gmm.estimators._fitting import Search
+from gmm.estimators._mixture import Mixture
 from gmm.estimators._settings import SETTINGS, kept
 from gmm.estimators._sklearn_compat import Interval, StrOptions
-from gmm.estimators._validation import (
-    check_initial_values,
-    check_no_component_empty,
-    check_parameters,
-    check_resp_init,
-    check_sample_weight,
-    check_samples,
-    random_generator,
-    unmasked,
-)
-from gmm.estimators.gaussian_mixture import GaussianMixture
+from gmm.estimators._validation import check_parameters, unmasked
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
 MODES = ("each", "shared")
+LEAST = 1e-300  # of a chi-squared draw: with few degrees of freedom it may vanish
 MOST = 1e12  # degrees of freedom: beyond, what is left of their difference to a Gaussian is rounding
 
 _OWN = ("covariance_type", "fixed", "missing", "noise", "noise_volume")  # these, or settings that it has not
@@ -55,8 +44,8 @@ class StudentSearch(Search):
 
     robust = True
 
-    def __init__(self, model, *arguments, mode, dof):
-        super().__init__(model, *arguments)
+    def __init__(self, model, *arguments, mode, dof, **options):
+        super().__init__(model, *arguments, **options)
         self.step, self.dof = learning.StudentStep(self.step, mode), dof
 
     def start(self):
@@ -75,7 +64,7 @@ class StudentSearch(Search):
         super().judge_ridge(state.gaussian)
 
 
-class StudentMixture(Scored, DensityMixin, BaseEstimator):
+class StudentMixture(Mixture):
     """A mixture of multivariate Student t distributions, fitted by expectation-maximization.
 
     A t distribution is a Gaussian whose covariance is divided by a random number of its own for each sample. Its tails
@@ -137,6 +126,8 @@ feature_names_in_
     """
 
     _parameter_constraints: dict = CONSTRAINTS
+    _layout = LAYOUT
+    missing, noise = "raise", False  # settings that it has not
 
     def __init__(
         self,
@@ -187,19 +178,6 @@ feature_names_in_
         self.record_parameters = record_parameters
         self.n_threads = n_threads
 
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        refuse_hooks(cls, StudentMixture)
-
-    # What a fit by maximum likelihood has to do whatever its densities are.
-    _prior, _resume, _record = GaussianMixture._prior, GaussianMixture._resume, GaussianMixture._record
-    _criteria, bic, aic, icl = (
-        GaussianMixture._criteria, GaussianMixture.bic, GaussianMixture.aic, GaussianMixture.icl,
-    )  # fmt: skip
-    sorted, _features, n_parameters_ = (
-        GaussianMixture.sorted, GaussianMixture._features, GaussianMixture.n_parameters_,
-    )  # fmt: skip
-
     @property
     def _mode(self):
         return self.dof if isinstance(self.dof, str) else "fixed"
@@ -248,106 +226,38 @@ feature_names_in_
         gaussian = check_parameters(weights, means, scales, covariance_type)
         K = gaussian.n_components
         dof = check_dof(np.full(K, dof) if np.ndim(dof) == 0 else dof, K, "dof")
-        model = cls(covariance_type=covariance_type, **{"n_components": K, **settings})
-        model._validate_params()
-        if model.n_components != K:
-            raise ValueError(
-                f"n_components={model.n_components} does not agree with means of shape {gaussian.means.shape}"
-            )
-        model.n_features_in_ = gaussian.n_features
-        model._adopt(learning.StudentParameters(gaussian, dof))
-        model._record(converged=False, log_likelihoods=np.empty(0), history=None)
-        return model
+        parameters = learning.StudentParameters(gaussian, dof)
+        return cls._with(parameters, {"covariance_type": covariance_type, **settings})
 
-    def save(self, path):
-        """Write the fitted mixture and its settings to `path`; as `GaussianMixture.save`, whose errors it raises."""
-        check_is_fitted(self)
-        more = _persistence.prior_arrays(self.covariance_prior)
-        if not isinstance(self.dof, (str, Real)):
-            more[GIVEN] = np.asarray(self.dof, dtype=np.float64)
-        _persistence.write(self, path, LAYOUT, **more)
+    def _more_arrays(self):
+        return {} if isinstance(self.dof, (str, Real)) else {GIVEN: np.asarray(self.dof, dtype=np.float64)}
 
     @classmethod
-    def load(cls, path):
-        """Read a mixture that `save` wrote; as `GaussianMixture.load`, whose errors it raises."""
-        about, arrays = _persistence.read(path, LAYOUT)
-        settings = about["settings"] | {name: arrays[name] for name in LAYOUT.settings if name in arrays}
-        if GIVEN in arrays:
-            settings["dof"] = arrays[GIVEN]
-        if all(name in arrays for name in _persistence.PRIOR):
-            settings["covariance_prior"] = (arrays[_persistence.PRIOR[0]], float(arrays[_persistence.PRIOR[1]]))
-        model = cls(**settings)
-        try:
-            model._validate_params()
-            model._start_dof()
-            gaussian = check_parameters(arrays["weights_"], arrays["means_"], arrays["scales_"], model.covariance_type)
-            factors, dof = arrays["precisions_cholesky_"], check_dof(arrays["dof_"], model.n_components, "dof_")
-            _persistence.check_factors(gaussian, factors)
-            if gaussian.n_components != model.n_components:
-                raise ValueError(f"n_components is {model.n_components}, weights_ has shape {gaussian.weights.shape}")
-            names = about["feature_names_in_"]
-            if names and len(names) != gaussian.n_features:
-                raise ValueError(f"{len(names)} feature names for {gaussian.n_features} features")
-            check_initial_values(model, gaussian.n_features)
-        except ValueError as error:
-            raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
-        model.n_features_in_ = gaussian.n_features
-        if names:
-            model.feature_names_in_ = np.array(names, dtype=object)
-        # The stored factors, so that scores are the same to the last digit.
-        model._adopt(learning.StudentParameters(gaussian._replace(precisions_cholesky=factors), dof))
-        model._record(about["converged_"], arrays["lower_bounds_"], None, about["restarts_"])
-        if _persistence.RIDGE in arrays:
-            ridge = arrays[_persistence.RIDGE]
-            model.reg_covar_ = ridge if ridge.ndim else float(ridge)
-        model.lower_bound_ = float(arrays["lower_bound_"])
-        return model
+    def _stored_settings(cls, arrays):
+        given = {"dof": arrays[GIVEN]} if GIVEN in arrays else {}
+        return super()._stored_settings(arrays) | given
+
+    def _stored(self, arrays, factors):
+        gaussian = check_parameters(arrays["weights_"], arrays["means_"], arrays["scales_"], self.covariance_type)
+        dof = check_dof(arrays["dof_"], self.n_components, "dof_")
+        return (learning.StudentParameters(gaussian._replace(precisions_cholesky=factors), dof),)
 
     # ---- fitting
 
-    def fit(self, X, y=None, sample_weight=None):
-        """Estimate the parameters with the EM algorithm.
+    def _validate_params(self):
+        super()._validate_params()
+        self._start_dof()
 
-        Parameters, errors and warnings are those of `GaussianMixture.fit`.
+    def _search(self, *arguments, **options):
+        return StudentSearch(self, *arguments, **options, mode=self._mode, dof=self._start_dof())
 
-        Returns
-        -------
-        StudentMixture
-            This object. After an error it is what it was before the call.
-        """
-        self._fit(X, sample_weight)
-        return self
+    def _resume(self, n_features):
+        found = super()._resume(n_features)
+        if found is None or self._mode != "fixed":
+            return found
+        return found[0]._replace(dof=self._start_dof()), found[1]
 
-    def _fit(self, X, sample_weight):
-        """Fit and return the checked X. Attributes change only when all is done."""
-        self._validate_params()
-        dof = self._start_dof()
-        with self._unchanged_on_failure():
-            X = check_samples(self, X, reset=True, min_samples=2)
-            resp = check_resp_init(self.resp_init, X.shape[0], self.n_components)
-            present, scaled_weight, rows = check_sample_weight(sample_weight, X, self.n_components)
-            resp = resp if resp is None or rows is None else resp[rows]
-            check_no_component_empty(resp, self.n_components)
-            initial = check_initial_values(self, X.shape[1])
-            resume = self._resume(X.shape[1])
-            if resume is not None and self._mode == "fixed":
-                resume = resume[0]._replace(dof=dof), resume[1]
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                source = learning.ArraySource(present, scaled_weight, self.n_threads)
-                prior = self._prior(source, sample_weight, scaled_weight, rows)
-                ridge = in_numbers(self.reg_covar, source)
-                search = StudentSearch(
-                    self, present, scaled_weight, rows, initial, resume, ridge, prior, None, resp, mode=self._mode,
-                    dof=dof,
-                )  # fmt: skip
-                best = search.best()
-            self._adopt(best.parameters)
-            self.reg_covar_ = ridge
-            self._record(best.converged, best.log_likelihoods, best.history, search.rows)
-            warn_unless_converged(best, self.max_iter)
-        return X
-
-    def _adopt(self, parameters):
+    def _adopt(self, parameters, box=None):
         """Make these the parameters of this mixture."""
         self.weights_ = parameters.weights
         self.means_ = parameters.means
@@ -365,9 +275,6 @@ feature_names_in_
         gaussian = learning.Parameters(self.covariance_type, weights, means, self.scales_, factors)
         return learning.StudentParameters(gaussian, dof)
 
-    def _density(self):
-        return self._parameters().density()
-
     def _n_parameters(self):
         more = {"each": self.n_components, "shared": 1, "fixed": 0}[self._mode]
         return self._parameters().gaussian.n_parameters + more
@@ -383,32 +290,23 @@ feature_names_in_
         none = np.where(np.eye(parameters.n_features, dtype=bool), np.inf, np.nan)
         return np.where(dof > 2.0, found, none)
 
-    def sample(self, n_samples=1, random_state=None):
-        """Draw samples from the mixture: how many of each component, then those of each component.
+    def _standard_cdf(self, z):
+        return stdtr(self.dof_, z)
 
-        Parameters
-        ----------
-        n_samples : int, default=1
-        random_state : int, RandomState, Generator or None, default=None
-            None: the constructor's `random_state`, which, if an integer, gives the same samples at each call.
+    def _fall_to(self, coverage):
+        """How far the log-density of one component falls below its maximum on the edge of a region of highest density.
 
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Sorted by component.
-        y : ndarray of shape (n_samples,)
-            The component of each sample.
+        With q the squared Mahalanobis distance q / (ν + q) has the distribution Beta(d/2, ν/2), and log(1 + q/ν) is
+        -log of what it leaves: the one of the two is taken that has its digits.
         """
-        check_is_fitted(self)
-        rng = random_generator(self.random_state if random_state is None else random_state)
-        centred = GaussianMixture.from_parameters(
-            self.weights_, np.zeros_like(self.means_), self.scales_, self.covariance_type
-        )
-        X, y = centred.sample(n_samples, rng)
+        a, b = 0.5 * self.n_features_in_, 0.5 * self.dof_[0]
+        near, far = betaincinv(a, b, coverage), betaincinv(b, a, 1.0 - coverage)
+        with np.errstate(divide="ignore"):
+            return (a + b) * np.where(near < 0.5, -np.log1p(-near), -np.log(far))
+
+    def _stretched(self, X, y, rng):
         dof = self.dof_[y]
-        X *= np.sqrt(dof / rng.chisquare(dof))[:, None]  # x = μ + z / √u
-        X += self.means_[y]
-        return X, y
+        return X * np.sqrt(dof / np.maximum(rng.chisquare(dof), LEAST))[:, None]  # x = μ + z / √u
 
     def marginal(self, features):
         """Return the distribution of some of the features: a mixture of t distributions with the same dof.
@@ -424,13 +322,61 @@ feature_names_in_
         """
         parameters = self._parameters()
         chosen = self._features(features)
-        weights, means, scales, kind = _conditional.marginal(parameters.gaussian, chosen)
-        model = type(self).from_parameters(
-            weights, means, scales, parameters.dof, kind, random_state=self.random_state, n_threads=self.n_threads
+        *gaussian, kind = _conditional.marginal(parameters.gaussian, chosen)
+        return self._derived(*gaussian, parameters.dof, kind, features=chosen)
+
+    def conditional(self, features, values):
+        r"""Return the distribution of the other features, given the values of these.
+
+        With b the given features, d_b of them, and a the others,
+
+        .. math::
+
+            p(x_a \mid x_b) = \sum_k \pi'_k \, t_{\nu_k + d_b}(x_a \mid \mu'_k, \Sigma'_k), \qquad
+            \pi'_k \propto \pi_k \, t_{\nu_k}(x_b \mid \mu_{k,b}, \Sigma_{k,bb}), \qquad
+            \Sigma'_k = \frac{\nu_k + q_k}{\nu_k + d_b} \, \Sigma_{k,a \mid b} ,
+
+        where :math:`\mu'_k` and :math:`\Sigma_{k,a \mid b}` are what `GaussianMixture.conditional` has for means and
+        covariances, and :math:`q_k` is the squared Mahalanobis distance of :math:`x_b`. The further the given values
+        lie out, the less is known of the others: of a Gaussian they would be known as well as ever.
+
+        Parameters
+        ----------
+        features : int, str or sequence of these
+            Indices or names of the given features.
+        values : float or array-like of shape (len(features),)
+            Their values.
+
+        Returns
+        -------
+        StudentMixture
+            A mixture over the other features, in their original order; 'full' where this one is 'tied', for the scale
+            matrices are then multiples of each other.
+
+        References
+        ----------
+        Ding, P. (2016), On the conditional distribution of the multivariate t distribution, The American Statistician
+        70, 293-295.
+        """
+        conditional, free, weights, means, squares = self._conditional_on(features, values)
+        scales, kind = conditional.covariances, conditional.covariance_type
+        if kind == "tied":
+            scales, kind = np.broadcast_to(scales, (len(weights), *scales.shape)), "full"
+        stretch = np.where(weights > 0.0, conditional.stretch(squares), 1.0)  # it may overflow where nothing is left
+        with np.errstate(over="ignore"):
+            scales = stretch.reshape(-1, *(1,) * (scales.ndim - 1)) * scales
+        if not np.isfinite(scales).all():
+            raise ValueError(
+                f"values are so far out that the scales given them leave the range of float64; got {values}"
+            )
+        return self._derived(weights, means, scales, np.minimum(conditional.dof, MOST), kind, features=free)
+
+    def impute(self, X, *, how="mean", random_state=None):
+        """Not for t distributions: a ValueError that says so. `conditional_moments` has the expectations."""
+        raise ValueError(
+            "impute takes Gaussian components, and these are t distributions; conditional_moments(features, values) "
+            "gives the mean of the others for rows in which the same features are known"
         )
-        if hasattr(self, "feature_names_in_"):
-            model.feature_names_in_ = self.feature_names_in_[list(chosen)]
-        return model
 
 
 def check_dof(dof, n_components, name):

@@ -42,6 +42,7 @@ class StudentParameters(NamedTuple):
     n_components = property(lambda self: self.gaussian.n_components)
     n_features = property(lambda self: self.gaussian.n_features)
     matrices = property(lambda self: self.gaussian.matrices)
+    noise = None  # t distributions have tails of their own
 
     def density(self, units=None):
         """Return the mixture as the engine takes it."""

@@ -121,3 +121,12 @@ def test_figures_in_one_dimension_and_their_refusals(two):
 def test_bad_input_is_named(two, arguments, kind, message):
     with pytest.raises(kind, match=message):
         two.density_level(**arguments)
+
+
+def test_noise_beside_one_component_counts(two):
+    """The level is not that of the Gaussian alone: fresh draws lie above it as often as it says."""
+    X = np.concatenate([two.sample(80, random_state=0)[0], np.random.default_rng(0).uniform(-30, 30, size=(40, 2))])
+    mixture = GaussianMixture(1, noise=True, random_state=0).fit(X)
+    level = mixture.density_level(0.5, n_samples=20_000).level
+    draws = mixture.sample(20_000, random_state=7)[0]
+    assert np.mean(mixture.score_samples(draws) >= level) == pytest.approx(0.5, abs=0.02)

@@ -212,6 +212,36 @@ def test_labels_are_put_in_order(fitted, faithful, monkeypatch):
         assert_allclose(one, two, rtol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["plain", "weighted", "parametric"])
+@pytest.mark.parametrize("factor", [1.0, 4.0])
+def test_weights_say_how_many_samples_there_are(kind, factor):
+    """The mean of N samples has the variance σ²/N, with Dirichlet weights σ²/(N + 1); N is the sum of the weights."""
+    rng = np.random.default_rng(2)
+    X, weights = rng.normal(size=(60, 1)) ** 3, factor * rng.choice([0.0, 0.5, 1.0, 3.0], size=60)
+    mixture = GaussianMixture(1, reg_covar=0.0).fit(X, sample_weight=weights)
+    found = gmm.bootstrap(mixture, X, kind, 400, sample_weight=weights, random_state=1)
+    mean = np.average(X[:, 0], weights=weights)
+    variance = np.average((X[:, 0] - mean) ** 2, weights=weights)
+    assert found.estimate.means[0, 0] == pytest.approx(mean, rel=1e-12)
+    expected = np.sqrt(variance / (weights.sum() + (kind == "weighted")))
+    assert found.standard_errors.means[0, 0] == pytest.approx(expected, rel=0.14)  # four of its own standard errors
+    assert abs(found.bias.means[0, 0]) < 4.0 * expected / np.sqrt(400)
+
+
+def test_a_weighted_fit_is_at_its_maximum_with_its_weights_only(faithful):
+    X, weights = faithful, np.where(faithful[:, 0] > 3.0, 1.0, 5.0)
+    mixture = GaussianMixture(2, tol=1e-8, max_iter=1000, random_state=0).fit(X, sample_weight=weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with_weights = gmm.bootstrap(mixture, X, "weighted", 2, sample_weight=weights, random_state=0)
+    np.testing.assert_allclose(with_weights.estimate.weights, mixture.weights_, rtol=1e-5)
+    rows = np.repeat(np.arange(len(X)), weights.astype(int))
+    repeated = gmm.bootstrap(mixture, X[rows], "weighted", 2, random_state=0)
+    np.testing.assert_allclose(repeated.estimate.covariances, with_weights.estimate.covariances, rtol=1e-9)
+    with pytest.warns(gmm.BootstrapWarning, match="EM from the mixture gains"):
+        gmm.bootstrap(mixture, X, "weighted", 2, random_state=0)
+
+
 def test_degenerate_replicates_are_counted_and_said(fitted):
     # Five samples hold up the second component: some resamples have fewer than three of them.
     few = [[9.0, 9.0], [9.5, 9.1], [9.1, 9.7], [8.2, 9.3], [8.8, 8.1]]
@@ -460,6 +490,19 @@ def test_whatever_comes_the_answer_is_a_number_or_a_clear_error(call, junk):
         (lambda: gmm.bootstrap(np.eye(2), GOOD_X), TypeError, "mixture must be a fitted GaussianMixture; got ndarray"),
         (lambda: gmm.bootstrap(SMALL, GOOD_X, "fast"), ValueError, "kind must be one of 'plain', .*; got 'fast'"),
         (lambda: gmm.bootstrap(SMALL, GOOD_X, n=1), ValueError, "n must be >= 2; got 1"),
+        (
+            lambda: gmm.bootstrap(SMALL, GOOD_X, sample_weight=np.eye(30)[0]),
+            ValueError,
+            "1 are positive, and their sum is",
+        ),
+        (lambda: gmm.bootstrap(SMALL, GOOD_X, sample_weight=np.full(30, 0.01)), ValueError, "sum to a number of sampl"),
+        (
+            lambda: gmm.bootstrap(SMALL, GOOD_X, "parametric", sample_weight=np.full(30, 1e6)),
+            ValueError,
+            "from 2 to 1e",
+        ),
+        (lambda: gmm.bootstrap(SMALL, GOOD_X, sample_weight=np.ones(29)), ValueError, "sample_weight.shape == .29,"),
+        (lambda: gmm.bootstrap(SMALL, GOOD_X, n=10**9), ValueError, "n must be <= 10000000; got 1000000000"),
         (lambda: gmm.bootstrap(SMALL, GOOD_X, n=2, tol=0), ValueError, "tol must be positive and finite; got 0"),
         (
             lambda: gmm.bootstrap(SMALL, GOOD_X, "weighted", n=9, random_state=0).intervals(95),

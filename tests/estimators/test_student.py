@@ -1,16 +1,18 @@
 """`StudentMixture`: densities of SciPy, robustness, and the conventions that every estimator here keeps."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
-from scipy.stats import kstest, multivariate_t, t
+from scipy.stats import chi2, f, kstest, multivariate_t, t
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from gmm import GaussianMixture, StudentMixture
+from gmm.plot import density_regions
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 STRUCTURES = ("full", "tied", "diag", "spherical")
@@ -164,6 +166,166 @@ def test_marginal(X, fits):
         ):
             total += pi * t.pdf(X[:, 1], dof, mean[1], np.sqrt(scale[1, 1]))
         np.testing.assert_allclose(marginal.score_samples(X[:, 1:]), np.log(total), rtol=1e-11)
+
+
+def log_density(mixture, points):
+    """log p by SciPy."""
+    parts = zip(mixture.weights_, mixture.means_, mixture._parameters().matrices, mixture.dof_, strict=True)
+    joint = [
+        np.log(pi) + np.reshape(multivariate_t.logpdf(points, mean, scale, df=dof), -1)
+        for pi, mean, scale, dof in parts
+    ]
+    return logsumexp(joint, axis=0)
+
+
+@pytest.fixture(scope="module")
+def threes():
+    """Mixtures of three features by structure, of one component with few and one with many degrees of freedom."""
+    rng = np.random.default_rng(5)
+    matrix = np.array([[2.0, 0.6, -0.3], [0.6, 1.0, 0.2], [-0.3, 0.2, 0.5]])
+    scales = {"full": [matrix, np.diag([1.0, 3.0, 0.5]) + 0.4], "tied": matrix, "diag": [[1, 2, 3], [3, 2, 1]]}
+    scales["spherical"] = [2.0, 0.5]
+    means = rng.normal(size=(2, 3))
+    return {
+        name: StudentMixture.from_parameters([0.3, 0.7], means, value, [0.7, 9.0], name)
+        for name, value in scales.items()
+    }
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+@pytest.mark.parametrize("given", [[0], [2, 0], [1]])
+def test_conditional_is_joint_over_marginal(threes, name, given):
+    mixture, free = threes[name], [j for j in range(3) if j not in given]
+    rng = np.random.default_rng(1)
+    for values in ([0.3] * len(given), [-7.0] * len(given), [1e5] * len(given)):
+        conditional = mixture.conditional(given, values)
+        points = np.empty((40, 3))
+        points[:, given], points[:, free] = values, rng.standard_cauchy(size=(40, len(free)))
+        marginal = StudentMixture.from_parameters(
+            mixture.weights_, mixture.means_[:, given],
+            mixture._parameters().matrices[:, given][:, :, given], mixture.dof_,
+        )  # fmt: skip
+        expected = log_density(mixture, points) - log_density(marginal, points[:1, given])
+        np.testing.assert_allclose(conditional.score_samples(points[:, free]), expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(conditional.dof_, mixture.dof_ + len(given))
+        assert conditional.covariance_type == ("full" if name == "tied" else name)
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_conditional_moments_by_quadrature(threes, name):
+    """Mean and variance of one feature, given two, by integrals of SciPy's density."""
+    mixture = threes[name]
+    values = np.array([[0.2, 1.0], [-4.0, 6.0]])
+    moments = mixture.conditional_moments([0, 2], values)
+    # The trapezium rule in u with y = sinh u: a smooth integrand that falls as a power becomes one that falls
+    # exponentially at both ends.
+    u = np.linspace(-70.0, 70.0, 4001)
+    y = np.sinh(u)
+    for row, (first, last) in enumerate(values):
+        points = np.column_stack([np.full(len(y), first), y, np.full(len(y), last)])
+        weights = np.exp(log_density(mixture, points)) * np.cosh(u)
+        weights /= weights.sum()
+        mean = weights @ y
+        assert moments.mean[row, 0] == pytest.approx(mean, rel=1e-8, abs=1e-8)
+        assert moments.covariance[row, 0, 0] == pytest.approx(weights @ (y - mean) ** 2, rel=1e-6)
+        one = mixture.conditional([0, 2], values[row])
+        np.testing.assert_allclose(moments.weights[row], one.weights_, rtol=1e-12)
+        np.testing.assert_allclose(moments.mean[row], one.weights_ @ one.means_, rtol=1e-12)
+        spread = one.covariances_ + (one.means_ - moments.mean[row])[:, :, None] ** 2
+        np.testing.assert_allclose(moments.covariance[row], np.tensordot(one.weights_, spread, 1), rtol=1e-12)
+
+
+def test_conditionals_that_have_no_covariance(threes):
+    with pytest.raises(ValueError, match=r"component 0 has 1\.7 degrees of freedom given these features.*return_cov"):
+        threes["full"].conditional_moments([0], [[0.0]])
+    moments = threes["full"].conditional_moments([0], [[0.0], [1e100]], return_cov=False)
+    assert moments.covariance is None
+    assert np.isfinite(moments.mean).all()
+    wide = StudentMixture.from_parameters([1.0], [[0.0, 0.0]], [1e10 * np.eye(2)], 1.0)
+    with pytest.raises(ValueError, match="values are so far out that the scales given them leave the range"):
+        wide.conditional([0], [1e158])
+    with pytest.raises(ValueError, match=r"impute takes Gaussian components.*conditional_moments"):
+        threes["full"].impute([[0.0, np.nan, 1.0]])
+
+
+def test_many_degrees_of_freedom_condition_as_gaussians_do(threes):
+    mixture = threes["tied"]
+    gaussian = GaussianMixture.from_parameters(mixture.weights_, mixture.means_, mixture.scales_, "tied")
+    many = StudentMixture.from_parameters(mixture.weights_, mixture.means_, mixture.scales_, 1e11, "tied")
+    for found, expected in zip(
+        many.conditional_moments([1], [[0.5], [3.0]]), gaussian.conditional_moments([1], [[0.5], [3.0]]), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_distribution_function(fits):
+    marginal = fits["full"].marginal(1)
+    points = np.array([[-1e3], [-2.0], [0.0], [3.0], [1e4]])
+    scales = np.sqrt(marginal.scales_[:, 0, 0])
+    for upper in (False, True):
+        tail = t.sf if upper else t.cdf
+        expected = tail(points, marginal.dof_, marginal.means_[:, 0], scales) @ marginal.weights_
+        np.testing.assert_allclose(marginal.cdf(points, upper=upper), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="cdf is that of one feature"):
+        fits["full"].cdf(points)
+
+
+@pytest.mark.parametrize("dof", [0.1, 1.0, 7.0, 1e3, 1e9])
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_level_of_one_component(dof, d):
+    """q / d has Fisher's F distribution: the log-density at its quantile."""
+    mixture = StudentMixture.from_parameters([1.0], [np.ones(d)], [2.0 * np.eye(d)], dof)
+    coverage = np.array([1e-3, 0.5, 0.9, 0.9999])
+    found = mixture.density_level(coverage)
+    squares = d * f.ppf(coverage, d, dof) if dof < 1e8 else chi2.ppf(coverage, d)
+    expected = multivariate_t.logpdf(np.ones(d), np.ones(d), 2.0 * np.eye(d), df=dof)
+    expected = expected - 0.5 * (dof + d) * np.log1p(squares / dof)
+    np.testing.assert_allclose(found.level, expected, rtol=1e-6)
+    assert not found.coverage_error.any()
+
+
+def test_level_of_a_mixture_holds_its_coverage(fits):
+    mixture = fits["full"]
+    level = mixture.density_level([0.5, 0.95], n_samples=20_000, random_state=1).level
+    draws = mixture.sample(20_000, random_state=2)[0]
+    share = (mixture.score_samples(draws)[:, None] >= level).mean(axis=0)
+    np.testing.assert_allclose(share, [0.5, 0.95], atol=0.02)  # four standard errors of both samples
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_pictures(X, fits, name):
+    """Ellipses are those of the scale matrices, curves those of the t densities."""
+    ax = fits[name].plot(X)
+    widths = sorted(patch.width for patch in ax.patches)
+    roots = 2.0 * np.sqrt(np.linalg.eigvalsh(fits[name]._parameters().matrices))
+    lengths = [{round(radius * root, 9) for pair in roots for root in pair} for radius in (1.0, 2.0)]
+    assert {round(width, 9) for width in widths} <= lengths[0] | lengths[1]
+    plt.close(ax.figure)
+    ax = fits[name].plot(X, features=1)
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_allclose(y, np.exp(log_density(fits[name].marginal(1), x[:, None])), rtol=1e-9)
+    parts = sum(line.get_ydata() for line in ax.lines[1:])
+    np.testing.assert_allclose(parts, y, rtol=1e-9)
+    plt.close(ax.figure)
+    ax = density_regions(fits[name], 0.5)
+    assert ax.collections
+    plt.close(ax.figure)
+
+
+def test_summary(X, fits):
+    text = str(fits["full"].summary(X))
+    assert "2 components, 'full' scale matrices, 2 features, 13 free parameters" in text
+    assert [row["dof"] for row in fits["full"].summary().components] == [f"{v:.3g}" for v in fits["full"].dof_]
+    cauchy = StudentMixture.from_parameters([1.0], [[0.0, 1.0]], [np.eye(2)], 1.0)
+    assert "nan" not in str(cauchy.summary([[0.0, 0.0]]))
+    assert "0.0 ± 1.0" in str(cauchy.summary())
+
+
+def test_samples_of_the_heaviest_tails_are_numbers():
+    mixture = StudentMixture.from_parameters([1.0], [[3.0]], [[[1.0]]], 0.01, random_state=0)
+    X, _ = mixture.sample(2000)
+    assert np.isfinite(X).all()
+    assert np.isfinite(mixture.score_samples(X)).all()
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
