@@ -16,7 +16,7 @@ from gmm import plot, widgets
 from gmm.widgets import MAX_SIZE, _page
 
 #: Figures that compute in the page have tests of their own.
-LIVE = ("live", "em_plane", "vb_concentration")
+LIVE = ("criteria_explorer", "em_landing", "em_plane", "em_rates", "live", "playground", "spike", "vb_concentration")
 every_widget = pytest.mark.parametrize("kind", EXAMPLES)
 
 
