@@ -8,10 +8,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
-from chapters import notebooks
 from docutils import nodes
 from docutils.parsers.rst import Directive
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
+
+from chapters import notebooks
 
 from gmm import datasets, widgets
 from gmm.exercises import EXERCISES
