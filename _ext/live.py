@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
 from chapters import notebooks
 
 from gmm import datasets, widgets
-from gmm.exercises import EXERCISES
+from gmm.exercises import _session
 from gmm.formulas import EQUATIONS
 from gmm.widgets import _live
 
@@ -36,7 +36,7 @@ FIGURES = {"landing": landing, "playground": widgets.playground}
 COUNTS = {
     "chapters": lambda: len(notebooks()),
     "equations": lambda: len(EQUATIONS),
-    "exercises": lambda: len(EXERCISES),
+    "exercises": lambda: len(_session.texts()),
     "kernels": lambda: len(json.loads(_live.kernels().partition("=")[2].rstrip(";"))["kernels"]),
 }
 

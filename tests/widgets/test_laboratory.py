@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from live_helpers import PHONE, centre, check_both_themes, choose, drag, press, said, state, touch
+from scipy.stats import multivariate_normal
 from widget_examples import LINE, PLANE, WIDTHS
 from widget_helpers import Elements, numbers
 
@@ -192,6 +193,16 @@ class TestCriteria:
             assert (ell, p) == pytest.approx((best, model.n_parameters_), abs=0.02)
             assert (aic, bic) == pytest.approx((model.aic(PLANE), model.bic(PLANE)), abs=0.1)
             assert icl == pytest.approx(gmm.icl(best, model.n_parameters_, model.predict_proba(PLANE)), abs=0.1)
+
+    def test_samples_left_out_are_judged_by_the_others(self, show):
+        page = show(FIGURES["criteria"])
+        choose(page, "Components", "1")
+        folds, total = np.random.default_rng(0).permutation(np.arange(70) % 5), 0.0
+        for fold in range(5):
+            kept, held = PLANE[folds != fold], PLANE[folds == fold]
+            covariance = np.cov(kept.T, bias=True) + 1e-6 * np.diag(kept.var(axis=0))
+            total += multivariate_normal(kept.mean(axis=0), covariance).logpdf(held).sum()
+        assert numbers(self.settled(page))[6] == pytest.approx(-2 * total, abs=0.06)
 
     def test_price_moves_the_choice_from_many_to_one(self, show):
         page = show(FIGURES["criteria"])

@@ -94,7 +94,7 @@ figure.draw = s => {
 
   const said = NAMES.map(([key, name]) => winners[key] && `${name} ${winners[key].K}`).filter(Boolean).join(", ");
   const more = done ? "" : ` (${all.length} of ${most} sizes fitted)`;
-  const own = shown ? `K = ${s.K}, ${s.structure}: ℓ = ${number(shown.ell)}, p = ${shown.p}, AIC ${number(shown.aic, 1)}, BIC ${number(shown.bic, 1)}, ICL ${number(shown.icl, 1)}. ` : all.some(one => one.K === s.K) ? `K = ${s.K}: every start collapsed. ` : "";
+  const own = shown ? `K = ${s.K}, ${s.structure}: ℓ = ${number(shown.ell)}, p = ${shown.p}, AIC ${number(shown.aic, 1)}, BIC ${number(shown.bic, 1)}, ICL ${number(shown.icl, 1)}${Number.isFinite(shown.cv) ? `, CV ${number(shown.cv, 1)}` : ""}. ` : all.some(one => one.K === s.K) ? `K = ${s.K}: every start collapsed. ` : "";
   figure.say(`${own}The choices${more}: ${said}; at ${number(s.price, 1)} a parameter, ${winners.price.K}. BIC's price is log n = ${number(Math.log(n))}.`);
 };
 }]);

@@ -31,7 +31,7 @@ function fresh(K) {
 
 const plot = figure.plot({ label: "Eruptions and components", x: info.x, y: info.y, xlabel: info.labels[0], ylabel: info.labels[1], aspect: 0.46, narrow: 0.85 });
 figure.runner(step, { speed: () => 6 }).classList.add("gl-main");
-figure.button("One iteration", step);
+figure.button("Step", step, { label: "One iteration" });
 figure.choice("Components", Array.from({ length: most }, (_, k) => [k + 1, String(k + 1)]), () => S().weights.length, fresh);
 figure.button("New start", () => fresh(S().weights.length), { label: "New random start" });
 
