@@ -15,7 +15,7 @@ _FLOOR = -9.0  # the smallest gap that is drawn, a power of ten
 
 
 @_page.widget
-def em_rates(noise, *, separation=3.0, tol=1e-4, name="em-rates"):
+def em_rates(noise, *, separation=3.0, tol=1e-6, name="em-rates"):
     """EM on two groups on the line, whose distance the reader chooses, with a tolerance that stops it.
 
     Shown are the gap to the maximum log-likelihood over the iterations, on a logarithmic scale, the iteration at which
@@ -59,7 +59,7 @@ def em_rates(noise, *, separation=3.0, tol=1e-4, name="em-rates"):
         {"noise": noise, "separation": separation, "tol": float(np.log10(tol)), "limit": _LIMIT},
         picture=frame.svg(parts, f"{summary}: at last along a straight line, by a constant factor an iteration"),
         summary=summary,
-        suggest="bring the groups nearer, to 2 and to 1.5; then lower the tolerance.",
+        suggest="bring the groups nearer, to 2 and to 1.5; then choose another tolerance.",
         notice="the line becomes flat, and the same tolerance stops ever farther below the maximum.",
         name=name,
     )

@@ -22,7 +22,7 @@ FIGURES = {
     "criteria": lambda: widgets.criteria_explorer(PLANE),
     "sigma": lambda: widgets.sigma_slider(PLANE, MEANS, HALVES, [9.0, 0.01]),
     "surface": lambda: widgets.likelihood_surface(LINE, [0.6, 0.4], WIDTHS, n_starts=5, start=(0.0, 4.0)),
-    "rates": lambda: widgets.em_rates(NOISE),
+    "rates": lambda: widgets.em_rates(NOISE, tol=1e-4),
 }
 # A narrow component can sit on any of 31 groups, beside a wide one.
 COMB = (np.repeat(10.0 * np.arange(31), 5)[:, None], [0.5, 0.5], np.array([8000.0, 0.2]).reshape(2, 1, 1))

@@ -26,7 +26,7 @@ figure.runner(step, { speed: () => 4 });
 figure.draw = s => {
   const resp = responsibilities(), sigma2 = variance(), colours = mix(figure, resp), largest = resp.map(row => Math.max(...row));
   plot.points("sample", X, colours);
-  largest.forEach((r, i) => { if (r < 0.99) plot.dot("undecided" + i, X[i], "ring thin", 6, "back"); });
+  largest.forEach((r, i) => { if (r < 0.99) plot.dot("undecided" + i, X[i], "ring faint", 6, "back"); });
   s.means.forEach((mean, k) => {
     plot.ellipse("ring" + k, mean, [[sigma2, 0], [0, sigma2]], 1, `k${k} dashed`);
     plot.handle("mean" + k, {

@@ -28,7 +28,7 @@ function climb(start, w, c) {
 let land = {};
 const apart = (p, q) => Math.max(Math.abs(p[0] - q[0]), Math.abs(p[1] - q[1])) / span;
 function begin(s) {
-  const cells = 57, w = weights(s), c = covariances(s);
+  const cells = 41, w = weights(s), c = covariances(s);
   land = { key: [s.weight, s.width].join(), cells, w, c, heights: [], rests: [], dots: [], done: false };
   const at = i => low + span * i / (cells - 1);
   for (let i = 0; i < cells; i++) for (let j = 0; j < cells; j++) land.heights.push(heightAt([at(j), at(i)], w, c));
