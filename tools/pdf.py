@@ -32,7 +32,7 @@ MARKER = "<!-- book-pdf -->"
 WIDTH = 642  # pixels between the margins of an A4 page: 170 mm at 96 dots per inch
 _SCREEN_ONLY = (
     "script:not([type='application/json']), .headerlink, .copybtn, .toctree-wrapper, summary, noscript, "
-    ".book-pdf, .visually-hidden, .genindex-jumpbox, .gw-controls"
+    ".book-pdf, .landing-buttons, .visually-hidden, .genindex-jumpbox, .gw-controls"
 )
 # Parts of code in (nearly) the colour of the text; each would be a tag of its own.
 _PLAIN = re.compile(r'<span class="(?:n|nn|nx|o|p|w|pre)">([^<]*)</span>')

@@ -42,9 +42,16 @@ def style() -> str:
 
 @cache
 def script(kind: str | None = None) -> str:
-    """Return the script of one figure, or what all figures share."""
+    """Return the script of one figure, or what all figures share.
+
+    A figure that says ``// needs: fitting`` in its script gets ``fitting.js`` along.
+    """
     path = _HERE / "live.js" if kind is None else FIGURES / f"{kind}.js"
-    return without_comments(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    needs = [
+        (_HERE / f"{name}.js").read_text(encoding="utf-8") for name in re.findall(r"^// needs: (\w+)$", text, re.M)
+    ]
+    return without_comments("\n".join([*needs, text]))
 
 
 @cache

@@ -6,8 +6,9 @@
 if (globalThis.gmmLive) return gmmLive.start();
 
 // ------------------------------------------------------------------------------------------------ the kernels
-// Arrays are nested JavaScript arrays on the way in, and on the way out (the innermost are Float64Arrays). tools/wasm.py
-// says how Numba passes them: an array is the words meminfo, parent, items, bytes of an item, data, shape, strides.
+// Arrays are nested JavaScript arrays on the way in, and on the way out (the innermost are Float64Arrays). For thousands
+// of samples that is slow: a flat array with a property `shape` does as well, and instantiate(…, true) returns such.
+// tools/wasm.py says how Numba passes arrays: the words meminfo, parent, items, bytes of an item, data, shape, strides.
 
 const STACK = 65536; // bytes kept free for the local variables of kernels
 const up = (value, to) => Math.ceil(value / to) * to;
@@ -23,6 +24,7 @@ function lgamma(x) {
 
 function shapeOf(value) {
   const shape = [];
+  if (value?.shape) return value.shape;
   for (; typeof value === "object" && value !== null; value = value[0]) shape.push(value.length);
   return shape;
 }
@@ -33,7 +35,7 @@ function nested(flat, shape, plain) {
   return Array.from({ length: shape[0] }, (_, i) => nested(flat.subarray(i * size, (i + 1) * size), shape.slice(1), plain));
 }
 
-async function instantiate({ wasm, heap, errors, kernels }) {
+async function instantiate({ wasm, heap, errors, kernels }, flatResults = false) {
   const bytes = Uint8Array.from(atob(wasm), c => c.charCodeAt(0));
   const memory = new WebAssembly.Memory({ initial: 8 });
   const { log, exp, log1p, expm1, sin, cos, atan2 } = Math;
@@ -51,6 +53,7 @@ async function instantiate({ wasm, heap, errors, kernels }) {
     const shape = Array.from({ length: result.ndim }, (_, j) => Number(view.getBigInt64(at + 32 + 8 * j, true)));
     const items = shape.reduce((a, b) => a * b, 1), whole = result.of === "int";
     const flat = new (whole ? BigInt64Array : Float64Array)(memory.buffer, view.getUint32(at + 24, true), items);
+    if (flatResults) return Object.assign(whole ? Array.from(flat, Number) : flat.slice(), { shape });
     return nested(flat.slice(), shape, whole);
   }
 
@@ -74,7 +77,7 @@ async function instantiate({ wasm, heap, errors, kernels }) {
         return words.push(kind === "int" ? BigInt(value) : value);
       }
       const [letters, whole] = kind.split(" ").reverse(), shape = shapeOf(value);
-      const flat = shape.length > 1 ? Float64Array.from(value.flat ? flatten(value) : value) : value;
+      const flat = value.shape ? value : shape.length > 1 ? Float64Array.from(value.flat ? flatten(value) : value) : value;
       const fits = shape.length === letters.length && flat.length === shape.reduce((a, b) => a * b, 1)
         && shape.every((n, j) => n > 0 && (lengths[letters[j]] ??= n) === n);
       if (!fits) {
@@ -669,6 +672,8 @@ function figure(kind, make) {
   start();
 }
 globalThis.gmmLive = { start, figure, kernels, instantiate, mix, number, clip, ticks, pixelAxes, fromPixels };
+// For fitting.js: to make elements, and the text of what a worker needs to run kernels.
+Object.assign(gmmLive, { element, set, loader: () => [`const STACK = ${STACK}, up = ${up};`, lgamma, shapeOf, nested, instantiate].join("\n") });
 const waiting = globalThis.gmmFigures || [];
 globalThis.gmmFigures = { push: ([kind, make]) => figure(kind, make) };
 for (const one of waiting) gmmFigures.push(one);

@@ -13,7 +13,7 @@ from gmm.formulas.mixture import joint_log_density_kernel
 from gmm.formulas.responsibilities import log_responsibilities_kernel
 from gmm.formulas.updates import update_means_kernel
 from gmm.widgets import _page
-from gmm.widgets._page import number
+from gmm.widgets._live import live
 from gmm.widgets._picture import Frame, polyline, px
 
 _N_GRID = 41
@@ -34,7 +34,7 @@ def likelihood_surface(
     axis_labels=("first mean", "second mean"),
     name="likelihood-surface",
 ):
-    """Log-likelihood of a mixture on the line over its two means, with the path of EM from the start that you choose.
+    """Log-likelihood of a mixture on the line over its two means, and EM's path from any start, computed in the page.
 
     Weights and variances are held, so that an iteration of EM is :eq:`eq-update-means` alone; it is repeated until no
     mean moves by more than a millionth of the range. Letters rank the optima, A the highest; mirror images of equal
@@ -84,48 +84,32 @@ def likelihood_surface(
             f"the widget names at most {len(LETTERS)} optima by a letter, and EM reaches {n_optima}: give fewer "
             "starts or larger covariances"
         )
-    digits = _page.digits_for(np.array([[low], [high]]))[0]
-    heights = [_height(X, weights, path[0], covariances) for path in paths]
-    named = [
-        f"{'the saddle' if rank is None else LETTERS[rank]} at ({number(mean[0], digits)}, {number(mean[1], digits)}), "
-        f"log-likelihood {number(height)}"
-        for mean, height, rank in places_of_rest
-    ]
-    i, j = (int(np.argmin(np.abs(places - value))) for value in wanted)
-    chosen = i * n_starts + j
-    size = frame.width
-    lines = [_thinned(frame.place(path)) for path in paths]
-    coded = [_page.encode_pixels(line, size) for line in lines]
     counted = _counted(n_optima, "optimum", "optima")
     if n_saddles:
         counted += " and " + _counted(n_saddles, "saddle", "saddles")
     summary = f"Log-likelihood over two means, {counted}, and the path of EM from a start"
-    names = [number(value, digits) for value in places]
-    text = _text(names[i], names[j], heights[chosen], len(paths[chosen]) - 1, named[reached[chosen]])
     picture = _picture(frame, X, weights, covariances, places, reached, places_of_rest)
-    parts = [frame.axes(axis_labels), frame.clip(picture), _path(lines[chosen])]
-    controls = "".join(
-        _page.slider(f"start: {label}", n_starts, place, names[place], label=f"start: {label}")
-        for label, place in zip(("first mean", "second mean"), (i, j), strict=True)
-    )
-    return _page.page(
-        kind="surface",
-        name=name,
-        summary=summary,
-        body=f'<div class="gw-one gw-drag">{frame.svg(parts, summary)}{_page.CONTROLS}</div><output>{text}</output>',
-        controls=controls,
-        data={
-            "size": size,
-            "x": [round(float(value), 2) for value in frame.place(np.column_stack([places, places]))[:, 0]],
-            "y": [round(float(value), 2) for value in frame.place(np.column_stack([places, places]))[:, 1]],
-            "names": names,
-            "paths": coded,
-            "heights": [number(height) for height in heights],
-            "iterations": [len(path) - 1 for path in paths],
-            "reached": reached,
-            "optima": named,
+    path = _climb(X, weights, wanted, covariances, high - low)
+    parts = [frame.axes(axis_labels), frame.clip([*picture, _path(frame.place(path))])]
+    return live(
+        "surface",
+        {
+            "X": X,
+            "weights": weights,
+            "covariances": covariances,
+            "low": low,
+            "high": high,
+            "start": wanted,
+            "starts": n_starts,
+            "digits": _page.digits_for(np.array([[low], [high]]))[0],
+            "labels": axis_labels,
+            "depths": _DEPTHS,
         },
-        hint="With JavaScript, the start can be chosen.",
+        picture=frame.svg(parts, summary),
+        summary=summary,
+        suggest="drag the start across the map, on the diagonal and beside it; then move the weight.",
+        notice="EM climbs to the hill at whose foot it began, and hills come and go with weight and width.",
+        name=name,
     )
 
 
@@ -193,17 +177,6 @@ def _is_saddle(X, weights, means, covariances):
     return bool(np.linalg.eigvalsh(hessian)[-1] > 1e-6 * information.max())
 
 
-def _thinned(pixels):
-    """Leave out iterations that move by less than a pixel, but not the last."""
-    kept = [pixels[0]]
-    for point in pixels[1:]:
-        if np.abs(point - kept[-1]).max() >= 1.5:
-            kept.append(point)
-    if len(kept) > 1 and np.abs(pixels[-1] - kept[-1]).max() < 1.5:
-        kept[-1] = pixels[-1]
-    return np.array(kept)
-
-
 def _picture(frame, X, weights, covariances, places, reached, places_of_rest):
     """Contours, starts in the colours of their optima, the optima with their letters, and the saddles."""
     axis = np.linspace(frame.low[0], frame.high[0], _N_GRID)
@@ -254,8 +227,3 @@ def _path(line):
     dots = "".join(f"M{px(a)} {px(b)}h0" for a, b in line)
     ring = f'<circle class="gw-here" cx="{px(x)}" cy="{px(y)}" r="7"/>'
     return f'<path class="gw-way" d="{polyline(line)}"/><path class="gw-points" d="{dots}"/>{ring}'
-
-
-def _text(first, second, height, n_iter, optimum):
-    """Say where a path begins and ends. The script says the same."""
-    return f"From ({first}, {second}), log-likelihood {number(height)}: {n_iter} iterations to {optimum}."

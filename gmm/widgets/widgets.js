@@ -23,7 +23,7 @@ function start(root) {
   const all = s => [...root.querySelectorAll(s)], one = s => root.querySelector(s), out = one("output");
   const say = text => { if (out.textContent !== text) out.textContent = text; };
 
-  // begin stepper sigma
+  // begin stepper
   // The colours of the palette, one place for style and script.
   const palette = () => Array.from({ length: D.K }, (_, k) => {
     const hex = getComputedStyle(root).getPropertyValue("--c" + k).trim();
@@ -45,7 +45,7 @@ function start(root) {
   }
 
   // end
-  // begin stepper bound sigma
+  // begin stepper bound
   // Buttons, slider and arrow keys over a row of states.
   function steps(draw) {
     const slider = one("input"), n = D.names.length, play = one("[data-do=play]");
@@ -88,7 +88,7 @@ function start(root) {
   }
 
   // end
-  // begin line ellipse surface
+  // begin line ellipse
   // Several sliders; draw() is told their values.
   function sliders(values, draw) {
     const inputs = all("input");
@@ -233,30 +233,6 @@ function start(root) {
         const place = nearest(stops[m], own * own), rho = nearest(stops[2], at[1 - m] / sd[1 - m]);
         move(...(m ? [null, place, rho] : [place, null, rho]));
       }));
-    },
-    // end
-    // begin surface
-    surface() {
-      const way = one(".gw-way"), points = one(".gw-points"), here = one(".gw-here"), svg = one(".gw-svg");
-      const move = sliders([D.names, D.names], (i, j) => {
-        const t = i * D.names.length + j, flat = pixels(D.paths[t], D.size), line = [];
-        for (let m = 0; m < flat.length; m += 2) line.push([flat[m], flat[m + 1]]);
-        set(way, { d: polyline(line) });
-        set(points, { d: line.map(p => `M${px(p[0])} ${px(p[1])}h0`).join("") });
-        set(here, { cx: px(line[0][0]), cy: px(line[0][1]) });
-        say(`From (${D.names[i]}, ${D.names[j]}), log-likelihood ${D.heights[t]}: ` +
-          `${D.iterations[t]} iterations to ${D.optima[D.reached[t]]}.`);
-      });
-      drag(svg, svg, (x, y) => move(nearest(D.x, x), nearest(D.y, y)));
-    },
-    // end
-    // begin sigma
-    sigma() {
-      const marks = all(".gw-dots > *"), rings = all(".gw-rings circle");
-      steps(t => {
-        paint(marks, D.resp[t], "fill");
-        rings.forEach(ring => set(ring, { r: D.radii[t] }));
-      });
     },
     // end
   };

@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from widget_helpers import PAGE
 
+from gmm.widgets import _live
+
 
 @pytest.fixture
 def visit(running, tmp_path):
@@ -30,7 +32,8 @@ def visit(running, tmp_path):
             page.clock.install()
         page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))
-        page.on("request", lambda r: None if r.url == path.as_uri() else wrong.append(r.url))
+        # A worker's text comes from the page itself.
+        page.on("request", lambda r: None if r.url == path.as_uri() or r.url[:5] == "blob:" else wrong.append(r.url))
         page.goto(path.as_uri())
         return page
 
@@ -38,3 +41,16 @@ def visit(running, tmp_path):
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+@pytest.fixture
+def show(visit, monkeypatch):
+    """Open live figures, made as the first of a session, and wait until they compute."""
+    monkeypatch.setattr(_live, "_carrier", None)
+
+    def open_page(*makers, **options):
+        page = visit(*[make() for make in makers], **options)
+        page.wait_for_function("document.querySelectorAll('[data-state=live]').length === " + str(len(makers)))
+        return page
+
+    return open_page

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import screenshot
 from axe_playwright_python.sync_playwright import Axe
-from widget_examples import EXAMPLES, LINE, PLANE, START_2, THREE, WIDTHS
+from widget_examples import EXAMPLES, LINE, PLANE, START_2, THREE
 from widget_helpers import numbers, stored
 
 import gmm
@@ -276,50 +276,6 @@ class TestEllipse:
         assert slider.get_attribute("aria-valuetext") == "0.20"
         slider.press("Home")
         assert "correlation −0.95" in said(page)
-
-
-class TestSurface:
-    def test_click_and_keyboard(self, visit):
-        page = visit(EXAMPLES["surface"]())
-        data = stored(EXAMPLES["surface"]().data)
-        svg = page.locator(".gw-svg")
-        svg.scroll_into_view_if_needed()
-        box = svg.bounding_box()
-        pixel = box["width"] / 400
-        page.mouse.click(box["x"] + (data["x"][6] + 5) * pixel, box["y"] + (data["y"][1] - 5) * pixel)
-        self.check(page, 6, 1)
-        page.get_by_role("slider", name="start: second mean").press("ArrowRight")
-        self.check(page, 6, 2)
-        page.get_by_role("slider", name="start: first mean").press("Home")
-        self.check(page, 0, 2)
-
-    def check(self, page, i, j):
-        places = np.linspace(LINE.min(), LINE.max(), 9)
-        weights, means = np.array([0.6, 0.4]), np.array([[places[i]], [places[j]]])
-        first, second, start, n_iter, *end = numbers(said(page))
-        assert (first, second) == pytest.approx((places[i], places[j]), abs=0.006)
-        assert start == pytest.approx(gmm.log_likelihood(LINE, weights, means, WIDTHS), abs=0.006)
-        for _ in range(int(n_iter)):
-            means = gmm.update_means(LINE, gmm.responsibilities(LINE, weights, means, WIDTHS))
-        top = gmm.log_likelihood(LINE, weights, means, WIDTHS)
-        assert end == pytest.approx([*means[:, 0], top], abs=0.02)
-
-
-class TestSigma:
-    def test_keyboard(self, visit):
-        page = visit(EXAMPLES["sigma"](), reduced_motion="reduce")
-        page.get_by_role("slider", name="variance σ²").press("ArrowRight")
-        resp = gmm.spherical_responsibilities(PLANE, [0.5, 0.5], [[0.0, 0.0], [4.0, 6.0]], 1.0)
-        assert f"{(resp.max(axis=1) < 0.99).sum()} of 70" in said(page)
-        fills = page.evaluate(
-            "() => [...document.querySelectorAll('.gw-dots path')].map(e => getComputedStyle(e).fill)"
-        )
-        found = np.array([numbers(text)[:3] for text in fills]) / 255
-        assert np.abs(found - plot.mix_colours(resp)).max() < 0.03
-        box = page.locator(".gw-rings circle").first.evaluate(
-            "e => { const b = e.getBBox(); return [b.width, b.height]; }"
-        )
-        assert box[0] == pytest.approx(box[1])
 
 
 @every_widget

@@ -21,9 +21,5 @@ EXAMPLES = {
     "line": lambda **more: widgets.responsibility_line(*THREE, **more),
     "ellipse": lambda **more: widgets.ellipse_explorer(PLANE, **{"variances": [3.0, 5.0], "correlation": 0.6} | more),
     "ellipse alone": lambda **more: widgets.ellipse_explorer(**more),
-    "surface": lambda **more: widgets.likelihood_surface(LINE, [0.6, 0.4], WIDTHS, **{"n_starts": 9} | more),
-    "sigma": lambda **more: widgets.sigma_slider(
-        PLANE, [[0, 0], [4, 6]], [0.5, 0.5], **{"variances": [9.0, 1.0, 0.1]} | more
-    ),
 }
 STEPPED = ["stepper", "stepper on the line", "bound"]
