@@ -2,8 +2,8 @@
 
 A timer of the system looks in some twenty times a second. When the seconds are used up, or half a gigabyte is, it
 raises :class:`Stopped` where the answer is: what Ctrl-C does, done by a clock. Printed output is cut after a screenful;
-what would ask or end the notebook, ``input()`` and ``quit()``, is refused in words. All of it holds while the answer runs,
-and is put back when it has ended.
+what would ask or end the notebook, ``input()`` and ``quit()``, is refused in words. All of it holds while the answer
+runs, and is put back when it has ended.
 
 Python hears the timer between two of its own instructions. So nothing here ends a single call into C that does not
 come back (``sum(itertools.count())``), an endless loop that Numba has compiled, or one that catches every exception
