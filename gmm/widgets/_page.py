@@ -162,11 +162,6 @@ def levels(resp) -> np.ndarray:
     return np.diff(whole(63 * np.cumsum(resp, axis=1)), axis=1, prepend=0)
 
 
-def encode_resp(resp) -> str:
-    """Encode responsibilities: one character for each sample and component but the last."""
-    return "".join(CODE[level] for level in levels(resp)[:, :-1].ravel())
-
-
 def mixed(resp) -> list[str]:
     """Colour of each sample: the components' colours in the proportions of the encoded responsibilities."""
     shares = levels(resp) / 63
@@ -178,36 +173,6 @@ def encode_pixels(values, size) -> str:
     """Encode pixel coordinates from 0 to `size`, two characters each, in steps of size/4095."""
     steps = whole(np.clip(np.asarray(values, dtype=float) / size, 0.0, 1.0) * 4095)
     return "".join(CODE[step >> 6] + CODE[step & 63] for step in steps.ravel())
-
-
-def _sign(css) -> str:
-    """Draw a short piece of a line of this class."""
-    return f'<svg viewBox="0 0 32 10" aria-hidden="true"><path class="{css}" d="M0 5h32"/></svg>'
-
-
-def table(heads, rows, *, marked=True) -> str:
-    """Table with one row for each component, its line before its number."""
-    body = "".join(
-        f'<tr><th scope="row">{_sign(f"k{k}" if marked else f"k{k + 1}")} {k + 1}</th>'
-        f"{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
-        for k, row in enumerate(rows)
-    )
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def key(entries) -> str:
-    """Legend: pairs of a line's class and what it means."""
-    return f'<p class="gw-key">{" ".join(f"<span>{_sign(css)} {text}</span>" for css, text in entries)}</p>'
-
-
-def buttons(n_steps, name, first) -> str:
-    """Back, play, next and a slider over `n_steps` states called, for a screen reader, `name`."""
-    return (
-        '<button type="button" data-do="back" aria-label="Back one step">Back</button>'
-        '<button type="button" data-do="play">Play</button>'
-        f'<button type="button" data-do="next" aria-label="On one step">Next</button>{slider(name, n_steps, 0, first)}'
-    )
 
 
 def slider(name, n_stops, now, value_text, *, label="") -> str:

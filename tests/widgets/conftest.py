@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from widget_helpers import PAGE
 
+from gmm.widgets import _live
+
 
 @pytest.fixture
 def visit(running, tmp_path):
@@ -38,3 +40,22 @@ def visit(running, tmp_path):
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+@pytest.fixture(autouse=True)
+def first_of_a_session(monkeypatch):
+    """Each test begins like a new session: its first live figure carries the kernels."""
+    monkeypatch.setattr(_live, "_carrier", None)
+
+
+@pytest.fixture
+def show(visit):
+    """Open live figures and wait until they compute."""
+
+    def open_page(*figures, wait=True, **options):
+        page = visit(*figures, **options)
+        if wait:
+            page.wait_for_selector('.gmm-live[data-state="live"]')
+        return page
+
+    return open_page

@@ -1,4 +1,4 @@
-"""One small widget of each kind, with the arguments it was made from."""
+"""Small data for figures, and one figure of each kind that goes through stored states."""
 
 from __future__ import annotations
 
@@ -15,15 +15,5 @@ THREE = (np.array([0.2, 0.5, 0.3]), np.array([[0.0], [3.0], [4.0]]), np.array([[
 WIDTHS = np.array([[[1.0]], [[0.8]]])
 
 EXAMPLES = {
-    "stepper": lambda **more: widgets.em_stepper(PLANE, *START_2, **{"n_iter": 6} | more),
-    "stepper on the line": lambda **more: widgets.em_stepper(LINE, *START_1, **{"n_iter": 6} | more),
-    "bound": lambda **more: widgets.elbo_curve(LINE, *START_1, **{"component": 1, "n_iter": 4} | more),
-    "line": lambda **more: widgets.responsibility_line(*THREE, **more),
-    "ellipse": lambda **more: widgets.ellipse_explorer(PLANE, **{"variances": [3.0, 5.0], "correlation": 0.6} | more),
-    "ellipse alone": lambda **more: widgets.ellipse_explorer(**more),
     "surface": lambda **more: widgets.likelihood_surface(LINE, [0.6, 0.4], WIDTHS, **{"n_starts": 9} | more),
-    "sigma": lambda **more: widgets.sigma_slider(
-        PLANE, [[0, 0], [4, 6]], [0.5, 0.5], **{"variances": [9.0, 1.0, 0.1]} | more
-    ),
 }
-STEPPED = ["stepper", "stepper on the line", "bound"]

@@ -54,12 +54,6 @@ def stored(html):
     return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.S)[1])
 
 
-def responsibilities(text, n_components):
-    """Decode responsibilities that were stored in steps of 1/63."""
-    steps = np.array([CODE.index(letter) for letter in text]).reshape(-1, n_components - 1)
-    return np.column_stack([steps, 63 - steps.sum(axis=1)]) / 63
-
-
 def numbers(text):
     """All numbers of a text, in order."""
     return [float(n.replace("−", "-")) for n in re.findall(r"[−-]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", text)]
