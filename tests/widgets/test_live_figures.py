@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import matplotlib.path
@@ -10,7 +11,7 @@ import pytest
 from live_helpers import centre, choose, drag, press, said, state, touch
 from scipy import optimize, stats
 from widget_examples import LINE, PLANE, START_2, THREE
-from widget_helpers import numbers
+from widget_helpers import Elements, numbers
 
 import gmm
 from gmm import widgets
@@ -769,3 +770,26 @@ def test_names_are_checked():
     with pytest.raises(ValueError, match="name must be a letter"):
         widgets.two_modes(name="two modes")
     assert re.search('id="other"', widgets.two_modes(name="other").data)
+
+
+BAD = "a < b & </script>"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda label: widgets.responsibility_line(*THREE, axis_label=label, name="a"),
+        lambda label: widgets.elbo_curve(LINE, *HALF, axis_label=label, name="a"),
+        lambda label: widgets.paint_shares(PLANE, RESP, axis_labels=[label] * 2, name="a"),
+        lambda label: widgets.covariance_structures(PLANE, FROM, 2, axis_labels=[label] * 2, name="a"),
+        lambda label: widgets.border_band(PLANE, *START_2, units={label: 1, "c": 2}, axis_labels=[label] * 2, name="a"),
+        lambda label: widgets.sigma_slider(PLANE, [[0, 0]], [1.0], axis_labels=[label] * 2, name="a"),
+        lambda label: widgets.ellipse_explorer(PLANE, axis_labels=[label] * 2, name="a"),
+    ],
+)
+def test_labels_cannot_break_out_of_the_html(make):
+    html = make(BAD).data
+    assert Elements(html).content["text"].count(BAD) >= 1
+    assert html.count("</script>") == make("b").data.count("</script>")
+    (stored,) = re.findall(r'<script type="application/json">(.*?)</script>', html, re.S)
+    assert BAD in str(json.loads(stored))
