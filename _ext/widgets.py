@@ -1,9 +1,8 @@
 """Let the interactive figures of the book share one script and one style.
 
 A notebook's output carries both, so that it works alone. On the built pages they are taken out of each output and
-loaded from two files, on those pages only that hold such a figure. There are two families: figures that go through
-stored states, and live ones: each kind has a script of its own, and the compiled kernels are loaded when the reader
-comes near one.
+loaded from two files, on those pages only that hold such a figure. Each kind has a script of its own, and the compiled
+kernels are loaded when the reader comes near one.
 """
 
 import re
@@ -11,23 +10,16 @@ from pathlib import Path
 
 from docutils import nodes
 
-from gmm.widgets import _live, _page
+from gmm.widgets import _live
 from gmm.widgets._page import BEGIN, END
 
 OWN = re.compile(f"<(script|style)>{re.escape(BEGIN)}.*?{re.escape(END)}</\\1>\n?", re.S)
-#: What marks an output of a family, its script and its style.
-FAMILIES = {
-    'class="gmm-widget"': ("gmm-widgets.js", "gmm-widgets.css"),
-    'class="gmm-live"': ("gmm-live.js", "gmm-live.css"),
-}
-LIVE_KIND = re.compile('class="gmm-live" data-kind="([^"]+)"')
+KIND = re.compile('class="gmm-live" data-kind="([^"]+)"')
 
 
 def files():
     """Name and text of each shared file."""
     return {
-        "gmm-widgets.js": _page.script(),
-        "gmm-widgets.css": _page.style(),
         "gmm-live.js": _live.script(),
         "gmm-live.css": _live.style(),
         "gmm-kernels.js": _live.kernels(),
@@ -38,7 +30,7 @@ def share(app, doctree, docname):
     """Take the shared parts out of the outputs of a page."""
     for node in doctree.findall(nodes.raw):
         text = node.astext()
-        if any(mark in text for mark in FAMILIES):
+        if KIND.search(text):
             text = OWN.sub("", text)
             node.children = [nodes.Text(text)]
             node.rawsource = text
@@ -46,13 +38,11 @@ def share(app, doctree, docname):
 
 def load(app, pagename, templatename, context, doctree):
     """Load the shared files on a page with such a figure."""
-    body = context.get("body", "")
-    for mark, (script, style) in FAMILIES.items():
-        if mark in body:
-            app.add_js_file(script, loading_method="defer")
-            app.add_css_file(style)
-    for kind in sorted(set(LIVE_KIND.findall(body))):
-        app.add_js_file(f"gmm-live-{kind}.js", loading_method="defer")
+    kinds = sorted(set(KIND.findall(context.get("body", ""))))
+    if kinds:
+        app.add_css_file("gmm-live.css")
+    for script in ["gmm-live.js", *(f"gmm-live-{kind}.js" for kind in kinds)] if kinds else []:
+        app.add_js_file(script, loading_method="defer")
 
 
 def write(app, exception):

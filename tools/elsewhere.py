@@ -85,7 +85,14 @@ def smoke(folder):
     assert not (Path.cwd() / "gmm").exists()
     for name in gmm.__all__:
         getattr(gmm, name)
-    for name in ("__init__.pyi", "py.typed", "book.mplstyle", "widgets/widgets.css", "widgets/widgets.js"):
+    for name in (
+        "__init__.pyi",
+        "py.typed",
+        "book.mplstyle",
+        "widgets/live.css",
+        "widgets/live.js",
+        "widgets/kernels.json",
+    ):
         assert (here / name).is_file(), name
     for name in dir(gmm.datasets):
         if name.startswith("load_"):

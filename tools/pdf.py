@@ -336,7 +336,6 @@ def _head(soup, title):
     style = Path(__file__).with_name("print.css").read_text(encoding="utf-8")
     head = f"""<meta charset="utf-8"><title>{title}</title>
       <link rel="stylesheet" href="_static/pygments.css">
-      <link rel="stylesheet" href="_static/gmm-widgets.css">
       <link rel="stylesheet" href="_static/gmm-live.css">
       <style>{style}</style><script>{mathjax}</script><script src="{_MATHJAX}tex-chtml.js"></script>"""
     soup.head.append(BeautifulSoup(head, "html.parser"))

@@ -93,7 +93,7 @@ FONTS = """([files, changes]) => {
     : document.head.append(Object.assign(document.createElement("style"), { textContent: `
       html { --pst-font-family-base: text !important; --pst-font-family-heading: text !important;
              --pst-font-family-monospace: code !important }
-      body, .gmm-widget, .gmm-widget text, .gmm-live, .gmm-live text { font-family: text !important }
+      body, .gmm-live, .gmm-live text { font-family: text !important }
       pre, code, kbd, samp, .sig { font-family: code !important }` }));
   window.trial = files.map(([name, weight, data]) =>
     new FontFace(name, Uint8Array.from(atob(data), c => c.charCodeAt(0)), { weight, ...changes }));

@@ -1,28 +1,19 @@
-"""What all widgets share: the block of HTML around the pictures, its style and script, and the limit of its size."""
+"""What all interactive figures share: their type, checks of arguments, colours and digits."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import re
-from functools import cache
-from html import escape
-from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
 from gmm.formulas._checks import real_array
-from gmm.plot import COLOURS, GREY, colour
+from gmm.plot import COLOURS, colour
 
-#: Largest size of a widget, in bytes: a page holds several, and each is stored in its notebook.
-MAX_SIZE = 40_000
 MAX_COMPONENTS = len(COLOURS)
 #: Dash pattern of each component's lines, those of `gmm.plot.LINESTYLES` in the units of the pictures.
 DASHES = ("", "7 3", "9 3 2 3", "2 3", "12 3", "7 3 2 3 2 3")
-# One character for a whole number from 0 to 63.
-CODE = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
-CONTROLS = "<!--controls-->"
 _COMMON = """\
 name : str
     The HTML id, unique on the page: a letter, then letters, digits, hyphens.
@@ -30,15 +21,13 @@ name : str
 Returns
 -------
 Widget
-    What a notebook shows as the figure; its attribute ``data`` is the HTML. The same for the same arguments, at most
-    40 000 bytes.
+    What a notebook shows as the figure; its attribute ``data`` is the HTML. The same for the same arguments.
 
 Raises
 ------
 TypeError, ValueError
-    If an argument has the wrong type, shape or range, or the figure were too large."""
+    If an argument has the wrong type, shape or range."""
 BEGIN, END = "/*gmm-widgets*/", "/*end*/"
-_HERE = Path(__file__).parent
 
 
 class Widget:
@@ -70,40 +59,10 @@ def widget(function):
     return function
 
 
-@cache
-def script(kind: str | None = None) -> str:
-    """Return the script without comments and indentation: all of it, or what widgets of one kind need."""
-    text = (_HERE / "widgets.js").read_text(encoding="utf-8")
-    if kind is not None:
-        text = re.sub(
-            r"^ *// begin (.*)\n((?:.*\n)*?) *// end\n",
-            lambda part: part[2] if kind in part[1].split() else "",
-            text,
-            flags=re.M,
-        )
-    return without_comments(text)
-
-
 def without_comments(text) -> str:
     """Drop the lines of a script that are comments, and all indentation."""
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
-
-
-@cache
-def style() -> str:
-    """Return the style that all widgets share; the colours are those of :mod:`gmm.plot`."""
-    palette = "".join(f"--c{k}:{value};" for k, value in enumerate(COLOURS))
-    rules = "".join(
-        f".gmm-widget .k{k}{{stroke:var(--c{k});stroke-dasharray:{dash or 'none'}}}"
-        f".gmm-widget .p{k}{{stroke:var(--c{k})}}.gmm-widget .f{k}{{fill:var(--c{k});stroke:none;opacity:.45}}"
-        for k, dash in enumerate(DASHES)
-    )
-    text = (_HERE / "widgets.css").read_text(encoding="utf-8")
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
-    text = re.sub(r"\s+", " ", text)
-    text = re.sub(r" ?([{};:,>]) ?", r"\1", text.replace(" :", "\0")).replace("\0", " :").strip()
-    return f".gmm-widget{{{palette}--grey:{GREY}}}{rules}{text}"
 
 
 def check_name(name):
@@ -162,102 +121,8 @@ def levels(resp) -> np.ndarray:
     return np.diff(whole(63 * np.cumsum(resp, axis=1)), axis=1, prepend=0)
 
 
-def encode_resp(resp) -> str:
-    """Encode responsibilities: one character for each sample and component but the last."""
-    return "".join(CODE[level] for level in levels(resp)[:, :-1].ravel())
-
-
 def mixed(resp) -> list[str]:
     """Colour of each sample: the components' colours in the proportions of the encoded responsibilities."""
     shares = levels(resp) / 63
     palette = np.array([to_rgb(colour(k)) for k in range(shares.shape[1])])
     return [to_hex(row) for row in np.clip(shares @ palette, 0.0, 1.0)]
-
-
-def encode_pixels(values, size) -> str:
-    """Encode pixel coordinates from 0 to `size`, two characters each, in steps of size/4095."""
-    steps = whole(np.clip(np.asarray(values, dtype=float) / size, 0.0, 1.0) * 4095)
-    return "".join(CODE[step >> 6] + CODE[step & 63] for step in steps.ravel())
-
-
-def _sign(css) -> str:
-    """Draw a short piece of a line of this class."""
-    return f'<svg viewBox="0 0 32 10" aria-hidden="true"><path class="{css}" d="M0 5h32"/></svg>'
-
-
-def table(heads, rows, *, marked=True) -> str:
-    """Table with one row for each component, its line before its number."""
-    body = "".join(
-        f'<tr><th scope="row">{_sign(f"k{k}" if marked else f"k{k + 1}")} {k + 1}</th>'
-        f"{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
-        for k, row in enumerate(rows)
-    )
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def key(entries) -> str:
-    """Legend: pairs of a line's class and what it means."""
-    return f'<p class="gw-key">{" ".join(f"<span>{_sign(css)} {text}</span>" for css, text in entries)}</p>'
-
-
-def buttons(n_steps, name, first) -> str:
-    """Back, play, next and a slider over `n_steps` states called, for a screen reader, `name`."""
-    return (
-        '<button type="button" data-do="back" aria-label="Back one step">Back</button>'
-        '<button type="button" data-do="play">Play</button>'
-        f'<button type="button" data-do="next" aria-label="On one step">Next</button>{slider(name, n_steps, 0, first)}'
-    )
-
-
-def slider(name, n_stops, now, value_text, *, label="") -> str:
-    """Range input over whole numbers, with an optional visible label."""
-    inner = (
-        f'<input type="range" min="0" max="{n_stops - 1}" step="1" value="{now}" autocomplete="off" '
-        f'aria-label="{escape(name)}" aria-valuetext="{escape(value_text)}">'
-    )
-    return f"<label><span>{label}</span>{inner}</label>" if label else inner
-
-
-def page(*, kind, name, summary, body, controls, data, hint) -> Widget:
-    """Put a widget together and refuse it if it is too large.
-
-    Parameters
-    ----------
-    kind : str
-        Which part of the script drives it.
-    name : str
-        The HTML id.
-    summary : str
-        What a screen reader calls the whole.
-    body : str
-        Pictures and texts of the first state.
-    controls : str
-        Hidden until the script runs, and in print; they take the place of `CONTROLS` in the body.
-    data : dict
-        What the script needs.
-    hint : str
-        Said where there is no JavaScript.
-    """
-    content = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    html = "\n".join(
-        [
-            # JupyterLab would take the arrow keys for its own commands.
-            f'<div id="{name}" class="gmm-widget" data-kind="{kind}" role="group" aria-label="{escape(summary)}" '
-            'data-lm-suppress-shortcuts="true">',
-            f"<style>{BEGIN}{style()}{END}</style>",
-            body.replace(CONTROLS, f'<div class="gw-controls" hidden>{controls}</div>'),
-            f"<noscript>{escape(hint)}</noscript>",
-            f'<script type="application/json">{content}</script>',
-            f"<script>{BEGIN}{script(kind)}{END}</script>",
-            "</div>",
-        ]
-    )
-    size = len(html.encode())
-    if size > MAX_SIZE:
-        own = len(content.encode())
-        raise ValueError(
-            f"the widget has {size} bytes, more than {MAX_SIZE}, {own} of them for its states: "
-            "give fewer samples (a random subset shows the same) or fewer steps"
-        )
-    return Widget(name, html)

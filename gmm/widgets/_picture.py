@@ -67,7 +67,8 @@ class Frame:
         """Centre, half-axes and angle in degrees, in pixels, of the one-sigma ellipse of a Gaussian."""
         stretch = self.scale * [1.0, -1.0]  # pixels count downwards
         lengths, axes = principal_axes(np.asarray(covariance) * np.outer(stretch, stretch))
-        angle = np.degrees(np.arctan2(axes[0, 1], axes[0, 0]))
+        # A circle has no axes: rounding would choose them.
+        angle = 0.0 if np.isclose(*lengths, rtol=1e-9) else np.degrees(np.arctan2(axes[0, 1], axes[0, 0]))
         angle = (angle + 90.0) % 180.0 - 90.0  # an axis has no sign
         return [round(float(value), 1) for value in (*self.place([mean])[0], *lengths, angle)]
 

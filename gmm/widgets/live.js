@@ -322,15 +322,20 @@ class Plot {
       const far = Math.hypot(x - p[0], y - p[1]);
       if (far <= least) [best, least] = [key, far];
     }
+    // With `grab`, a press beside all handles fetches one; a finger there scrolls the page, and fetches it by a tap.
+    const { grab } = this.options, fetch = best === null && grab && event.pointerType !== "touch" && this.inside(p);
+    if (fetch) best = grab;
     this.held = { key: best, from: p, moved: false, id: event.pointerId };
     if (best === null) return;
-    const { handle, x, y } = this.handles.get(best);
-    this.held.offset = [x - p[0], y - p[1]];
     this.svg.setPointerCapture(event.pointerId);
-    handle.focus({ preventScroll: true });
     event.preventDefault();
     this.figure.hold(true);
+    if (fetch) this.figure.change(() => this.handles.get(best).drag(this.data(p)), "drag");
+    const { handle, x, y } = this.handles.get(best);
+    this.held.offset = [x - p[0], y - p[1]];
+    handle.focus({ preventScroll: true });
   }
+  inside(p) { return p[0] >= this.left && p[1] <= this.bottom; }
   move(event) {
     const held = this.held;
     if (!held || held.id !== event.pointerId) return;
@@ -348,7 +353,10 @@ class Plot {
     if (held.key !== null) this.figure.hold(false);
     if (held.moved || end === "pointercancel") return;
     if (known) { if (known.press) this.figure.change(known.press); }
-    else if (this.options.press && p[0] >= this.left && p[1] <= this.bottom) this.options.press(this.data(p), p);
+    else if (this.inside(p)) {
+      if (this.options.grab) this.figure.change(() => this.handles.get(this.options.grab).drag(this.data(p)));
+      else this.options.press?.(this.data(p), p);
+    }
   }
 }
 
@@ -496,11 +504,12 @@ class Figure {
     this.plots.push(plot);
     return plot;
   }
-  // A table: heads, and rows(state), each a list of texts; the first column names the components' lines if `keys`.
-  table(heads, rows) {
+  // A table: heads, and rows(state), each a list of texts, the first a component's number; `into`: below the plots of the
+  // stage, if the narrow column has no room for it.
+  table(heads, rows, into = this.side) {
     const body = element("tbody"), table = element("table", {},
       element("thead", {}, element("tr", {}, ...heads.map(head => element("th", { scope: "col" }, head)))), body);
-    this.side.append(table);
+    into.append(table);
     this.syncs.push(() => {
       const wanted = rows(this.state);
       while (body.rows.length > wanted.length) body.lastChild.remove();
@@ -648,6 +657,57 @@ function mix(figure, resp) {
   return resp.map(row => `rgb(${[0, 1, 2].map(j => Math.round(row.reduce((sum, r, k) => sum + r * palette[k][j], 0))).join()})`);
 }
 
+// A component on the line to drag. Its top moves the mean, and up and down the weight; a square one standard deviation
+// beside it moves the width. get() returns [weight, mean, sd], put(weight, mean, sd) takes what a drag made of them;
+// height(log) says how high the plot draws a log density, log(height) is its inverse; `top`, `side`: one handle alone.
+function bell(figure, plot, k, { get, put, height = Math.exp, log = Math.log, top = true, side = true, name = `Component ${k + 1}`, digits = 2 }) {
+  const [weight, mean, sd] = get(), [peak] = figure.kernels.univariate_log_density_kernel([mean], mean, sd * sd);
+  const logWeight = Math.log(weight), right = mean + sd < plot.x1 ? 1 : -1;
+  const weigh = w => clip(w, 0.01, 0.99);
+  if (top) plot.handle("top" + k, {
+    at: [mean, height(peak + logWeight)], label: `${name}: mean and weight`, style: "h" + k,
+    value: `mean ${number(mean, digits)}, weight ${number(weight)}`,
+    drag: p => put(weigh(Math.exp(log(p[1]) - peak)), p[0], sd),
+    key: (dx, dy) => put(weigh(weight + dy / 100), mean + dx * (plot.x1 - plot.x0) / 100, sd),
+  });
+  if (side) plot.handle("side" + k, {
+    at: [mean + right * sd, height(peak + logWeight - 0.5)], label: `${name}: standard deviation`, style: "h" + k,
+    shape: "rect", value: number(sd, digits),
+    drag: p => put(weight, mean, Math.max(right * (p[0] - mean), (plot.x1 - plot.x0) / 100)),
+    key: (dx, dy) => put(weight, mean, sd * 1.05 ** (right * dx + dy)),
+  });
+}
+
+// Where a function on the plot has a level, by marching squares: value(points) returns its values at many places at once.
+// Within a cell it is taken for linear along the edges.
+function contour(plot, key, value, level, style, cells = 64) {
+  const m = Math.max(2, Math.round(cells * (plot.bottom - plot.options.top) / (plot.right - plot.left))), w = cells + 1;
+  const at = (i, j) => [plot.x0 + (plot.x1 - plot.x0) * i / cells, plot.y0 + (plot.y1 - plot.y0) * j / m];
+  const places = Array.from({ length: w * (m + 1) }, (_, t) => at(t % w, Math.floor(t / w)));
+  const above = Array.from(value(places), v => v - level), pieces = [];
+  for (let j = 0; j < m; j++) for (let i = 0; i < cells; i++) {
+    const corners = [j * w + i, j * w + i + 1, (j + 1) * w + i + 1, (j + 1) * w + i], cuts = [];
+    corners.forEach((a, e) => {
+      const b = corners[(e + 1) % 4], f = above[a], g = above[b];
+      if (f > 0 !== g > 0) cuts.push(plot.place(places[a].map((v, c) => v + (places[b][c] - v) * f / (f - g))));
+    });
+    for (let c = 0; c + 1 < cuts.length; c += 2) pieces.push(polyline([cuts[c], cuts[c + 1]]));
+  }
+  plot.item(key, "path", "back", { d: pieces.join(""), class: "gl-line " + style });
+}
+
+// Random numbers that a seed repeats (mulberry32): uniform in (0, 1), or normal by the method of Box and Muller.
+function chance(seed) {
+  const next = () => {
+    seed = seed + 0x6d2b79f5 | 0;
+    let t = Math.imul(seed ^ seed >>> 15, seed | 1);
+    t ^= t + Math.imul(t ^ t >>> 7, t | 61);
+    return ((t ^ t >>> 14) >>> 0) / 4294967296 + 2 ** -33;
+  };
+  next.normal = () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next());
+  return next;
+}
+
 // ------------------------------------------------------------------------------------------------ to begin with
 
 const makers = {}, started = new WeakSet();
@@ -674,6 +734,7 @@ function figure(kind, make) {
 globalThis.gmmLive = { start, figure, kernels, instantiate, mix, number, clip, ticks, pixelAxes, fromPixels };
 // For fitting.js: to make elements, and the text of what a worker needs to run kernels.
 Object.assign(gmmLive, { element, set, loader: () => [`const STACK = ${STACK}, up = ${up};`, lgamma, shapeOf, nested, instantiate].join("\n") });
+Object.assign(gmmLive, { bell, chance, contour });
 const waiting = globalThis.gmmFigures || [];
 globalThis.gmmFigures = { push: ([kind, make]) => figure(kind, make) };
 for (const one of waiting) gmmFigures.push(one);

@@ -43,14 +43,21 @@ def visit(running, tmp_path):
     assert wrong == []
 
 
-@pytest.fixture
-def show(visit, monkeypatch):
-    """Open live figures, made as the first of a session, and wait until they compute."""
+@pytest.fixture(autouse=True)
+def first_of_a_session(monkeypatch):
+    """Each test begins like a new session: its first live figure carries the kernels."""
     monkeypatch.setattr(_live, "_carrier", None)
 
-    def open_page(*makers, **options):
-        page = visit(*[make() for make in makers], **options)
-        page.wait_for_function("document.querySelectorAll('[data-state=live]').length === " + str(len(makers)))
+
+@pytest.fixture
+def show(visit):
+    """Open live figures, or what makes them, and wait until they compute."""
+
+    def open_page(*figures, wait=True, **options):
+        page = visit(*[figure() if callable(figure) else figure for figure in figures], **options)
+        if wait:
+            live = "document.querySelectorAll('[data-state=live]').length"
+            page.wait_for_function(f"{live} === {len(figures)}")
         return page
 
     return open_page

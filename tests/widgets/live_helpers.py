@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import screenshot
 from axe_playwright_python.sync_playwright import Axe
@@ -31,6 +32,11 @@ def choose(page, group, words):
     """Choose one of several, by a click on its words."""
     box = page.locator("fieldset", has=page.locator("legend", has_text=group))
     box.locator("label", has=page.get_by_text(words, exact=True)).click()
+
+
+def take(page, name):
+    """Take one of several."""
+    page.locator(".gl-choice label").filter(has_text=re.compile(f"^{re.escape(name)}$")).click()
 
 
 def centre(page, label):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import inspect
 import json
 import re
 from itertools import islice
@@ -11,71 +11,32 @@ import numpy as np
 import pytest
 import screenshot
 from axe_playwright_python.sync_playwright import Axe
-from widget_examples import PLANE, START_2
+from live_helpers import centre, drag, press, said, state, touch
+from widget_examples import LINE, PLANE, START_1, START_2, THREE
 from widget_helpers import Elements, numbers
 
 import gmm
 from gmm import widgets
 from gmm.formulas import responsibilities, variational
-from gmm.widgets import _live
 
 PHONE = 390
 K_VB = 5
+RESP = gmm.responsibilities(PLANE, *START_2)
+UNITS = {"hours": 1.0, "minutes": 60.0}
 LABELS = gmm.lloyd(PLANE, gmm.kmeans_plusplus(PLANE, K_VB, rng=1)).labels
 FIGURES = {
-    "em-plane": lambda **more: widgets.em_plane(PLANE, *START_2, **more),
-    "vb-concentration": lambda **more: widgets.vb_concentration(PLANE, LABELS, K_VB, **more),
+    "em-plane": lambda X=PLANE, **more: widgets.em_plane(X, *START_2, **more),
+    "vb-concentration": lambda X=PLANE, **more: widgets.vb_concentration(X, LABELS, K_VB, **more),
+    "responsibility-line": lambda **more: widgets.responsibility_line(*THREE, **more),
+    "two-modes": widgets.two_modes,
+    "paint-shares": lambda X=PLANE, **more: widgets.paint_shares(X, RESP, **more),
+    "covariance-structures": lambda X=PLANE, **more: widgets.covariance_structures(X, LABELS % 2, 2, **more),
+    "elbo-curve": lambda X=LINE, **more: widgets.elbo_curve(X, *START_1, component=1, **more),
+    "ellipse-explorer": lambda X=PLANE, **more: widgets.ellipse_explorer(X, **more),
+    "sigma-slider": lambda X=PLANE, **more: widgets.sigma_slider(X, [[0, 0], [4, 6]], [0.4, 0.6], [2.0, 0.001], **more),
+    "border-band": lambda X=PLANE, **more: widgets.border_band(X, *START_2, units=UNITS, **more),
 }
 every_figure = pytest.mark.parametrize("kind", FIGURES)
-
-
-@pytest.fixture(autouse=True)
-def first_of_a_session(monkeypatch):
-    """Each test begins like a new session: its first figure carries the kernels."""
-    monkeypatch.setattr(_live, "_carrier", None)
-
-
-@pytest.fixture
-def show(visit):
-    """Open figures and wait until they compute."""
-
-    def open_page(*figures, wait=True, **options):
-        page = visit(*figures, **options)
-        if wait:
-            page.wait_for_selector('.gmm-live[data-state="live"]')
-        return page
-
-    return open_page
-
-
-def said(page):
-    return page.locator("output").first.inner_text()
-
-
-def state(page):
-    """The state of the first figure, read from the address that its button makes."""
-    page.get_by_role("button", name="Link").first.click()
-    code = page.evaluate("location.hash").partition(":")[2]
-    return json.loads(base64.urlsafe_b64decode(code + "=" * (-len(code) % 4)))
-
-
-def press(page, *names):
-    for name in names:
-        page.get_by_role("button", name=name, exact=True).click()
-
-
-def centre(page, label):
-    box = page.get_by_role("slider", name=label).locator(".gl-mark").bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def drag(page, label, dx, dy):
-    x, y = centre(page, label)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx / 2, y + dy / 2)
-    page.mouse.move(x + dx, y + dy)
-    page.mouse.up()
 
 
 def likelihood(now, X=PLANE):
@@ -102,12 +63,10 @@ def test_the_html_is_valid_the_same_again_and_asks_for_nothing(kind):
     assert len(picture["aria-label"]) > 20
     assert html == FIGURES[kind]().data
     assert not re.search(r"https?:(?!//www\.w3\.org/2000/svg)|@import|url\((?!#)", html.replace("url(#${", ""))
-    noise = 1 + 1e-14 * np.random.default_rng(0).uniform(-1, 1, PLANE.shape)
-    make = {
-        "em-plane": lambda X: widgets.em_plane(X, *START_2),
-        "vb-concentration": lambda X: widgets.vb_concentration(X, LABELS, K_VB),
-    }[kind]
-    assert make(PLANE * noise).data == html
+    X = inspect.signature(FIGURES[kind]).parameters.get("X")
+    if X is not None:
+        noise = 1 + 1e-14 * np.random.default_rng(0).uniform(-1, 1, X.default.shape)
+        assert FIGURES[kind](X=X.default * noise).data == html
 
 
 def test_the_first_figure_carries_what_all_share_also_when_its_cell_runs_again():
@@ -214,15 +173,8 @@ class TestEMPlane:
     def test_touch_drags_a_mean_and_the_page_still_scrolls_beside_it(self, show):
         page = show(FIGURES["em-plane"](), width=PHONE, has_touch=True)
         x, y = centre(page, "Component 1: mean")
-        touch = page.context.new_cdp_session(page)
         before = state(page)["means"][0]
-        for kind, at in (
-            ("touchStart", (x + 9, y + 9)),
-            ("touchMove", (x + 30, y + 9)),
-            ("touchMove", (x + 69, y - 31)),
-        ):
-            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at[0], "y": at[1]}]})
-        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        touch(page, (x + 9, y + 9), (x + 30, y + 9), (x + 69, y - 31))
         assert centre(page, "Component 1: mean") == pytest.approx((x + 60, y - 40), abs=1.5)
         after = state(page)["means"][0]
         assert after[0] > before[0]

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from html.parser import HTMLParser
-
-import numpy as np
-
-from gmm.widgets._page import CODE
 
 VOID = {"input"}
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Widget</title>
@@ -49,23 +44,6 @@ class Elements(HTMLParser):
         return [a for name, a in self.found if name == tag and all(a.get(k) == v for k, v in wanted.items())]
 
 
-def stored(html):
-    """The data that the script reads."""
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.S)[1])
-
-
-def responsibilities(text, n_components):
-    """Decode responsibilities that were stored in steps of 1/63."""
-    steps = np.array([CODE.index(letter) for letter in text]).reshape(-1, n_components - 1)
-    return np.column_stack([steps, 63 - steps.sum(axis=1)]) / 63
-
-
 def numbers(text):
     """All numbers of a text, in order."""
     return [float(n.replace("−", "-")) for n in re.findall(r"[−-]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", text)]
-
-
-def decode_pixels(text, size):
-    """Decode pixel coordinates that were stored with two characters each."""
-    steps = [64 * CODE.index(a) + CODE.index(b) for a, b in zip(text[::2], text[1::2], strict=True)]
-    return np.array(steps) / 4095 * size
