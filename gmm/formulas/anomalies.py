@@ -78,21 +78,46 @@ def cross_conformal_bound_kernel(false_alarm, n, K):
 
 
 @kernel
+def with_last_kernel(covariance, j):
+    """The Cholesky factor of a covariance whose features j and d - 1 have changed places."""
+    d = covariance.shape[0]
+    swapped = np.empty((d, d))
+    for a in range(d):
+        for b in range(d):
+            row = d - 1 if a == j else j if a == d - 1 else a
+            column = d - 1 if b == j else j if b == d - 1 else b
+            swapped[a, b] = covariance[row, column]
+    return cholesky_kernel(swapped)
+
+
+@kernel
+def whitened_with_last_kernel(x, mean, L, j):
+    """y of L y = x - μ, where the features j and d - 1 have changed places."""
+    d = x.shape[0]
+    difference = np.empty(d)
+    for a in range(d):
+        row = d - 1 if a == j else j if a == d - 1 else a
+        difference[a] = x[row] - mean[row]
+    return forward_substitution_kernel(L, difference)
+
+
+@kernel
 def conditional_surprise_kernel(X, weights, means, covariances):
-    (n, d), K = X.shape, weights.shape[0]
+    n, d = X.shape
+    K = weights.shape[0]
     surprise, rest, whole = np.empty((n, d)), np.empty((n, K)), np.empty((n, K))
     for j in range(d):
-        order = np.arange(d)
-        order[j], order[d - 1] = d - 1, j  # feature j comes last
         for k in range(K):
-            L = cholesky_kernel(covariances[k][order][:, order])
+            L = with_last_kernel(covariances[k], j)
             for i in range(n):
-                y = forward_substitution_kernel(L, (X[i] - means[k])[order])
+                y = whitened_with_last_kernel(X[i], means[k], L, j)
                 rest[i, k] = np.log(weights[k])
                 for l in range(d - 1):
                     rest[i, k] -= 0.5 * (LOG_2PI + y[l] * y[l]) + math.log(L[l, l])
                 whole[i, k] = rest[i, k] - 0.5 * (LOG_2PI + y[d - 1] * y[d - 1]) - math.log(L[d - 1, d - 1])
-        surprise[:, j] = log_sum_exp_kernel(rest) - log_sum_exp_kernel(whole)
+        log_rest, log_whole = log_sum_exp_kernel(rest), log_sum_exp_kernel(whole)
+        for i in range(n):
+            surprise[i, j] = log_rest[i] - log_whole[i]
     return surprise
 
 
@@ -101,11 +126,9 @@ def excess_surprise_kernel(X, mean, covariance):
     n, d = X.shape
     excess = np.empty((n, d))
     for j in range(d):
-        order = np.arange(d)
-        order[j], order[d - 1] = d - 1, j  # feature j comes last
-        L = cholesky_kernel(covariance[order][:, order])
+        L = with_last_kernel(covariance, j)
         for i in range(n):
-            z = forward_substitution_kernel(L, (X[i] - mean)[order])[d - 1]
+            z = whitened_with_last_kernel(X[i], mean, L, j)[d - 1]
             excess[i, j] = 0.5 * (z * z - 1.0)
     return excess
 

@@ -41,9 +41,11 @@ def log_hypervolume_kernel(X, axes):
 @kernel
 def noise_log_joint_kernel(X, weights, means, covariances, log_volume):
     n, K = X.shape[0], means.shape[0]
+    of_groups = joint_log_density_kernel(X, weights[:K], means, covariances)
     log_joint = np.empty((n, K + 1))
-    log_joint[:, :K] = joint_log_density_kernel(X, weights[:K].copy(), means, covariances)
     for i in range(n):
+        for k in range(K):
+            log_joint[i, k] = of_groups[i, k]
         log_joint[i, K] = -np.inf if weights[K] == 0.0 else math.log(weights[K]) - log_volume
     return log_joint
 
@@ -118,7 +120,9 @@ def student_responsibilities_kernel(X, weights, means, scales, dof):
     log_joint = np.empty((n, K))
     for k in range(K):
         log_weight = -np.inf if weights[k] == 0.0 else math.log(weights[k])
-        log_joint[:, k] = log_weight + student_log_density_kernel(X, means[k], scales[k], dof[k])
+        log_density = student_log_density_kernel(X, means[k], scales[k], dof[k])
+        for i in range(n):
+            log_joint[i, k] = log_weight + log_density[i]
     log_density = log_sum_exp_kernel(log_joint)
     for i in range(n):
         for k in range(K):
