@@ -17,6 +17,10 @@ def feature_indices(features, n_features, feature_names, name="features"):
     """Return the indices that `features` (an index, a name, or a sequence of either) stands for."""
     if isinstance(features, (str, int, np.integer)):
         features = [features]
+    try:
+        features = list(features)
+    except TypeError:
+        raise TypeError(f"{name} must be an index, a name, or a sequence of these; got {features!r}") from None
     indices = []
     for feature in features:
         if isinstance(feature, str):

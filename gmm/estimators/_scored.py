@@ -12,6 +12,8 @@ from gmm import engine, learning
 from gmm.engine import missing
 from gmm.estimators._validation import check_observed, check_samples, check_weights_of, has_missing, random_generator
 
+MOST = 2**48  # samples at one time, which no memory holds
+
 
 @contextmanager
 def unchanged_on_failure(estimator):
@@ -187,6 +189,8 @@ class Scored:
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
+        if n_samples > MOST:
+            raise ValueError(f"n_samples must be at most 2**48; got {n_samples}")
         rng = random_generator(self.random_state if random_state is None else random_state)
         n_components, n_features = self.means_.shape
         counts = rng.multinomial(int(n_samples), self.weights_ / self.weights_.sum())

@@ -14,6 +14,7 @@ from gmm.estimators import _adaptation, _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._mixture import Mixture
 from gmm.estimators._noise import LABEL, make_noise, renewed
+from gmm.estimators._scored import MOST
 from gmm.estimators._settings import CONSTRAINTS, DOCUMENTATION, are_plain
 from gmm.estimators._validation import (
     check_fixed,
@@ -478,7 +479,7 @@ class GaussianMixture(Mixture):
         y : ndarray of shape (n_samples,)
             The component of each sample; -1 for noise.
         """
-        if not hasattr(self, "noise_weight_") or not isinstance(n_samples, Integral) or n_samples < 1:
+        if not hasattr(self, "noise_weight_") or not isinstance(n_samples, Integral) or not 1 <= n_samples <= MOST:
             return super().sample(n_samples, random_state)
         rng = random_generator(self.random_state if random_state is None else random_state)
         n_noise = rng.binomial(int(n_samples), self.noise_weight_)
