@@ -33,7 +33,7 @@ FIGURES = {
     "covariance-structures": lambda X=PLANE, **more: widgets.covariance_structures(X, LABELS % 2, 2, **more),
     "elbo-curve": lambda X=LINE, **more: widgets.elbo_curve(X, *START_1, component=1, **more),
     "ellipse-explorer": lambda X=PLANE, **more: widgets.ellipse_explorer(X, **more),
-    "sigma-slider": lambda X=PLANE, **more: widgets.sigma_slider(X, [[0, 0], [4, 6]], [0.4, 0.6], [2.0, 0.001], **more),
+    "sigma": lambda X=PLANE, **more: widgets.sigma_slider(X, [[0, 0], [4, 6]], [0.4, 0.6], [2.0, 0.001], **more),
     "border-band": lambda X=PLANE, **more: widgets.border_band(X, *START_2, units=UNITS, **more),
 }
 every_figure = pytest.mark.parametrize("kind", FIGURES)
