@@ -163,7 +163,7 @@ MAY_IMPORT = {
     },
     "datasets": {"numpy", "PIL"},
     "plot.py": {"numpy", "matplotlib", "gmm.formulas", "gmm.learning"},
-    "widgets": {"numpy", "matplotlib", "gmm.formulas", "gmm.plot"},
+    "widgets": {"numpy", "matplotlib", "gmm.datasets", "gmm.formulas", "gmm.plot"},
 }
 LEAVES = ("gmm.plot", "gmm.widgets", "gmm.exercises", "gmm.datasets")
 # A mixture and a selection plot themselves: the method imports the figures when it is called, never before.
