@@ -14,6 +14,7 @@ from scipy import integrate, stats
 from scipy.special import logsumexp
 
 import gmm
+from gmm.formulas.heavy_tails import log_minus_digamma_kernel
 
 
 def positive_definite(d, seed):
@@ -259,6 +260,11 @@ class TestMStep:
             target = mp.mpf(float(excess)) + mp.log(half) - mp.digamma(half)
             root = mp.findroot(lambda v, t=target: mp.log(v / 2) - mp.digamma(v / 2) - t, float(found[k]))
             assert found[k] == pytest.approx(float(root), rel=1e-12)
+
+    @pytest.mark.parametrize("x", [1e-3, 0.7, 19.0, 20.0, 24.5, 1e4])
+    def test_the_left_side_against_mpmath(self, x):
+        expected = mp.log(mp.mpf(x)) - mp.digamma(mp.mpf(x))
+        assert log_minus_digamma_kernel(x) == pytest.approx(float(expected), rel=1e-12)
 
     @pytest.mark.equation("eq-student-dof")
     def test_at_a_stationary_point_it_stays(self):
