@@ -12,7 +12,7 @@ from widget_helpers import Elements, numbers
 
 import gmm
 from gmm import datasets, widgets
-from gmm.widgets.playground import FITTED
+from gmm.widgets.playground import _MANY, FITTED
 
 SETTINGS = {"tol": 1e-6, "max_iter": 2000, "reg_covar": "auto", "on_collapse": "restart", "random_state": 1}
 TABLE = "\n".join(["width,name,height", *(f"{x:.6f},a,{y:.6f}" for x, y in PLANE)])
@@ -104,6 +104,10 @@ class TestFits:
             press(page, "Save samples")
         X = np.genfromtxt(saved.value.path(), delimiter=",", skip_header=1)
         assert X.shape == (10_000, 2)
+        weights, means, covariances = (np.array(_MANY[part]) for part in ("weights", "means", "covariances"))
+        assert X.mean(axis=0) == pytest.approx(gmm.mixture_mean(weights, means), abs=0.15)  # five standard errors
+        spread = gmm.mixture_covariance(weights, means, covariances)
+        assert np.cov(X.T) == pytest.approx(spread, abs=0.08 * spread.max())
         _, best = native(4, X=X, n_init=3)
         assert numbers(text)[1] == pytest.approx(best, abs=0.3)
 
