@@ -32,7 +32,12 @@ def landing():
     return widgets.em_landing(faithful.X, *start, axis_labels=faithful.labels())
 
 
-FIGURES = {"landing": landing, "playground": widgets.playground}
+def playground():
+    """The playground; its page's heading has the name itself."""
+    return widgets.playground(name="play")
+
+
+FIGURES = {"landing": landing, "playground": playground}
 COUNTS = {
     "chapters": lambda: len(notebooks()),
     "equations": lambda: len(EQUATIONS),

@@ -28,6 +28,10 @@ def test_a_figure_stands_where_the_directive_was(page):
     assert 'class="gmm-live" data-kind="em-landing"' in raw.astext()
 
 
+def test_no_figure_has_the_name_of_its_page():
+    assert [make().name for make in live.FIGURES.values()] == ["em-landing", "play"]
+
+
 def test_numbers_are_those_of_the_project(page):
     assert page(":count:`equations` and :count:`chapters`").astext() == (
         f"{len(gmm.formulas.EQUATIONS)} and {len(chapters.notebooks())}"
