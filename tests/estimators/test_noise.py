@@ -415,8 +415,8 @@ class TestParts:
         X, labels = samples
         resp = np.random.default_rng(3).dirichlet([1.0, 1.0, 1.0], size=len(X))
         weights = np.random.default_rng(4).uniform(0.1, 3.0, size=len(X))
-        for given, noise in ((resp, resp[:, -1]), (labels, labels == -1)):
-            start = GaussianMixture(2, noise=True, resp_init=given, max_iter=0).fit(X, sample_weight=weights)
+        for known, noise in ((resp, resp[:, -1]), (labels, labels == -1)):
+            start = GaussianMixture(2, noise=True, resp_init=known, max_iter=0).fit(X, sample_weight=weights)
             assert start.noise_weight_ == pytest.approx(np.average(noise, weights=weights), rel=1e-12)
 
     @pytest.mark.parametrize(("volume", "more"), [(None, 2), (1e4, 1)])
