@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
 import gmm
-from gmm import GaussianMixture
+from gmm import GaussianMixture, learning
 from gmm.learning import FOURTEEN, ONE_FEATURE
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -378,3 +378,52 @@ class TestBadInput:
         resp = mixture.predict_proba(X * scale)
         np.testing.assert_allclose(resp.sum(axis=1), 1.0, atol=1e-12)
         assert set(mixture.predict(X * scale)) <= {-1, *range(K)}
+
+
+class TestParts:
+    def test_draws_fill_a_turned_box(self):
+        """Along its own axes they reach as far as its edges, whichever way it lies."""
+        turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+        box = learning.Box(np.array([3.0, -1.0]), turn, np.array([10.0, 0.5]))
+        along = (box.sample(4000, np.random.default_rng(0)) - box.centre) @ box.axes
+        assert (np.abs(along) <= 0.5 * box.widths).all()
+        np.testing.assert_allclose(np.ptp(along, axis=0), box.widths, rtol=0.01)
+        np.testing.assert_allclose(along.std(axis=0), box.widths / math.sqrt(12.0), rtol=0.05)
+
+    def test_a_ridge_has_the_units_of_the_data(self, samples):
+        X, labels = samples
+        options = {"noise": True, "resp_init": labels, "tol": 0.0, "max_iter": 5}
+        plain = GaussianMixture(2, reg_covar=0.3, **options).fit(X)
+        large = GaussianMixture(2, reg_covar=0.3 * 2.0**600, **options).fit(X * 2.0**300)
+        np.testing.assert_allclose(large.covariances_ / 2.0**600, plain.covariances_, rtol=1e-9)
+        assert large.noise_weight_ == pytest.approx(plain.noise_weight_, rel=1e-9)
+
+    def test_where_all_is_noise_the_groups_stay(self, samples, fits):
+        """Nothing is divided by counts of zero."""
+        X = samples[0]
+        state = fits["full"]._parameters()
+        state = state._replace(noise=state.noise._replace(weight=1.0), weights=np.zeros(2))
+        step, source = learning.Noisy(learning.MaximumLikelihood(1e-6)), learning.ArraySource(X)
+        with np.errstate(all="raise"):
+            new = step.update(state, source.statistics(state.density()))
+        np.testing.assert_array_equal(new.means, state.means)
+        np.testing.assert_array_equal(new.covariances, state.covariances)
+        assert not new.weights.any()
+        assert new.noise.weight == 1.0
+
+    def test_a_start_by_responsibilities_is_weighted(self, samples):
+        X, labels = samples
+        resp = np.random.default_rng(3).dirichlet([1.0, 1.0, 1.0], size=len(X))
+        weights = np.random.default_rng(4).uniform(0.1, 3.0, size=len(X))
+        for known, noise in ((resp, resp[:, -1]), (labels, labels == -1)):
+            start = GaussianMixture(2, noise=True, resp_init=known, max_iter=0).fit(X, sample_weight=weights)
+            assert start.noise_weight_ == pytest.approx(np.average(noise, weights=weights), rel=1e-12)
+
+    @pytest.mark.parametrize(("volume", "more"), [(None, 2), (1e4, 1)])
+    def test_recorded_parameters_count_as_the_fitted_ones(self, samples, volume, more):
+        mixture = GaussianMixture(
+            2, noise=True, noise_volume=volume, max_iter=2, record_parameters=True, random_state=0
+        )
+        mixture.fit(samples[0])
+        counts = {state.n_parameters for state in mixture.history_.parameters}
+        assert counts == {mixture.n_parameters_} == {2 * 9 + 1 + more}
