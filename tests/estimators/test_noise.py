@@ -427,3 +427,9 @@ class TestParts:
         mixture.fit(samples[0])
         counts = {state.n_parameters for state in mixture.history_.parameters}
         assert counts == {mixture.n_parameters_} == {2 * 9 + 1 + more}
+
+    def test_a_collapse_names_the_samples_by_their_numbers_in_x(self, samples):
+        X, labels = samples[0][::-1].copy(), samples[1][::-1]  # thirty samples of noise come first
+        X[30:90] = 7.0
+        with pytest.raises(gmm.CollapsedComponentError, match=r"Component 1 .* its 60 samples \[30, 31, 32,"):
+            GaussianMixture(2, noise=True, reg_covar=0.0, resp_init=labels).fit(X)
