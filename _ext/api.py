@@ -14,6 +14,9 @@ from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from docutils.statemachine import StringList
 
+from gmm.estimators._mixture import Mixture
+from gmm.estimators._scored import Scored
+
 
 def public_names(module, own):
     """List the (full name, kind) pairs that ``module`` defines for readers, in the order of the source.
@@ -69,6 +72,8 @@ class BookApi(Directive):
             lines += ["", f".. {kind}:: {name}"]
             if kind == "autoclass":
                 lines += ["   :members:"]
+                if issubclass(getattr(import_module(home), name.removeprefix(home + ".")), Mixture):
+                    lines += [f"   :inherited-members: {Scored.__name__}"]  # what it shares with other mixtures
         content = StringList(lines, source=module.__file__)
         node = nodes.Element()
         self.state.nested_parse(content, self.content_offset, node)

@@ -19,6 +19,7 @@ def csv_file(tmp_path, monkeypatch):
     X = gmm.datasets.load_old_faithful().X
     np.savetxt("measurements.csv", X, delimiter=",", header="eruptions,waiting", comments="")
     plt.switch_backend("agg")
+    plt.close("all")
     yield
     plt.close("all")
 

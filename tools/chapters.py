@@ -64,6 +64,11 @@ def parts():
     return [(part["caption"], [entry["file"] for entry in part["chapters"]]) for part in toc["parts"]]
 
 
+def pages():
+    """Names of all pages, without .html, in the order of the contents."""
+    return ["book/index", *(file for _, files in parts() for file in files), "search"]
+
+
 def notebooks():
     """Return the paths of the book's notebooks in reading order."""
     files = [ROOT / f"{name}.ipynb" for _, names in parts() for name in names]

@@ -15,7 +15,7 @@ from gmm.widgets._picture import Frame, dots, ellipse_path
 
 @_page.widget
 def covariance_structures(
-    X, labels, n_components, *, truth=None, structure="full", axis_labels=None, name="covariance-structures"
+    X, labels, n_components, *, truth=None, structure="full", axis_labels=None, name="four-structures"
 ):
     """Fit two features with one covariance structure after another, while the data are turned or change their unit.
 

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import chapters
 import pytest
+import screenshot
+import serve
 
 REPOSITORY = "somebody/gaussian-mixtures"
 
@@ -64,3 +67,34 @@ def site(build):
     _, log, folder = build
     assert folder.is_dir(), log[-2000:]
     return folder
+
+
+@pytest.fixture(scope="session")
+def address(site, loopback):
+    """Serve the built book as `make serve` does."""
+    with serve.make_server(site, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def reader(running):
+    """Give the pages one browser context, so that what they share is loaded once."""
+    context = running.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(reader, address):
+    """Return a function that opens a page of the book; close what it opened."""
+    opened = []
+
+    def go(name, **settings):
+        opened.append(screenshot.Visit(reader, f"{address}/{name}", **settings))
+        return opened[-1]
+
+    yield go
+    for page in opened:
+        page.close()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import screenshot
 from axe_playwright_python.sync_playwright import Axe
-from live_helpers import centre, drag, press, said, state, touch
+from live_helpers import centre, drag, press, said, state, swipe
 from widget_examples import LINE, PLANE, START_1, START_2, THREE
 from widget_helpers import Elements, numbers
 
@@ -33,7 +33,6 @@ FIGURES = {
     "covariance-structures": lambda X=PLANE, **more: widgets.covariance_structures(X, LABELS % 2, 2, **more),
     "elbo-curve": lambda X=LINE, **more: widgets.elbo_curve(X, *START_1, component=1, **more),
     "ellipse-explorer": lambda X=PLANE, **more: widgets.ellipse_explorer(X, **more),
-    "sigma": lambda X=PLANE, **more: widgets.sigma_slider(X, [[0, 0], [4, 6]], [0.4, 0.6], [2.0, 0.001], **more),
     "border-band": lambda X=PLANE, **more: widgets.border_band(X, *START_2, units=UNITS, **more),
 }
 every_figure = pytest.mark.parametrize("kind", FIGURES)
@@ -174,7 +173,7 @@ class TestEMPlane:
         page = show(FIGURES["em-plane"](), width=PHONE, has_touch=True)
         x, y = centre(page, "Component 1: mean")
         before = state(page)["means"][0]
-        touch(page, (x + 9, y + 9), (x + 30, y + 9), (x + 69, y - 31))
+        swipe(page, (x + 9, y + 9), (x + 30, y + 9), (x + 69, y - 31))
         assert centre(page, "Component 1: mean") == pytest.approx((x + 60, y - 40), abs=1.5)
         after = state(page)["means"][0]
         assert after[0] > before[0]
@@ -377,13 +376,13 @@ class TestEveryFigure:
         page.add_init_script("delete globalThis.WebAssembly")
         page.reload()
         page.wait_for_selector('.gmm-live[data-state="stored"]')
-        assert page.locator(".gl-stored svg").is_visible()
+        assert page.locator(".gl-stored svg").first.is_visible()
         assert page.locator(".gl-note").inner_text().endswith("(no WebAssembly). Its first state is shown.")
         assert page.locator("button").count() == 0
 
     def test_without_a_script_the_picture_stays(self, visit):
         page = visit(FIGURES["em-plane"](), java_script_enabled=False)
-        assert page.locator(".gl-stored svg").is_visible()
+        assert page.locator(".gl-stored svg").first.is_visible()
 
     def test_a_figure_begins_when_it_comes_near(self, visit):
         figure = FIGURES["em-plane"]()
