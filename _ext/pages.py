@@ -31,6 +31,12 @@ SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|
 REPAIRS = [
     (re.compile(pattern, flags), repair)
     for pattern, repair, flags in [
+        # The style asks for it before the figure has come.
+        (
+            r'<div class="(cell_output docutils container)">(?=\s*<figure\b[^>]*>\s*<(?:a|img)\b)',
+            r'<div class="drawn \1">',
+            0,
+        ),
         (r'<meta name="viewport" content="width=device-width, initial-scale=1"\s*/>', "", 0),
         (
             r'document\.documentElement\.dataset\.theme = localStorage\.getItem\("theme"\) \|\| "[a-z]*";',

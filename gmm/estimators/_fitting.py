@@ -29,6 +29,8 @@ from gmm.estimators._validation import give_back, random_generator
 from gmm.estimators._warn import warn
 from gmm.estimators.hierarchical import Trees
 
+# Between two fits' values per sample, relative to their size, a difference of this is rounding.
+ROUNDING = 1e-12
 MAX_RESTARTS = 10  # further starts for one initialisation with on_collapse='restart'
 
 
@@ -46,11 +48,6 @@ class Run(NamedTuple):
     @property
     def lower_bound(self):
         return float(self.log_likelihoods[-1]) if self.log_likelihoods.size else -np.inf
-
-    @property
-    def merit(self):
-        """What restarts are compared by. Collapsed components buy a likelihood that means nothing."""
-        return not self.flat, self.lower_bound
 
 
 def warn_unless_converged(best, max_iter):
@@ -230,9 +227,12 @@ class Search:
         warn(said, RegularisationWarning)
 
     def better(self, run, other):
-        if self.model.on_collapse == "raise":  # scikit-learn's choice
-            return run.lower_bound > other.lower_bound
-        return run.merit > other.merit
+        """Whether a later run is better by more than rounding, on which the choice between equals would hang."""
+        # Collapsed components buy a likelihood that means nothing; with "raise", scikit-learn's choice stands.
+        if self.model.on_collapse != "raise" and bool(run.flat) != bool(other.flat):
+            return not run.flat
+        known = other.lower_bound
+        return run.lower_bound > (known + ROUNDING * max(1.0, abs(known)) if np.isfinite(known) else known)
 
     def one_initialisation(self, initialisation):
         """Run EM from one start, or from up to MAX_RESTARTS more if components collapse and restarts are allowed."""

@@ -145,6 +145,12 @@ class TestOfNarrowFigures:
         assert narrow.stacked(panels(200, 200)) is None
         assert narrow.stacked(panels(240, 240, 240).resize((780, 640))) is None
 
+    def test_an_output_that_begins_with_a_picture_says_so(self):
+        begin = '<div class="cell_output docutils container">\n'
+        drawn = pages.polish(f'{begin}<figure class="a"><a href="b"><img src="c" alt="x"></a></figure></div>', {}.get)
+        assert drawn.startswith('<div class="drawn cell_output docutils container">')
+        assert pages.polish(f"{begin}<figure><table></table></figure></div>", {}.get).startswith(begin)
+
     def test_the_page_offers_both(self):
         html = narrow.with_narrow('<img src="a/b.png" alt="x"><img src="c.png">', {"a/b.png": (9, 8)}.get)
         assert html == (
