@@ -45,7 +45,7 @@ def paint_shares(X, resp, *, axis_labels=None, name="paint-shares"):
             "X": X,
             "labels": labels,
             "digits": _page.digits_for(X),
-            "shares": resp[:, 0],
+            "shares": resp[:, 0].round(6),  # as many digits as are the same on every computer
             "brush": means.mean(axis=0),
             "x": [frame.low[0], frame.high[0]],
             "y": [frame.low[1], frame.high[1]],

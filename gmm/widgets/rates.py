@@ -33,7 +33,7 @@ def em_rates(noise, *, separation=3.0, tol=1e-6, name="em-rates"):
         Tolerance per sample to begin with, from 1e-9 to 0.1.
     {common}
     """
-    noise = check.real_array(noise, "noise", 1, "(n_samples,)")
+    noise = check.real_array(noise, "noise", 1, "(n_samples,)").round(9)
     if len(noise) < 8:
         raise ValueError(f"noise must hold at least 8 draws; got {len(noise)}")
     separation, tol = check.number(separation, "separation"), check.number(tol, "tol", minimum=0.0, strict=True)
