@@ -145,12 +145,21 @@ def test_a_compiled_function_is_stopped_as_plain_python(little_time):
 
 
 def test_an_answer_that_ended_is_not_stopped_afterwards(monkeypatch):
-    """The timer looks in all the time, but not at its own looks; it raises in an answer alone."""
+    """The timer looks in all the time; it raises in an answer alone."""
     monkeypatch.setattr(_guard, "TICK", 1e-4)
     monkeypatch.setattr(_guard, "SECONDS", 1e-3)
     for _ in range(300):
         value, failure = _guard.guarded(lambda: sum(range(20_000)))
         assert value == sum(range(20_000)) or failure.kind == "time"
+
+
+def test_a_slow_look_is_not_looked_at_in_its_turn(monkeypatch):
+    """Else looks would stand in looks until Python's stack is full."""
+    monkeypatch.setattr(_guard, "TICK", 1e-4)
+    monkeypatch.setattr(_guard, "SECONDS", 0.5)
+    monkeypatch.setattr(_guard, "_memory", lambda: time.sleep(4e-4) or 0)
+    value, failure = _guard.guarded(lambda: loops(0))
+    assert (value, failure.kind) == (None, "time")
 
 
 def test_in_another_thread_there_is_no_timer(little_time):
