@@ -14,7 +14,7 @@ from gmm import datasets, widgets
 from gmm.widgets import _live
 from gmm.widgets.surface import _is_saddle
 
-WAITS = datasets.load_old_faithful().X[:, 1]
+WAITS = datasets.load_old_faithful().X[:, 1].round()  # whole minutes, also where the last bits are changed
 NOISE = np.random.default_rng(2).standard_normal(60)
 MEANS, HALVES = np.array([[0.0, 0.0], [4.0, 6.0]]), np.array([0.5, 0.5])
 FIGURES = {
