@@ -363,7 +363,9 @@ def test_names_of_several_targets():
     assert found.conditional(frame.iloc[0]).feature_names_in_.tolist() == ["u", "v"]
     assert MixtureRegressor().fit(frame, Y).mixture_.feature_names_in_.tolist() == ["a", "b", "y0", "y1"]
     # Names that are taken are not given twice.
-    assert not hasattr(MixtureRegressor().fit(frame, targets.set_axis(["a", "v"], axis=1)).mixture_, "feature_names_in_")
+    assert not hasattr(
+        MixtureRegressor().fit(frame, targets.set_axis(["a", "v"], axis=1)).mixture_, "feature_names_in_"
+    )
 
 
 def test_examples_in_docstrings_run():
