@@ -216,6 +216,21 @@ def test_jitter_is_uniform_over_the_cells():
     assert one.scale**2 == pytest.approx(0.25 + 1.0 / 12.0, rel=0.05)
 
 
+def test_cells_of_large_integers_stay_within_the_bounds():
+    # Near 2**51 neighbours in float64 are half a unit apart, and the place in a cell is rounded to its edge.
+    low = 2**51
+    X = low + np.arange(60)[:, None] % 4
+    fit = TableSynthesizer(GaussianMixture(), bounds={0: (low, low + 3)}, random_state=0).fit(X)
+    assert set(fit.sample(200)[:, 0]) == set(range(low, low + 4))
+
+
+def test_bounds_of_integers_that_are_none_are_rounded_inwards():
+    X = np.arange(60)[:, None] % 9 + 1
+    fit = TableSynthesizer(bounds={0: (0.5, 9.7)}, random_state=0).fit(X)
+    assert (fit.columns_[0].low, fit.columns_[0].high) == (1.0, 9.0)
+    assert set(fit.sample(2000)[:, 0]) == set(range(1, 10))
+
+
 # ------------------------------------------------------------------------------------- density
 
 
