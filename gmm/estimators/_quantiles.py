@@ -49,8 +49,7 @@ def quantiles(log_weights, means, scales, p, standard, upper=False):
 
     Newton's method on log F(q) - log p, kept in a bracket: the quantile lies between the least and the largest quantile
     of the components. Where log F is concave, as that of one Gaussian is, Newton's method rises from the least one and
-    cannot overshoot; elsewhere a step that leaves the bracket, or does not halve, is replaced by bisection. A small p
-    keeps its digits.
+    cannot overshoot; elsewhere a step that leaves the bracket is replaced by bisection. A small p keeps its digits.
 
     Parameters
     ----------
@@ -76,7 +75,7 @@ def quantiles(log_weights, means, scales, p, standard, upper=False):
     low = np.where(used, of_components, np.inf).min(axis=1)
     high = np.where(used, of_components, -np.inf).max(axis=1)
     least = np.where(used, scales, np.inf).min(axis=1)
-    found, last = low.copy(), high - low
+    found = low.copy()
     rows = np.flatnonzero(high > low)
     for _ in range(STEPS):
         if not rows.size:
@@ -89,9 +88,8 @@ def quantiles(log_weights, means, scales, p, standard, upper=False):
         low[rows], high[rows] = np.where(gap < 0.0, q, low[rows]), np.where(gap < 0.0, high[rows], q)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             step = -gap * np.exp(log_cdf - log_density)
-        inside = (q + step > low[rows]) & (q + step < high[rows]) & (np.abs(step) < 0.5 * last[rows])
+        inside = (q + step > low[rows]) & (q + step < high[rows])
         middle = low[rows] + 0.5 * (high[rows] - low[rows])
         found[rows] = np.where(gap == 0.0, q, np.where(inside, q + step, middle))
-        last[rows] = np.abs(found[rows] - q)
-        rows = rows[last[rows] > 2.0 * EPS * np.maximum(np.abs(q), least[rows])]
+        rows = rows[np.abs(found[rows] - q) > 2.0 * EPS * np.maximum(np.abs(q), least[rows])]
     return found

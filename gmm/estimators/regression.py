@@ -209,17 +209,17 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
             log_weights, means, squares = conditional.log_at(values)
             with np.errstate(invalid="ignore"):
                 log_weights -= log_sum_exp(log_weights)[:, None]
-            lost = np.isnan(log_weights).any(axis=1)
+            stretch = np.ones_like(squares)
+            if hasattr(conditional, "stretch"):
+                with np.errstate(over="ignore"):
+                    stretch = np.where(log_weights > -np.inf, conditional.stretch(squares), 1.0)
+            lost = ~(np.isfinite(stretch) & ~np.isnan(log_weights)).all(axis=1)
             if lost.any():
                 i = rows[np.argmax(lost)]
                 raise ValueError(
                     f"X[{i}] is so far from every component that its log-density leaves the range of float64; got "
                     f"{X[i]}"
                 )
-            stretch = np.ones_like(squares)
-            if hasattr(conditional, "stretch"):
-                with np.errstate(over="ignore"):
-                    stretch = np.where(log_weights > -np.inf, conditional.stretch(squares), 1.0)
             yield rows, conditional, log_weights, means, stretch
 
     def _shaped(self, result):

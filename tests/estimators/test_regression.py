@@ -38,8 +38,8 @@ def draws(n, n_features=1, n_targets=1, seed=0):
     group = rng.integers(2, size=(n, 1))
     X = rng.normal(size=(n, n_features)) + 2.0 * group
     slopes = np.array([[1.0, -0.5], [0.5, 2.0], [-1.0, 0.3]])[:n_features, :n_targets]
-    Y = X @ slopes * np.where(group, -1.0, 1.0) + 4.0 * group + 0.5 * (1 + group) * rng.normal(size=(n, n_targets))
-    return X, Y
+    noise = rng.normal(size=(n, n_targets)) @ np.array([[0.5, 0.8], [0.0, 0.6]])[:n_targets, :n_targets]
+    return X, X @ slopes * np.where(group, -1.0, 1.0) + 4.0 * group + (1 + group) * noise
 
 
 @pytest.fixture(scope="module", params=TEMPLATES)
@@ -148,6 +148,8 @@ def test_heavy_tails_without_variance_have_intervals():
     found = MixtureRegressor(StudentMixture(1, dof=0.8)).fit(X, Y[:, 0])
     with pytest.raises(ValueError, match=r"1\.8 degrees of freedom.*return_std=False gives the mean, predict_interval"):
         found.predict(X, return_std=True)
+    with pytest.raises(ValueError, match=r"X\[0\] is so far from every component"):
+        found.predict_interval([[1e160]])  # the scale given it would be infinite
     one = found.conditional(X[0])
     assert one.cdf(found.predict_interval(X[:1])[:, 1:], upper=True)[0] == pytest.approx(0.05, rel=1e-10)
 
@@ -174,6 +176,13 @@ def test_the_probability_jumps_over_p_at_the_quantile(components, p, upper, heav
     ends = sorted([log_tail(q - margin), log_tail(q + margin)])
     # What the standard distributions round themselves is a few parts in 1e14 of p.
     assert ends[0] - 1e-12 <= np.log(p) <= ends[1] + 1e-12
+
+
+def test_the_standard_distributions_are_scipys():
+    z, dof = np.linspace(-9.0, 9.0, 7)[:, None], np.array([0.7, 3.0, 40.0])
+    for standard, theirs in ((_quantiles.Gaussian(), stats.norm), (_quantiles.Student(dof), stats.t(dof))):
+        np.testing.assert_allclose(standard.log_density(z), theirs.logpdf(z) + 0.0 * z, rtol=1e-12)
+        np.testing.assert_allclose(standard.log_cdf(z), theirs.logcdf(z) + 0.0 * z, rtol=1e-10, atol=1e-15)
 
 
 def test_far_components_and_empty_valleys():

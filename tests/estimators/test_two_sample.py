@@ -34,10 +34,10 @@ class Centres(BaseEstimator):
 
 
 class TestPValue:
-    @pytest.mark.parametrize("n_splits", [2, 3])
-    def test_each_part_is_judged_by_what_was_learnt_before_it(self, n_splits):
-        rng = np.random.default_rng(0)
-        X, Y = rng.normal(size=(21, 2)), rng.normal(0.8, size=(30, 2))
+    @pytest.mark.parametrize(("n_splits", "seed"), [(2, 0), (3, 1), (3, 2), (4, 3), (4, 4)])
+    def test_each_part_is_judged_by_what_was_learnt_before_it(self, n_splits, seed):
+        rng = np.random.default_rng(seed)
+        X, Y = rng.normal(size=(21, 4)), rng.normal(0.3, size=(30, 4))
         found = two_sample_test(X, Y, classifier=LDA, n_splits=n_splits, random_state=3)
         # The parts again, from the same generator (the first number seeds the classifier, of which this one has none).
         again = np.random.RandomState(3)
