@@ -20,6 +20,9 @@ and the moments with the weights r u lift in the same way but for E[u Cov[x_m | 
 What a pattern of p features tells of ν has p in the place of d (eq-student-dof); `lift` moves the difference into
 Σ r log(1 + q / ν), so that the M-step is that of complete samples.
 
+The constant density of a box with edges w_j along the features has the marginal 1 / ∏ w_j over the observed ones. That
+is the constant of a Gaussian with the variances w_j² / 2π, as which it goes through the algebra.
+
 So a pattern costs K d³ beside its rows, each of these less than a complete one. The rows run through the blocks and
 tiles of complete samples: W stands in a matrix whose other rows and columns are zero, as does 0 in the place of a
 missing value, and what the tiles gather there is not looked at.
@@ -152,7 +155,9 @@ def mixture_of(density):
         K, d = density.centres.shape
         dof = np.ascontiguousarray(density.dof)
         return _Mixture(Student(gaussian, np.zeros(K), gaussian.centres, dof, HELD, np.zeros((1, d)), d), covariances)
-    model, coefficients, centres, factors, _ = density
+    if _flat(density):
+        return _with_flat(*mixture_of(_groups(density)), density)
+    model, coefficients, centres, factors, *_ = density
     n_components, d = centres.shape
     none = np.empty((0, d, d))
     if model in (Full, Tied):
@@ -167,6 +172,33 @@ def mixture_of(density):
         factors = factors if model is Diagonal else np.repeat(factors[:, None], d, axis=1)
         log_dets = np.log(factors).sum(axis=1)
     return _Mixture(kind.of(coefficients + 0.5 * d * LOG_2PI - log_dets, centres, factors), covariances)
+
+
+def _flat(density):
+    """Whether the last component is a constant density."""
+    return getattr(density, "flat_widths", None) is not None
+
+
+def _groups(density):
+    """The density without its last, constant component."""
+    return Density(density.model, *(of_each[:-1] for of_each in density[1:4]), density.units)
+
+
+def _with_flat(whole, covariances, density):
+    """A component more, as wide as it must be for its constant; `flatten` takes away what is not constant."""
+    widths = density.flat_widths * density.units.scale
+    factor, log_weight = math.sqrt(2.0 * math.pi) / widths, density.coefficients[-1] + np.log(widths).sum()
+    if not isinstance(whole, Diagonal):
+        covariances = np.concatenate([covariances, np.diag(1.0 / factor**2)[None]])
+        factor = np.diag(factor)
+    return _Mixture(
+        type(whole)(
+            np.append(whole.coefficients, log_weight),
+            np.concatenate([whole.centres, np.zeros((1, len(widths)))]),
+            np.concatenate([whole.factors, factor[None]]),
+        ),
+        covariances,
+    )
 
 
 def _tails(density, d):
@@ -192,8 +224,8 @@ def _shapes(whole):
     return kind, shapes(kind, *whole.centres.shape)
 
 
-def _rooms(mixture, target):
-    """Arrays for one thread: the marginal of a pattern, its algebra, scratch and the sums of its rows."""
+def _rooms(mixture, target, flat):
+    """For one thread: the marginal of a pattern, its algebra, scratch, the sums of its rows; is the last flat?"""
     whole, covariances = mixture
     n_components, d = whole.centres.shape
     gaussian = _gaussian(whole)
@@ -202,7 +234,8 @@ def _rooms(mixture, target):
     if isinstance(whole, Student):
         part = whole._replace(gaussian=part, coefficients=np.empty(n_components))
         about = part._replace(gaussian=about, centres=target)
-    return part, about, np.zeros(covariances.shape), np.empty((2 * d + 2, d)), flat_views(_shapes(whole)[1])[0]
+    sums = flat_views(_shapes(whole)[1])[0]
+    return part, about, np.zeros(covariances.shape), np.empty((2 * d + 2, d)), sums, flat
 
 
 # ------------------------------------------------------------------------------------- the algebra of a pattern
@@ -314,6 +347,28 @@ def observing(part, observed):
 def observing_student(part, observed):
     """ν + d becomes ν + p."""
     return Student(part.gaussian, part.coefficients, part.centres, part.dof, part.estimated, part.origin, observed)
+
+
+@method(operations.flatten, Full, SmallFull)
+def flatten(part):
+    """A factor of zero."""
+    k = part.factors.shape[0] - 1
+    for i in range(part.factors.shape[1]):
+        for j in range(i + 1):
+            part.factors[k, i, j] = 0.0
+
+
+@method(operations.flatten, Diagonal)
+def flatten_diagonal(part):
+    """A factor of zero."""
+    k = part.factors.shape[0] - 1
+    for j in range(part.factors.shape[1]):
+        part.factors[k, j] = 0.0
+
+
+@method(operations.flatten, Student)
+def flatten_student(part):
+    """There is none."""
 
 
 @method(operations.lift, Full, SmallFull, Diagonal)
@@ -440,13 +495,15 @@ def lift_diagonal(gaussian, counts, masses, features, observed, lowers, target, 
 def run(X, sample_weight, features, observed, pieces, layout, work, whole, covariances, rooms, totals):
     """E-step and moments of some pieces (pattern, start, stop), added to `totals`."""
     length, _, shift, scale = layout
-    part, target, lowers, scratch, sums = rooms
+    part, target, lowers, scratch, sums, flat = rooms
     n_components, d = whole.centres.shape
     x, r, two_rows, room = loop.rooms(work, n_components, d)
     log_likelihood, counts, first, second = statistics_views(sums, n_components, d)
     for piece in range(pieces.shape[0]):
         pattern, start, stop = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2]
         operations.marginalise(whole, features[pattern], observed[pattern], True, covariances, lowers, part)
+        if flat:
+            operations.flatten(part)
         seen = operations.observing(part, observed[pattern])
         for i in range(sums.size):
             sums[i] = 0.0
@@ -466,12 +523,14 @@ def run(X, sample_weight, features, observed, pieces, layout, work, whole, covar
 def run_scores(X, features, observed, pieces, layout, work, whole, covariances, rooms, what, outputs):
     """Write what `gmm.engine.softmax.emit` makes of the log joints of some pieces (pattern, start, stop)."""
     length, _, shift, scale = layout
-    part, _, lowers, _, _ = rooms
+    part, _, lowers, _, _, flat = rooms
     n_components, d = whole.centres.shape
     x, log_joint, two_rows, room = loop.rooms(work, n_components, d)
     for piece in range(pieces.shape[0]):
         pattern, start, stop = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2]
         operations.marginalise(whole, features[pattern], observed[pattern], False, covariances, lowers, part)
+        if flat:
+            operations.flatten(part)
         seen = operations.observing(part, observed[pattern])
         for low in range(start, stop, length):
             size = smaller(length, stop - low)
@@ -535,7 +594,7 @@ def statistics(patterns, density, sample_weight, centres=None, n_threads=1):
     `StudentDensity` gives also an array (2, K): M_k and Σ_i w_i r_ik log(1 + q_ik / ν_k), with what incomplete samples
     change of the equation for ν; the moments then have the weights r u.
     """
-    mixture = mixture_of(density)
+    mixture, flat = mixture_of(density), _flat(density)
     whole, covariances = mixture
     n_components, d = whole.centres.shape
     target = whole.centres if centres is None else centres
@@ -549,7 +608,7 @@ def statistics(patterns, density, sample_weight, centres=None, n_threads=1):
     def work(chunk):
         run(
             patterns.values, sample_weight, patterns.features, patterns.observed, chunks[chunk], layout,
-            workspace(loop.work_rows(whole), length), whole, covariances, _rooms(mixture, target), slots[chunk],
+            workspace(loop.work_rows(whole), length), whole, covariances, _rooms(mixture, target, flat), slots[chunk],
         )  # fmt: skip
 
     threads.run(work, [(chunk,) for chunk in range(len(chunks))], n_threads if cost > WORTH_A_THREAD else 1)
@@ -570,7 +629,7 @@ def statistics(patterns, density, sample_weight, centres=None, n_threads=1):
 def _score(X, density, what, n_threads, scores=False):
     """As `gmm.engine.scoring._score`, by pattern; (Patterns, outputs in their order)."""
     patterns = X if isinstance(X, Patterns) else Patterns(X)
-    mixture = mixture_of(density)
+    mixture, flat = mixture_of(density), _flat(density)
     whole, covariances = mixture
     n, (n_components, d) = patterns.n_samples, whole.centres.shape
     if patterns.values.shape[1] != d:
@@ -587,7 +646,8 @@ def _score(X, density, what, n_threads, scores=False):
     def work(pieces):
         run_scores(
             patterns.values, patterns.features, patterns.observed, pieces, layout,
-            workspace(loop.work_rows(whole), length), whole, covariances, _rooms(mixture, whole.centres), what, outputs,
+            workspace(loop.work_rows(whole), length), whole, covariances, _rooms(mixture, whole.centres, flat), what,
+            outputs,
         )  # fmt: skip
 
     n_threads = threads.resolve_n_threads(n_threads)
@@ -600,9 +660,17 @@ def marginal(density, features):
     if isinstance(density, StudentDensity):
         part = marginal(_without_tails(density), features)
         tails = _tails(density, len(features))
-        return StudentDensity(*part._replace(coefficients=part.coefficients + tails), density.dof)
-    mixture = mixture_of(density)
-    whole, covariances = mixture
+        return StudentDensity(*part._replace(coefficients=part.coefficients + tails)[:5], density.dof)
+    if _flat(density):
+        part = marginal(_groups(density), features)
+        widths = density.flat_widths * density.units.scale
+        rest = np.delete(widths, features)
+        return part._replace(
+            coefficients=np.append(part.coefficients, density.coefficients[-1] + np.log(rest).sum()),
+            centres=np.concatenate([part.centres, np.zeros((1, len(features)))]),
+            factors=np.concatenate([part.factors, np.zeros((1, *part.factors.shape[1:]))]),
+        )
+    whole, covariances = mixture_of(density)
     n_components = len(whole.centres)
     units = Units(density.units.shift[features], density.units.scale, density.units.plain)
     centres = np.ascontiguousarray(whole.centres[:, features])

@@ -68,6 +68,10 @@ def observing(part, observed):
     """The model `part` where this many features count: the t family's densities depend on their number."""
 
 
+def flatten(part):
+    """Make the density of the last component constant."""
+
+
 def lift(whole, features, observed, lowers, target, scratch, sums, totals):
     """Add the expected moments of whole samples to `totals`, from the sums over their observed features."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaincinv, ndtr
 from sklearn.utils.validation import check_is_fitted
 
-from gmm import learning
+from gmm import engine, learning
 from gmm.estimators import _adaptation, _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._mixture import Mixture
@@ -187,8 +187,6 @@ class GaussianMixture(Mixture):
             super()._validate_params()
         if self.noise_volume is not None and not self.noise:
             raise ValueError(f"noise_volume={self.noise_volume!r} is given, and noise is False")
-        if self.noise and self.missing == "marginalise":
-            raise ValueError("noise=True needs missing='raise': values that are missing have no place in its box")
         if self.noise and self.fixed and np.any(self.fixed.get("weights", False)):
             raise ValueError("fixed['weights'] cannot be held with noise=True, whose weight they would fix as well")
 
@@ -301,6 +299,15 @@ class GaussianMixture(Mixture):
             self._without_noise("with error_covariances the density")
         return super()._samples(X, error_covariances)
 
+    def _scoring(self, X):
+        scoring = super()._scoring(X)
+        if scoring is not engine and self._noise() is not None and self._noise().widths is None:
+            raise ValueError(
+                "Input X contains NaN, and the noise has a box in principal axes, whose marginals are not constant: "
+                "fit with missing='marginalise'"
+            )
+        return scoring
+
     def _source(self, X, sample_weight, observed, errors):
         if errors is not None and self.noise:
             raise ValueError("error_covariances need noise=False: what errors make of a box has no constant density")
@@ -344,7 +351,9 @@ class GaussianMixture(Mixture):
         """The fitted noise, or None."""
         if not hasattr(self, "noise_weight_"):
             return None
-        return learning.Noise(self.noise_weight_, -self.noise_box_.log_volume, 2 if self.noise_volume is None else 1)
+        box, n_parameters = self.noise_box_, 2 if self.noise_volume is None else 1
+        along = self.missing == "marginalise" and np.array_equal(box.axes, np.eye(len(box.axes)))
+        return learning.Noise(self.noise_weight_, -box.log_volume, n_parameters, box.widths if along else None)
 
     def _without_noise(self, what):
         parameters = self._parameters()

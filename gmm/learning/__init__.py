@@ -18,7 +18,7 @@ from gmm.learning.climb import Failure, Result, climb
 from gmm.learning.deconvolution import DeconvolutionSource
 from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
 from gmm.learning.missing import PatternSource
-from gmm.learning.noise import Box, Noisy, bounding_boxes
+from gmm.learning.noise import Box, Noisy, bounding_boxes, box_along_features
 from gmm.learning.parameters import Noise, Parameters, make_parameters, parameters_from_precisions, precisions
 from gmm.learning.sources import ArraySource, Source
 from gmm.learning.starts import (
@@ -59,6 +59,7 @@ __all__ = [
     "StudentStep",
     "TotalScatter",
     "bounding_boxes",
+    "box_along_features",
     "climb",
     "decomposition",
     "make_parameters",
