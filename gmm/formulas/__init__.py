@@ -20,6 +20,7 @@ from gmm.formulas import (  # noqa: E402
     heavy_tails,
     kmeans,
     likelihood,
+    missing,
     mixture,
     parsimony,
     reading,
@@ -51,6 +52,7 @@ CHAPTERS = (
     reading,
     anomalies,
     heavy_tails,
+    missing,
 )
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "heavy_tails",
     "kmeans",
     "likelihood",
+    "missing",
     "mixture",
     "parsimony",
     "reading",
