@@ -23,6 +23,7 @@ from .estimators import GaussianMixture as GaussianMixture
 from .estimators import HierarchicalClustering as HierarchicalClustering
 from .estimators import LikelihoodRatioTest as LikelihoodRatioTest
 from .estimators import MixtureDivergence as MixtureDivergence
+from .estimators import MixtureRegressor as MixtureRegressor
 from .estimators import ParameterValues as ParameterValues
 from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection

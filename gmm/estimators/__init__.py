@@ -20,6 +20,7 @@ from gmm.estimators.information import standard_errors
 from gmm.estimators.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from gmm.estimators.mclust import mclust
 from gmm.estimators.merging import ComponentHierarchy, merge_components
+from gmm.estimators.regression import MixtureRegressor
 from gmm.estimators.selection import Selection, select
 from gmm.estimators.student import StudentMixture
 
@@ -40,6 +41,7 @@ __all__ = [
     "History",
     "LikelihoodRatioTest",
     "MixtureDivergence",
+    "MixtureRegressor",
     "ParameterValues",
     "RegularisationWarning",
     "Selection",
