@@ -17,6 +17,7 @@ from .estimators import CollapsedComponentError as CollapsedComponentError
 from .estimators import CollapsedComponentWarning as CollapsedComponentWarning
 from .estimators import ComponentHierarchy as ComponentHierarchy
 from .estimators import ConditionalMoments as ConditionalMoments
+from .estimators import CorrelationDifference as CorrelationDifference
 from .estimators import DensityLevel as DensityLevel
 from .estimators import Explanation as Explanation
 from .estimators import GaussianMixture as GaussianMixture
@@ -30,6 +31,8 @@ from .estimators import Selection as Selection
 from .estimators import SelectionSummary as SelectionSummary
 from .estimators import StudentMixture as StudentMixture
 from .estimators import Summary as Summary
+from .estimators import TableSynthesizer as TableSynthesizer
+from .estimators import TwoSampleTest as TwoSampleTest
 from .estimators import bootstrap as bootstrap
 from .estimators import hierarchical_clustering as hierarchical_clustering
 from .estimators import likelihood_ratio_test as likelihood_ratio_test
@@ -39,6 +42,7 @@ from .estimators import mixture_kl_divergence as mixture_kl_divergence
 from .estimators import select as select
 from .estimators import select_bayesian as select_bayesian
 from .estimators import standard_errors as standard_errors
+from .estimators import two_sample_test as two_sample_test
 from .formulas.anomalies import alarm_precision as alarm_precision
 from .formulas.anomalies import conditional_surprise as conditional_surprise
 from .formulas.anomalies import conformal_p_values as conformal_p_values
