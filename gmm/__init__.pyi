@@ -105,11 +105,11 @@ from .formulas.likelihood import mean_log_likelihood as mean_log_likelihood
 from .formulas.likelihood import score_covariances as score_covariances
 from .formulas.likelihood import score_means as score_means
 from .formulas.likelihood import score_weights as score_weights
+from .formulas.missing import called_right_p_value as called_right_p_value
 from .formulas.missing import conditional_covariance as conditional_covariance
 from .formulas.missing import conditional_gaussian as conditional_gaussian
 from .formulas.missing import conditional_mean as conditional_mean
 from .formulas.missing import conditional_mixture as conditional_mixture
-from .formulas.missing import fair_coin_tail as fair_coin_tail
 from .formulas.missing import lifted_moments as lifted_moments
 from .formulas.missing import mean_filled_variance as mean_filled_variance
 from .formulas.missing import missing_em_step as missing_em_step

@@ -232,12 +232,17 @@ def pooled_variance_kernel(estimates, variances):
 
 
 @kernel
-def fair_coin_tail_kernel(n_right, n_samples):
-    terms = np.empty((1, n_samples - n_right + 1))
-    for m in range(n_right, n_samples + 1):
-        ways = math.lgamma(n_samples + 1.0) - math.lgamma(m + 1.0) - math.lgamma(n_samples - m + 1.0)
-        terms[0, m - n_right] = ways - n_samples * math.log(2.0)
-    return min(1.0, math.exp(log_sum_exp_kernel(terms)[0]))
+def log_choose_kernel(n, t):
+    return math.lgamma(n + 1.0) - math.lgamma(t + 1.0) - math.lgamma(n - t + 1.0)
+
+
+@kernel
+def called_right_p_value_kernel(n_right, n_real, n_generated):
+    terms = np.full((1, n_generated + 1), -np.inf)
+    for t in range(n_right, n_generated + 1):
+        if n_generated - t <= n_real:  # so many real rows are called generated
+            terms[0, t] = log_choose_kernel(n_generated, t) + log_choose_kernel(n_real, n_generated - t)
+    return min(1.0, math.exp(log_sum_exp_kernel(terms)[0] - log_choose_kernel(n_real + n_generated, n_generated)))
 
 
 # ------------------------------------------------------------------------------------- public functions
@@ -647,18 +652,20 @@ def pooled_variance(estimates, variances):
     return float(pooled_variance_kernel(estimates, variances))
 
 
-@equation("eq-classifier-test", kernel=fair_coin_tail_kernel)
-def fair_coin_tail(n_right, n_samples):
-    r"""Probability that a fair coin is called right so often or more, :eq:`eq-classifier-test`.
+@equation("eq-classifier-test", kernel=called_right_p_value_kernel)
+def called_right_p_value(n_right, n_real, n_generated):
+    r"""Probability that so many generated rows are called so, or more, if nothing tells them, :eq:`eq-classifier-test`.
 
-    .. math:: p = 2^{-n}\sum_{m=a}^n\binom nm
+    Of held-out rows the `n_generated` with the highest scores are called generated.
+
+    .. math:: p = \sum_{t\ge a}\binom mt\binom n{m-t}\Big/\binom{n+m}m
 
     Parameters
     ----------
     n_right : int
-        a, from 0 to n.
-    n_samples : int
-        n, of held-out samples.
+        a, from 0 to m.
+    n_real, n_generated : int
+        n and m, among the held-out rows.
 
     Returns
     -------
@@ -667,10 +674,10 @@ def fair_coin_tail(n_right, n_samples):
     Raises
     ------
     ValueError
-        If `n_right` is not between 0 and `n_samples`.
+        If a number is negative, or `n_right` is more than `n_generated`.
     """
-    n_samples = check.count(n_samples, "n_samples")
+    n_real, n_generated = check.count(n_real, "n_real"), check.count(n_generated, "n_generated")
     n_right = check.count(n_right, "n_right", 0)
-    if n_right > n_samples:
-        raise ValueError(f"n_right must be at most n_samples, {n_samples}; got {n_right}")
-    return float(fair_coin_tail_kernel(n_right, n_samples))
+    if n_right > n_generated:
+        raise ValueError(f"n_right must be at most n_generated, {n_generated}; got {n_right}")
+    return float(called_right_p_value_kernel(n_right, n_real, n_generated))

@@ -1,5 +1,7 @@
 """Marginals, conditionals, EM with gaps and their uses, against integrals, SciPy and sums over single samples."""
 
+import itertools
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -250,9 +252,16 @@ def test_pooled_variance_is_that_of_the_truth_about_the_mean_of_few_completions(
 
 
 @pytest.mark.equation("eq-classifier-test")
-@pytest.mark.parametrize(("right", "n"), [(0, 5), (3, 5), (5, 5), (60, 100), (980, 1000)])
-def test_a_fair_coin_has_a_binomial_tail(right, n):
-    assert gmm.fair_coin_tail(right, n) == pytest.approx(stats.binom(n, 0.5).sf(right - 1), rel=1e-10)
+@pytest.mark.parametrize(
+    ("right", "n", "m"), [(0, 2, 3), (2, 2, 3), (3, 5, 3), (4, 3, 6), (30, 50, 40), (160, 150, 180)]
+)
+def test_rows_that_cannot_be_told_are_called_right_by_chance(right, n, m):
+    """The upper tail of a hypergeometric distribution, and for few rows the share of all orders."""
+    found = gmm.called_right_p_value(right, n, m)
+    assert found == pytest.approx(stats.hypergeom(n + m, m, m).sf(right - 1), rel=1e-9)
+    if n + m < 10:
+        called = list(itertools.combinations(range(n + m), m))  # of rows, the first m of which are generated
+        assert found == pytest.approx(np.mean([sum(i < m for i in rows) >= right for rows in called]), rel=1e-12)
 
 
 def test_a_sample_beyond_all_components_has_no_conditional():
@@ -285,7 +294,7 @@ def test_a_sample_beyond_all_components_has_no_conditional():
         (lambda: gmm.pooled_variance([1.0], [1.0]), "two completions or more"),
         (lambda: gmm.pooled_variance([1.0, 2.0], [1.0]), r"variances must have shape \(2,\)"),
         (lambda: gmm.pooled_variance([1.0, 2.0], [1.0, -1.0]), "variances must not be negative"),
-        (lambda: gmm.fair_coin_tail(6, 5), "n_right must be at most n_samples, 5; got 6"),
+        (lambda: gmm.called_right_p_value(6, 9, 5), "n_right must be at most n_generated, 5; got 6"),
         (lambda: lifted_moments(-1.0, [0.0], [[1.0]], COVARIANCE, [True, False, False]), "count must be >= 0"),
     ],
 )
