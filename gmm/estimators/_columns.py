@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm.estimators._validation import unmasked
+from gmm.estimators._validation import _with_nan, unmasked
 
 EXACT = 2**53  # integers beyond are not exact in float64
 
@@ -41,7 +41,7 @@ def read_table(table, name):
         raise ValueError(f"{name} must have two dimensions, rows and columns; got shape {table.shape}")
     if table.dtype.kind == "O":
         try:
-            table = table.astype(np.float64)
+            table = _with_nan(table, True).astype(np.float64)
         except (TypeError, ValueError):
             raise TypeError(f"{name} must hold real numbers; got objects that are none") from None
     if table.dtype.kind not in "fiu":
@@ -63,7 +63,8 @@ def _read_frame(table, name, pandas):
     if wrong:
         raise TypeError(
             f"{name} must hold real numbers, and these columns hold something else: {', '.join(wrong)}. Leave them "
-            "out, or treat each of their values by itself: a category has no distance from another"
+            "out, or treat each of their values by itself, for a category has no distance from another; numbers that "
+            "are stored as objects become numbers by convert_dtypes()"
         )
     columns = [table.iloc[:, j] for j in range(table.shape[1])]
     values = np.empty(table.shape)
@@ -185,14 +186,14 @@ class Column(NamedTuple):
         """(this column with its centre and scale, its values transformed) for continuous values, nan where missing."""
         a, b = self.edges
         t, _ = self.transformed(np.clip(x, np.nextafter(a, np.inf), np.nextafter(b, -np.inf)))
-        with np.errstate(over="ignore", invalid="ignore"):
-            centre = np.nanmean(t)
-            offsets = t - centre
-            reach = np.nanmax(np.abs(offsets))
-            scale = reach * np.sqrt(np.nanmean((offsets / reach) ** 2))
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            seen = t[~np.isnan(t)]
+            centre = seen.mean()
+            reach = np.abs(seen - centre).max()
+            scale = reach * np.sqrt((((seen - centre) / reach) ** 2).mean())
         if not 0.0 < scale < np.inf:
             raise ValueError(f"column {self.name!r} varies by less, or by more, than float64 can tell; leave it out")
-        return self._replace(centre=float(centre), scale=float(scale)), offsets / scale
+        return self._replace(centre=float(centre), scale=float(scale)), (t - centre) / scale
 
     def values(self, t):
         """The values of the column, float64, that transformed ones stand for: within the bounds, integers rounded."""

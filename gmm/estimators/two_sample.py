@@ -196,8 +196,8 @@ def _observed(x):
 def _correlations(data, other):
     matrix = correlation_matrix(other.values) - correlation_matrix(data.values)
     np.fill_diagonal(matrix, np.where(np.isnan(np.diag(matrix)), np.nan, 0.0))
-    sizes = np.abs(matrix)
-    sizes[np.isnan(sizes) | np.eye(len(sizes), dtype=bool)] = -1.0
+    sizes = np.triu(np.abs(matrix), 1) + np.tril(np.full_like(matrix, -1.0))  # each pair once
+    sizes[np.isnan(sizes)] = -1.0
     a, b = np.unravel_index(np.argmax(sizes), sizes.shape)
     largest = float(matrix[a, b]) if sizes[a, b] >= 0.0 else np.nan
     return CorrelationDifference(largest, (label_of(data, a), label_of(data, b)), matrix)
