@@ -129,7 +129,7 @@ class _Mixture(NamedTuple):
     covariances: np.ndarray
 
 
-def _mixture(density):
+def mixture_of(density):
     """Shared and spherical covariances in the form of those that they are cases of."""
     model, coefficients, centres, factors, _ = density
     n_components, d = centres.shape
@@ -416,7 +416,7 @@ def statistics(patterns, density, sample_weight, centres=None, n_threads=1):
 
     `sample_weight` has the order of the patterns. The second moments have the shape of the density's model.
     """
-    mixture = _mixture(density)
+    mixture = mixture_of(density)
     whole, covariances = mixture
     n_components, d = whole.centres.shape
     target = whole.centres if centres is None else centres
@@ -453,7 +453,7 @@ def statistics(patterns, density, sample_weight, centres=None, n_threads=1):
 def _score(X, density, what, n_threads, scores=False):
     """As `gmm.engine.scoring._score`, by pattern; (Patterns, outputs in their order)."""
     patterns = X if isinstance(X, Patterns) else Patterns(X)
-    mixture = _mixture(density)
+    mixture = mixture_of(density)
     whole, covariances = mixture
     n, (n_components, d) = patterns.n_samples, whole.centres.shape
     if patterns.values.shape[1] != d:
@@ -481,7 +481,7 @@ def _score(X, density, what, n_threads, scores=False):
 
 def marginal(density, features):
     """The density of some of the features, in their order: what is left when the others are integrated out."""
-    mixture = _mixture(density)
+    mixture = mixture_of(density)
     whole, covariances = mixture
     n_components = len(whole.centres)
     units = Units(density.units.shift[features], density.units.scale, density.units.plain)
@@ -586,7 +586,7 @@ def impute(X, density, rng=None, n_threads=None):
         label = np.argmax(passed > uniform[:, None] * passed[:, -1:], axis=1)
         weights = np.zeros_like(weights)
         weights[np.arange(n), label] = 1.0
-    whole, covariances = _mixture(density)
+    whole, covariances = mixture_of(density)
     if isinstance(whole, Diagonal):
         covariances = (1.0 / whole.factors**2)[:, :, None] * np.eye(d)
     shift, scale, plain = density.units

@@ -15,6 +15,7 @@ processor in the `update` of `gmm.engine.full` and its neighbours.
 
 from gmm.engine import TotalScatter
 from gmm.learning.climb import Failure, Result, climb
+from gmm.learning.deconvolution import DeconvolutionSource
 from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
 from gmm.learning.missing import PatternSource
 from gmm.learning.noise import Box, Noisy, bounding_boxes
@@ -38,6 +39,7 @@ __all__ = [
     "ArraySource",
     "Box",
     "CovarianceError",
+    "DeconvolutionSource",
     "Failure",
     "Fixed",
     "MaximumAPosteriori",
