@@ -62,6 +62,9 @@ from .formulas.criteria import bic as bic
 from .formulas.criteria import bic_maximised as bic_maximised
 from .formulas.criteria import icl as icl
 from .formulas.criteria import laplace_log_integral as laplace_log_integral
+from .formulas.deconvolution import deconvolution_log_density as deconvolution_log_density
+from .formulas.deconvolution import deconvolution_posterior as deconvolution_posterior
+from .formulas.deconvolution import deconvolution_update as deconvolution_update
 from .formulas.em import EMResult as EMResult
 from .formulas.em import EMStep as EMStep
 from .formulas.em import SingularCovarianceError as SingularCovarianceError

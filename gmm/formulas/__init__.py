@@ -15,6 +15,7 @@ from gmm.formulas import (  # noqa: E402
     anomalies,
     convergence,
     criteria,
+    deconvolution,
     em,
     gaussian,
     heavy_tails,
@@ -53,6 +54,7 @@ CHAPTERS = (
     anomalies,
     heavy_tails,
     missing,
+    deconvolution,
 )
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "anomalies",
     "convergence",
     "criteria",
+    "deconvolution",
     "em",
     "gaussian",
     "heavy_tails",
