@@ -34,36 +34,45 @@ class Centres(BaseEstimator):
 
 
 class TestPValue:
-    def test_two_parts_are_fishers_exact_test(self):
+    @pytest.mark.parametrize("n_splits", [2, 3])
+    def test_each_part_is_judged_by_what_was_learnt_before_it(self, n_splits):
         rng = np.random.default_rng(0)
         X, Y = rng.normal(size=(21, 2)), rng.normal(0.8, size=(30, 2))
-        found = two_sample_test(X, Y, classifier=LDA, n_splits=2, random_state=3)
+        found = two_sample_test(X, Y, classifier=LDA, n_splits=n_splits, random_state=3)
         # The parts again, from the same generator (the first number seeds the classifier, of which this one has none).
         again = np.random.RandomState(3)
         again.uniform()
-        of_x, of_y = np.array_split(again.permutation(21), 2), np.array_split(again.permutation(30), 2)
-        train = np.concatenate([X[of_x[0]], Y[of_y[0]]])
-        model = LinearDiscriminantAnalysis().fit(train, np.repeat([0, 1], [11, 15]))
-        scores = model.decision_function(np.concatenate([X[of_x[1]], Y[of_y[1]]]))
-        called = scores >= np.sort(scores)[-15]
-        hits = np.count_nonzero(called[10:])
-        table = [[hits, 15 - hits], [15 - hits, 10 - (15 - hits)]]
-        assert found.p_value == pytest.approx(stats.fisher_exact(table, alternative="greater").pvalue, rel=1e-10)
+        of_x, of_y = np.array_split(again.permutation(21), n_splits), np.array_split(again.permutation(30), n_splits)
+        hits, outcomes = 0, [(0, 1.0)]
+        for j in range(1, n_splits):
+            past_x, past_y = np.concatenate(of_x[:j]), np.concatenate(of_y[:j])
+            model = LinearDiscriminantAnalysis()
+            model.fit(np.concatenate([X[past_x], Y[past_y]]), np.repeat([0, 1], [len(past_x), len(past_y)]))
+            scores = model.decision_function(np.concatenate([X[of_x[j]], Y[of_y[j]]]))
+            n_x, n_y = len(of_x[j]), len(of_y[j])
+            called = scores >= np.sort(scores)[-n_y]
+            hits += np.count_nonzero(called[n_x:])
+            law = stats.hypergeom(n_x + n_y, n_y, n_y)
+            outcomes = [(a + t, p * law.pmf(t)) for a, p in outcomes for t in range(n_y + 1)]
+        assert found.p_value == pytest.approx(sum(p for total, p in outcomes if total >= hits), rel=1e-10)
+        if n_splits == 2:  # Fisher's exact test
+            table = [[hits, n_y - hits], [n_y - hits, n_x - (n_y - hits)]]
+            assert found.p_value == pytest.approx(stats.fisher_exact(table, alternative="greater").pvalue, rel=1e-10)
 
-    def test_three_parts_by_enumeration(self):
-        # One feature, whose score is itself whatever was learnt: all arrangements of the labels in both later parts.
-        sizes = [(3, 2), (2, 3)]
-        counts = []
-        for n_x, n_y in sizes:
-            calls = [
-                sum(member >= n_x for member in chosen) for chosen in itertools.combinations(range(n_x + n_y), n_y)
-            ]
-            counts.append(calls)
-        totals = np.array([a + b for a in counts[0] for b in counts[1]])
-        null = np.ones(1)
-        for n_x, n_y in sizes:
-            null = np.convolve(null, stats.hypergeom.pmf(np.arange(n_y + 1), n_x + n_y, n_y, n_y))
-        np.testing.assert_allclose(null, np.bincount(totals, minlength=6) / len(totals), atol=1e-14)
+    def test_the_accuracy_is_that_of_rows_which_were_not_learnt(self):
+        # The nearest neighbour of a row that was learnt is the row itself.
+        rng = np.random.default_rng(0)
+        found = two_sample_test(
+            rng.normal(size=(150, 2)), rng.normal(size=(150, 2)), classifier=KNeighborsClassifier(1), random_state=0
+        )
+        assert found.accuracy == pytest.approx(0.5, abs=0.2)
+
+    def test_hits_of_a_part_by_enumeration(self):
+        # Whatever is called Y's, all arrangements of the labels are alike: the law of the notes.
+        for n_x, n_y in [(3, 2), (2, 3)]:
+            calls = [sum(row >= n_x for row in chosen) for chosen in itertools.combinations(range(n_x + n_y), n_y)]
+            law = stats.hypergeom.pmf(np.arange(n_y + 1), n_x + n_y, n_y, n_y)
+            np.testing.assert_allclose(law, np.bincount(calls, minlength=n_y + 1) / len(calls), atol=1e-14)
 
     def test_under_the_null_hypothesis_it_keeps_its_level(self):
         n = 500
