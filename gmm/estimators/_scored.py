@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import chdtri
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
@@ -130,7 +131,10 @@ class Scored:
         .. math::
 
             \operatorname E[x_m \mid x_o] = \sum_k r_k \bigl(\mu_{k,m}
-            + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o})\bigr).
+            + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o})\bigr),
+
+        of t distributions with their locations and scale matrices. (Where nothing is observed and ν ≤ 1 there is no
+        expectation, and it is the location.)
 
         Parameters
         ----------
@@ -176,7 +180,7 @@ class Scored:
         rng = None
         if how == "sample":
             rng = random_generator(self.random_state if random_state is None else random_state)
-        return missing.impute(X, density, rng, n_threads=self.n_threads)
+        return missing.impute(X, density, rng, n_threads=self.n_threads, quantile=chdtri)
 
     def sample(self, n_samples=1, random_state=None, *, shuffle=False, given=None):
         r"""Draw samples from the mixture: how many of each component, then those of each component.

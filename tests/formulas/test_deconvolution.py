@@ -93,6 +93,7 @@ def test_update_maximises_the_expected_log_density_of_the_true_values():
     def slope(function, h=1e-5):
         return (function(h) - function(-h)) / (2.0 * h)
 
+    assert weights.sum() == pytest.approx(1.0, abs=1e-14)
     ratio = np.array([1.0, -1.0])
     assert abs(slope(lambda h: q(weights + h * ratio, means, covariances))) < 1e-7
     for k in range(2):
