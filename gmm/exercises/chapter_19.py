@@ -55,14 +55,14 @@ exercise(
 
 exercise(
     "ex-given-slope",
-    4.0 / 3.0,
+    1.5,
     mistakes=[
         (2.0, "that would be so if gaps were filled by the regression on x. The mean knows nothing of x."),
-        (2.0 / 3.0, "that is the share that was lost; the others keep their covariance."),
-        (3.0, "the variance of x has not changed: the covariance falls, and the slope with it."),
-        (2.0 * np.sqrt(2.0 / 3.0), "that is what becomes of a correlation: its denominator shrinks as well."),
+        (0.5, "that is what the lost ones had; the others keep their covariance."),
+        (8.0 / 3.0, "the variance of x has not changed: the covariance falls, and the slope with it."),
+        (2.0 * np.sqrt(0.75), "that is what becomes of a correlation: its denominator shrinks as well."),
     ],
-    rtol=5e-3,
+    rtol=1e-3,
 )
 
 # ------------------------------------------------------------------------- predict: at random or not
@@ -307,6 +307,7 @@ exercise(
 
 _WAIT = "hand in one number of minutes, from 40 to 100."
 _PEAK = "there the mean is near a peak: one component is nearly certain. Go where both are possible."
+_SLOPE = "there both are possible, but one is favoured, and the mean is on the slope of its peak. Go on."
 
 
 def _valley(wait):
@@ -321,14 +322,14 @@ def _valley(wait):
     mean = mixture_mean(answer.weights_, answer.means_)
     grid = np.linspace(1.0, 6.0, 1001)[:, None]
     below = answer.score_samples(grid).max() - answer.score_samples(mean[None])[0]
-    return None if below > np.log(5.0) else _PEAK
+    return None if below > np.log(5.0) else _SLOPE if below > np.log(1.2) else _PEAK
 
 
 exercise(
     "ex-given-valley",
     66.0,
     judge=_valley,
-    mistakes=[(80.0, _PEAK), (55.0, _PEAK), (300.0, _WAIT), ((66.0, 67.0), _WAIT)],
+    mistakes=[(80.0, _PEAK), (68.0, _SLOPE), (300.0, _WAIT), ((66.0, 67.0), _WAIT)],
 )
 
 # ------------------------------------------------------------------------- break: two tests passed, the third not

@@ -22,11 +22,11 @@ def test_expectation_and_variance_of_the_pencil_by_quadrature():
     assert EXERCISES["ex-given-variance"].reference == pytest.approx(variance, rel=1e-7)
 
 
-def test_a_third_filled_with_means_takes_a_third_of_the_slope():
+def test_a_quarter_filled_with_means_takes_a_quarter_of_the_slope():
     rng = np.random.default_rng(5)
     x = rng.normal(size=300_000)
     y = 2.0 * x + rng.normal(size=len(x))
-    gone = rng.random(len(x)) < 1.0 / 3.0
+    gone = rng.random(len(x)) < 0.25
     filled = np.where(gone, y[~gone].mean(), y)
     assert EXERCISES["ex-given-slope"].reference == pytest.approx(np.polyfit(x, filled, 1)[0], abs=0.02)
 
