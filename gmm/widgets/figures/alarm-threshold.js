@@ -48,7 +48,7 @@ function frame() {
 
 const RULES = [["seen", "seen samples"], ["unseen", "unseen samples"]], style = { seen: 1, unseen: 0 };
 const plot = figure.plot({ label: "Log-densities and the threshold", x: [-20, 0], y: [-0.34, 1.12], ytick: [], xlabel: "log-density by the fit", ylabel: "share of the samples", aspect: 0.72, narrow: 0.85, grab: "threshold" });
-const rates = figure.plot({ label: "False alarms, draw after draw", x: [0, 10], y: [0, 10], xlabel: "draw", ylabel: "false alarms, %", side: true, aspect: 1, narrow: 0.5, yticks: 4 });
+const rates = figure.plot({ label: "False alarms, draw after draw", x: [0, 10], y: [0, 10], xlabel: "draw", ylabel: "false alarms, %", side: true, aspect: 1, narrow: 0.75, yticks: 4 });
 const more = count => { S().draws = Math.min(most, S().draws + count); return S().draws < most; };
 figure.button("New samples", () => more(1), { main: true, off: s => s.draws >= most });
 figure.runner(() => more(1), { speed: () => 4, limit: 20 });
@@ -81,7 +81,7 @@ figure.draw = s => {
     const tick = v => `M${plot.x(inside(v)).toFixed(1)} ${plot.y(y - 0.035).toFixed(1)}V${plot.y(y + 0.035).toFixed(1)}`;
     plot.item("rug " + rule, "path", "front", { d: Array.from(now[rule], tick).join(""), class: `gl-line thin p${style[rule]}` });
     plot.line("mark " + rule, [[inside(mark), y - 0.06], [inside(mark), 1]], `k${style[rule]}`);
-    plot.text("name " + rule, [plot.right - 2, plot.y(y + 0.05)], name, { anchor: "end", style: "halo" });
+    plot.text("name " + rule, [plot.left + 6, plot.y(y) + 4], name, { anchor: "start", style: "halo" });
   }
   plot.line("threshold", [[inside(t), 0], [inside(t), 1.05]], s.rule === "hand" ? "" : "thick");
   const flagged = { fresh: 0, odd: 0 };

@@ -44,7 +44,7 @@ function regression(s) {
 }
 
 const plane = figure.plot({ label: "The mixture and the slice", x: info.x, y: info.y, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], aspect: 0.78, narrow: 0.9, grab: "slice" });
-const side = figure.plot({ label: "Density of the other feature, given the slice", x: [0, 1], y: info.y, xlabel: "conditional density", ylabel: info.axis_labels[1], side: true, aspect: 1.22, narrow: 0.75, xticks: 3 });
+const side = figure.plot({ label: "Density of the other feature, given the slice", x: [0, 1], y: info.y, xlabel: "conditional density", ylabel: info.axis_labels[1], side: true, aspect: 1.22, narrow: 1, xticks: 3 });
 figure.choice("Given", info.names.map((name, j) => [j, name]), () => S().given, given => { S().given = given; });
 figure.choice("Pointer", [[false, "slices"], [true, "moves components"]], () => S().move, move => { S().move = move; });
 
