@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
 from gmm.widgets._picture import Frame, dots, ellipse_path
 
 
+def _rounded(values):
+    """Six digits of each number."""
+    return np.vectorize(lambda value: float(f"{value:.6g}"))(values)
+
+
 @_page.widget
 def mixture_slice(
-    weights, means, covariances, X=None, *, at=None, coverage=0.9, limits=None, axis_labels=None, name="mixture-slice"
+    weights,
+    means,
+    covariances,
+    X=None,
+    *,
+    at=None,
+    given=0,
+    coverage=0.9,
+    limits=None,
+    axis_labels=None,
+    name="mixture-slice",
 ):
     """Slice a mixture of two features where one is given, and see the density of the other.
 
@@ -28,6 +45,8 @@ def mixture_slice(
         Samples to be drawn.
     at : sequence of two floats, optional
         The first slice of either feature; by default the mean of the mixture.
+    given : int
+        Which feature is given at first, 0 or 1.
     coverage : float
         Of the interval, between 0 and 1.
     limits : array_like, shape (2, 2), optional
@@ -46,6 +65,8 @@ def mixture_slice(
         X = check.data(X)
         if X.shape[1] != 2:
             raise ValueError(f"X must have 2 features; got {X.shape[1]}")
+    if given not in (0, 1):
+        raise ValueError(f"given must be 0 or 1; got {given!r}")
     coverage = check.number(coverage, "coverage", minimum=0.0, strict=True)
     if coverage >= 1.0:
         raise ValueError(f"coverage must be < 1; got {coverage}")
@@ -61,16 +82,20 @@ def mixture_slice(
     parts = [frame.axes(labels), *([] if X is None else [dots(frame.place(X))])]
     rings = [frame.ring(mean, covariance) for mean, covariance in zip(means, covariances, strict=True)]
     parts += [f'<path class="k{k}" d="{ellipse_path(ring, r)}"/>' for k, ring in enumerate(rings) for r in (1, 2)]
-    parts.append(f'<path class="gw-line" d="{frame.path([[at[0], frame.low[1]], [at[0], frame.high[1]]])}"/>')
+    ends = np.array([frame.low, frame.high])
+    ends[:, given] = at[given]
+    parts.append(f'<path class="gw-line" d="{frame.path(ends)}"/>')
     summary = f"A mixture of {len(weights)} components and a slice of it"
     return live(
         "mixture-slice",
         {
-            "weights": weights,
-            "means": means,
-            "covariances": covariances,
+            # As many digits as fits on different computers agree on.
+            "weights": _rounded(weights),
+            "means": _rounded(means),
+            "covariances": _rounded(covariances),
             "X": [] if X is None else X,
-            "at": at,
+            "at": _rounded(at),
+            "given": int(given),
             "coverage": coverage,
             "axis_labels": labels,
             "names": [label.partition(" (")[0] for label in labels],
@@ -78,7 +103,7 @@ def mixture_slice(
             "x": [low[0], high[0]],
             "y": [low[1], high[1]],
         },
-        picture=frame.svg(parts, f"Plane: {summary}, at {_page.number(at[0])} of the first feature"),
+        picture=frame.svg(parts, f"Plane: {summary}, at {labels[given]} = {_page.number(at[given])}"),
         summary=summary,
         suggest="drag the slice from one end to the other. Then let the other feature be given, and move a component "
         "until the answer has two modes.",

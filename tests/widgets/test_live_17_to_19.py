@@ -347,6 +347,12 @@ class TestMixtureSlice:
         page.get_by_role("slider", name="Component 1: long axis").press("Shift+ArrowUp")
         assert self.check(page)[0]["covariances"][0] != SLICED[2][0].tolist()
 
+    def test_the_second_feature_may_be_given_at_first(self, show):
+        page = show(FIGURES["mixture-slice"](given=1))
+        page.get_by_role("slider", name="Slice at y").press("Shift+ArrowRight")
+        now, _ = self.check(page)
+        assert (now["given"], now["at"][0], now["at"][1] > 3.0) == (1, 0.5, True)
+
     def test_the_dashed_line_is_the_regression(self, show):
         page = show(FIGURES["mixture-slice"]())
         line = np.array(
@@ -446,6 +452,10 @@ class TestMissingCells:
         true = page.locator(".gl-data .ring").evaluate_all("all => all.map(e => +e.getAttribute('cy'))")
         up, low = np.polyfit(CELLS[hidden, 1], true, 1)
         assert (np.array(dots) - low) / up == pytest.approx(expected, abs=0.02)
+        segments = page.locator(".gl-data .p0").evaluate_all("all => all.map(e => e.getAttribute('d'))")
+        ends = np.array([numbers(d) for d in segments])[:, [1, 3]]
+        (a, b), (_, c) = mixture.covariances_[0]
+        assert np.ptp(ends, axis=1) / abs(up) == pytest.approx(np.full(len(ends), 2 * np.sqrt(c - b * b / a)), rel=0.01)
 
     def test_without_enough_rows_deletion_has_no_answer(self, show):
         page = show(FIGURES["missing-cells"]())
@@ -506,6 +516,7 @@ def test_the_html_is_valid_the_same_again_and_asks_for_nothing(kind):
         (lambda: widgets.outlier_fits(PLANE, np.arange(70) // 69, OUTLIER), "the covariance of group 1"),
         (lambda: widgets.mixture_slice(*SLICED, PLANE[:, :1]), "X must have 2 features; got 1"),
         (lambda: widgets.mixture_slice(*SLICED, at=(1.0,)), "at must be two numbers; got shape"),
+        (lambda: widgets.mixture_slice(*SLICED, given=2), "given must be 0 or 1; got 2"),
         (lambda: widgets.mixture_slice(*SLICED, coverage=1.0), "coverage must be < 1; got 1"),
         (lambda: widgets.mixture_slice([1.0, 0.0], *SLICED[1:]), "weights must be positive"),
         (lambda: widgets.mixture_slice([1.0], [[0.0]], [[[1.0]]]), "means must have 2 features"),

@@ -1,10 +1,10 @@
 // Slice a mixture of two features by hand: where one feature is given, the density of the other.
-// info: weights, means, covariances, X, x, y (limits), axis_labels, names, digits, at (the slice, of each feature), coverage
+// info: weights, means, covariances, X, x, y (limits), axis_labels, names, digits, at (the slice, of each feature), given (the first), coverage
 (globalThis.gmmFigures ??= []).push(["mixture-slice", (figure, info) => {
 "use strict";
 const { kernels } = figure, { number, clip } = gmmLive, K = info.weights.length, limits = [info.x, info.y], all = Array.from({ length: K }, (_, k) => k);
 // given: the feature that is known; at: its value, for either; move: the components are moved, not the slice.
-figure.state = { given: 0, at: info.at, move: false, means: info.means, covariances: info.covariances };
+figure.state = { given: info.given, at: info.at, move: false, means: info.means, covariances: info.covariances };
 const S = () => figure.state;
 figure.check = s => {
   if (![0, 1].includes(s.given) || s.at.length !== 2 || !s.at.every(Number.isFinite) || s.means.length !== K || s.covariances.length !== K || kernels.singular_component_kernel(s.covariances) >= 0)
