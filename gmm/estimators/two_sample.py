@@ -109,7 +109,7 @@ def two_sample_test(X, Y, *, classifier=None, n_splits=5, random_state=None):
         With the same columns; at least `n_splits` rows each. Their rows must be independent.
     classifier : estimator, default=None
         With ``predict_proba``, ``decision_function`` or ``predict``; it is cloned. None: a
-        :class:`sklearn.ensemble.RandomForestClassifier`, which takes missing values.
+        ``RandomForestClassifier`` of scikit-learn, which takes missing values.
     n_splits : int, default=5
         Parts that the rows of each table are divided into, 2 or more.
     random_state : int, RandomState, Generator or None, default=None
