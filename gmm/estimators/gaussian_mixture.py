@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
 
 import numpy as np
 from scipy.special import gammaincinv, ndtr
@@ -14,14 +13,12 @@ from gmm.estimators import _adaptation, _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._mixture import Mixture
 from gmm.estimators._noise import LABEL, make_noise, renewed
-from gmm.estimators._scored import MOST
 from gmm.estimators._settings import CONSTRAINTS, DOCUMENTATION, are_plain
 from gmm.estimators._validation import (
     check_fixed,
     check_parameters,
     check_samples,
     check_weights_of,
-    random_generator,
 )
 
 
@@ -623,30 +620,14 @@ class GaussianMixture(Mixture):
             labels[labels == len(self.weights_)] = LABEL
         return labels
 
-    def sample(self, n_samples=1, random_state=None):
-        """Draw samples from the mixture: how many of each component, then those of each component.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        random_state : int, RandomState, Generator or None, default=None
-            None: the constructor's `random_state`, which, if an integer, gives the same samples at each call.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Sorted by component; noise, drawn from `noise_box_`, is last.
-        y : ndarray of shape (n_samples,)
-            The component of each sample; -1 for noise.
-        """
-        if not hasattr(self, "noise_weight_") or not isinstance(n_samples, Integral) or not 1 <= n_samples <= MOST:
-            return super().sample(n_samples, random_state)
-        rng = random_generator(self.random_state if random_state is None else random_state)
-        n_noise = rng.binomial(int(n_samples), self.noise_weight_)
+    def _draw(self, n_samples, rng):
+        if not hasattr(self, "noise_weight_"):
+            return super()._draw(n_samples, rng)
+        n_noise = rng.binomial(n_samples, self.noise_weight_)
         X, y = self.noise_box_.sample(n_noise, rng), np.full(n_noise, LABEL)
         if n_noise == n_samples:
             return X, y
-        of_groups, labels = super().sample(int(n_samples) - n_noise, rng)
+        of_groups, labels = super()._draw(n_samples - n_noise, rng)
         return np.concatenate([of_groups, X]), np.concatenate([labels, y])
 
     def _n_parameters(self):

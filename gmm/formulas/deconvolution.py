@@ -1,4 +1,4 @@
-"""Measurement errors of known covariance: the mixture of the true values, from samples that are wider than it.
+"""Measurement errors of known covariance (chapter 19): the mixture of the true values, not of the measured ones.
 
 With x = v + e, the true value v from a Gaussian (μ, Σ) and the error e from a Gaussian (0, S), and T = Σ + S = L Lᵀ,
 
@@ -14,6 +14,7 @@ import numpy as np
 from gmm._compile import kernel
 from gmm.formulas import _checks as check
 from gmm.formulas._primitives import cholesky_kernel, log_sum_exp_kernel
+from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import LOG_2PI, forward_substitution_kernel, log_determinant_kernel
 
 # ------------------------------------------------------------------------------------- kernels
@@ -92,8 +93,9 @@ def _errors(error_covariances, n_samples, n_features):
     return errors
 
 
+@equation("eq-deconvolution-density", kernel=deconvolution_log_density_kernel)
 def deconvolution_log_density(X, error_covariances, weights, means, covariances):
-    r"""Log-density of samples that were measured with errors of known covariance.
+    r"""Log-density of samples measured with errors of known covariance, :eq:`eq-deconvolution-density`.
 
     .. math::
 
@@ -133,8 +135,11 @@ def deconvolution_log_density(X, error_covariances, weights, means, covariances)
     return deconvolution_log_density_kernel(X, errors, *parameters)
 
 
+@equation("eq-deconvolution-posterior", kernel=deconvolution_posterior_kernel)
 def deconvolution_posterior(x, error_covariance, mean, covariance):
-    r"""Mean and covariance of the true value behind a measured one, under one component.
+    r"""Mean and covariance of the true value behind a measured one, :eq:`eq-deconvolution-posterior`.
+
+    Under one component.
 
     .. math::
 
@@ -171,8 +176,9 @@ def deconvolution_posterior(x, error_covariance, mean, covariance):
     return deconvolution_posterior_kernel(x, error, mean, check.covariance_matrix(covariance, x.size))
 
 
+@equation("eq-deconvolution-update", kernel=deconvolution_update_kernel)
 def deconvolution_update(X, error_covariances, resp, means, covariances):
-    r"""M-step of extreme deconvolution: the parameters of the true values.
+    r"""M-step of extreme deconvolution: parameters of the true values, :eq:`eq-deconvolution-update`.
 
     .. math::
 

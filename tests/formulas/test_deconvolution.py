@@ -19,6 +19,7 @@ ERRORS[0] = 0.0
 ERRORS[1] = np.diag([0.5, 0.0, 2.0])
 
 
+@pytest.mark.equation("eq-deconvolution-density")
 def test_density_is_that_of_the_sum():
     found = deconvolution_log_density(X, ERRORS, WEIGHTS, MEANS, COVARIANCES)
     for x, S, value in zip(X, ERRORS, found, strict=True):
@@ -26,6 +27,7 @@ def test_density_is_that_of_the_sum():
         assert value == pytest.approx(logsumexp(joint), rel=1e-12)
 
 
+@pytest.mark.equation("eq-deconvolution-density", "eq-deconvolution-posterior")
 @pytest.mark.parametrize("variance", [1e-6, 0.7, 40.0])
 def test_one_feature_by_integrals_over_the_true_value(variance):
     x, mean, size = 1.4, 0.3, 0.9
@@ -48,6 +50,7 @@ def test_one_feature_by_integrals_over_the_true_value(variance):
     assert B[0, 0] == pytest.approx(moment(2, b[0]) / density, rel=1e-6)
 
 
+@pytest.mark.equation("eq-deconvolution-posterior")
 @pytest.mark.parametrize("i", range(6))
 def test_posterior_is_the_conditional_of_the_joint_of_both(i):
     """(v, x) is Gaussian with the blocks Σ, Σ, Σ + S; regression, and products of densities at a few v."""
@@ -72,6 +75,7 @@ def test_small_errors_keep_their_digits_and_none_leave_nothing():
     assert not B.any()
 
 
+@pytest.mark.equation("eq-deconvolution-update")
 def test_update_maximises_the_expected_log_density_of_the_true_values():
     """Differences of Q = Σ r (log π + log N(b | μ, Σ) - tr(Σ⁻¹ B)/2), written out, vanish at it."""
     resp = RNG.dirichlet([1.0, 1.0], size=6)
