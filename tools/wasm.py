@@ -56,12 +56,15 @@ from numba import types  # noqa: E402
 from gmm.formulas import (  # noqa: E402
     CHAPTERS,
     _primitives,
+    anomalies,
     convergence,
     criteria,
     em,
     gaussian,
+    heavy_tails,
     kmeans,
     likelihood,
+    missing,
     mixture,
     parsimony,
     regularisation,
@@ -145,6 +148,18 @@ KERNELS = (
     variational.variational_m_step_kernel,
     variational.variational_bound_kernel,
     variational.variational_predictive_kernel,
+    anomalies.conformal_p_values_kernel,
+    heavy_tails.log_hypervolume_kernel,
+    heavy_tails.noise_log_density_kernel,
+    heavy_tails.noise_responsibilities_kernel,
+    heavy_tails.student_log_density_kernel,
+    heavy_tails.expected_scale_kernel,
+    heavy_tails.student_responsibilities_kernel,
+    heavy_tails.student_m_step_kernel,
+    heavy_tails.update_dof_kernel,
+    missing.observed_log_density_kernel,
+    missing.conditional_gaussian_kernel,
+    missing.lifted_moments_kernel,
 )
 
 #: The letters of the book have one meaning each, and a shape: n samples, d features, K components, m centres.
@@ -180,9 +195,15 @@ SHAPES = {
     "max_iter": "int",
     "structure": "int",
     "concentration": "K",
+    "scores": "n",
+    "calibration": "m",
+    "axes": "dd",
+    "order": "int d",
+    "n_features": "int",
 }
 #: All other arguments are numbers; here a kernel uses a letter in another way.
 POSTERIOR = {"mean_precision": "K", "dof": "K"}
+NOISE = {"weights": "J"}  # those of the K components and, last, of the noise
 EXCEPTIONS = {
     "univariate_log_density_kernel": {"mean": "float"},
     "collapse_log_likelihood_kernel": {"mean": "float"},
@@ -192,6 +213,14 @@ EXCEPTIONS = {
     "variational_log_joint_kernel": POSTERIOR,
     "variational_bound_kernel": POSTERIOR,
     "variational_predictive_kernel": POSTERIOR,
+    "noise_log_density_kernel": NOISE,
+    "noise_responsibilities_kernel": NOISE,
+    "student_responsibilities_kernel": {"dof": "K"},
+    "student_m_step_kernel": {"u": "nK"},
+    "update_dof_kernel": {"u": "nK", "dof": "K"},
+    "observed_log_density_kernel": {"x": "d"},
+    "conditional_gaussian_kernel": {"x": "d"},
+    "lifted_moments_kernel": {"first": "o", "second": "oo"},  # of the o observed features
 }
 NUMBERS = {"float": types.float64, "int": types.int64}
 
@@ -531,7 +560,7 @@ def digest():
     """Return a code of what the module is made from: the kernels of the book, and the list of those exported."""
     found = {
         f"{module.__name__}.{name}": inspect.getsource(thing.py_func)
-        for module in [*CHAPTERS, _primitives]
+        for module in [*CHAPTERS, missing, _primitives]
         for name, thing in vars(module).items()
         if hasattr(thing, "py_func") and thing.py_func.__module__ == module.__name__
     }

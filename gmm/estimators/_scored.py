@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import chdtri
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import missing
 from gmm.estimators._conditional import feature_indices
+from gmm.estimators._errors import Measured, check_errors
 from gmm.estimators._validation import check_observed, check_samples, check_weights_of, has_missing, random_generator
 
 MOST = 2**48  # samples at one time, which no memory holds
@@ -46,10 +48,12 @@ class Scored:
         X = self._fit(X, sample_weight)
         return self._scoring(X).predict(X, self._density(), n_threads=self.n_threads)
 
-    def _samples(self, X):
-        """Return (the checked X, what scores it): values may be missing if `missing` says so."""
+    def _samples(self, X, error_covariances=None):
+        """Return (the checked X, what scores it): values may be missing if `missing` says so, and have errors."""
         how = getattr(self, "missing", "raise")
         X = check_samples(self, X, reset=False, missing=how)
+        if error_covariances is not None:
+            return X, Measured(check_errors(error_covariances, X))
         return X, engine if how == "raise" else self._scoring(X)
 
     def _observed(self, X):
@@ -81,9 +85,12 @@ class Scored:
         -------
         ndarray of shape (n_samples,)
         """
+        return self._scored("score_samples", X)
+
+    def _scored(self, what, X, error_covariances=None):
         density = self._density()
-        X, scoring = self._samples(X)
-        return scoring.score_samples(X, density, n_threads=self.n_threads)
+        X, scoring = self._samples(X, error_covariances)
+        return getattr(scoring, what)(X, density, n_threads=self.n_threads)
 
     def score(self, X, y=None, sample_weight=None):
         """Mean log-density per sample of X; weighted if `sample_weight` is given.
@@ -99,23 +106,22 @@ class Scored:
         -------
         float
         """
+        return self._mean_score(X, sample_weight)
+
+    def _mean_score(self, X, sample_weight, error_covariances=None):
         density = self._density()
-        X, scoring = self._samples(X)
+        X, scoring = self._samples(X, error_covariances)
         sample_weight = check_weights_of(sample_weight, X)
         total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
         return scoring.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
 
     def predict(self, X):
         """Index of the most probable component of each sample, shape (n_samples,)."""
-        density = self._density()
-        X, scoring = self._samples(X)
-        return scoring.predict(X, density, n_threads=self.n_threads)
+        return self._scored("predict", X)
 
     def predict_proba(self, X):
         """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1."""
-        density = self._density()
-        X, scoring = self._samples(X)
-        return scoring.predict_proba(X, density, n_threads=self.n_threads)
+        return self._scored("predict_proba", X)
 
     def impute(self, X, *, how="mean", random_state=None):
         r"""Fill missing values by what the mixture says of them, given what was observed of the sample.
@@ -125,7 +131,10 @@ class Scored:
         .. math::
 
             \operatorname E[x_m \mid x_o] = \sum_k r_k \bigl(\mu_{k,m}
-            + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o})\bigr).
+            + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o})\bigr),
+
+        of t distributions with their locations and scale matrices. (Where nothing is observed and ν ≤ 1 there is no
+        expectation, and it is the location.)
 
         Parameters
         ----------
@@ -171,7 +180,7 @@ class Scored:
         rng = None
         if how == "sample":
             rng = random_generator(self.random_state if random_state is None else random_state)
-        return missing.impute(X, density, rng, n_threads=self.n_threads)
+        return missing.impute(X, density, rng, n_threads=self.n_threads, quantile=chdtri)
 
     def sample(self, n_samples=1, random_state=None, *, shuffle=False, given=None):
         r"""Draw samples from the mixture: how many of each component, then those of each component.

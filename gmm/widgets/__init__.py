@@ -8,24 +8,29 @@ Whatever can be dragged can be moved with the arrow keys too. The same arguments
 """
 
 from gmm.widgets._live import live
+from gmm.widgets.alarms import alarm_threshold
 from gmm.widgets.border import border_band
 from gmm.widgets.bound import elbo_curve
+from gmm.widgets.cells import missing_cells
 from gmm.widgets.concentration import vb_concentration
 from gmm.widgets.criteria import criteria_explorer
 from gmm.widgets.ellipse import ellipse_explorer
 from gmm.widgets.landing import em_landing
 from gmm.widgets.line import responsibility_line
 from gmm.widgets.modes import two_modes
+from gmm.widgets.outlier import outlier_fits
 from gmm.widgets.paint import paint_shares
 from gmm.widgets.plane import em_plane
 from gmm.widgets.playground import playground
 from gmm.widgets.rates import em_rates
+from gmm.widgets.slice import mixture_slice
 from gmm.widgets.slider import sigma_slider
 from gmm.widgets.spike import spike
 from gmm.widgets.structure import covariance_structures
 from gmm.widgets.surface import likelihood_surface
 
 __all__ = [
+    "alarm_threshold",
     "border_band",
     "covariance_structures",
     "criteria_explorer",
@@ -36,6 +41,9 @@ __all__ = [
     "em_rates",
     "likelihood_surface",
     "live",
+    "missing_cells",
+    "mixture_slice",
+    "outlier_fits",
     "paint_shares",
     "playground",
     "responsibility_line",

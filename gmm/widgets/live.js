@@ -36,7 +36,8 @@ function nested(flat, shape, plain) {
 }
 
 async function instantiate({ wasm, heap, errors, kernels }, flatResults = false) {
-  const bytes = Uint8Array.from(atob(wasm), c => c.charCodeAt(0));
+  const text = atob(wasm), bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   const memory = new WebAssembly.Memory({ initial: 8 });
   const { log, exp, log1p, expm1, sin, cos, atan2 } = Math;
   const { instance } = await WebAssembly.instantiate(bytes, { env: {
@@ -77,7 +78,7 @@ async function instantiate({ wasm, heap, errors, kernels }, flatResults = false)
         return words.push(kind === "int" ? BigInt(value) : value);
       }
       const [letters, whole] = kind.split(" ").reverse(), shape = shapeOf(value);
-      const flat = value.shape ? value : shape.length > 1 ? Float64Array.from(value.flat ? flatten(value) : value) : value;
+      const flat = value.shape || shape.length < 2 ? value : flatten(value, []);
       const fits = shape.length === letters.length && flat.length === shape.reduce((a, b) => a * b, 1)
         && shape.every((n, j) => n > 0 && (lengths[letters[j]] ??= n) === n);
       if (!fits) {
@@ -102,7 +103,10 @@ async function instantiate({ wasm, heap, errors, kernels }, flatResults = false)
     }
     return read(result, out);
   };
-  const flatten = value => typeof value[0] === "object" ? [].concat(...value.map(flatten)) : Array.from(value);
+  function flatten(value, out) {
+    for (let i = 0; i < value.length; i++) typeof value[i] === "object" ? flatten(value[i], out) : out.push(value[i]);
+    return out;
+  }
   return Object.fromEntries(Object.entries(kernels).map(([name, about]) => [name, call(name, about)]));
 }
 
@@ -290,7 +294,7 @@ class Plot {
     });
     if (!handle.firstChild) {
       const reach = document.createElementNS(SVG, "circle"), mark = document.createElementNS(SVG, shape === "circle" ? "circle" : "rect");
-      set(reach, { r: 22, class: "gl-reach" });
+      set(reach, { r: 22.5, class: "gl-reach" });
       set(mark, shape === "circle" ? { r: size, class: "gl-mark" } : { x: -size, y: -size, width: 2 * size, height: 2 * size, class: "gl-mark" });
       handle.append(reach, mark);
       handle.addEventListener("keydown", event => this.key(event, key));
@@ -678,18 +682,20 @@ function bell(figure, plot, k, { get, put, height = Math.exp, log = Math.log, to
   });
 }
 
-// Where a function on the plot has a level, by marching squares: value(points) returns its values at many places at once.
-// Within a cell it is taken for linear along the edges.
+// Where a function on the plot has a level, by marching squares: value(places) returns its values at many places at once,
+// which are a flat array with a shape. Within a cell it is taken for linear along the edges.
 function contour(plot, key, value, level, style, cells = 64) {
   const m = Math.max(2, Math.round(cells * (plot.bottom - plot.options.top) / (plot.right - plot.left))), w = cells + 1;
   const at = (i, j) => [plot.x0 + (plot.x1 - plot.x0) * i / cells, plot.y0 + (plot.y1 - plot.y0) * j / m];
-  const places = Array.from({ length: w * (m + 1) }, (_, t) => at(t % w, Math.floor(t / w)));
+  const n = w * (m + 1), place = t => at(t % w, Math.floor(t / w)), places = Object.assign(new Float64Array(2 * n), { shape: [n, 2] });
+  for (let t = 0; t < n; t++) places.set(place(t), 2 * t);
   const above = Array.from(value(places), v => v - level), pieces = [];
   for (let j = 0; j < m; j++) for (let i = 0; i < cells; i++) {
-    const corners = [j * w + i, j * w + i + 1, (j + 1) * w + i + 1, (j + 1) * w + i], cuts = [];
+    const corners = [j * w + i, j * w + i + 1, (j + 1) * w + i + 1, (j + 1) * w + i], up = corners.map(a => above[a] > 0), cuts = [];
+    if (up.every(Boolean) || !up.some(Boolean)) continue;
     corners.forEach((a, e) => {
-      const b = corners[(e + 1) % 4], f = above[a], g = above[b];
-      if (f > 0 !== g > 0) cuts.push(plot.place(places[a].map((v, c) => v + (places[b][c] - v) * f / (f - g))));
+      const b = corners[(e + 1) % 4], f = above[a], g = above[b], end = place(b);
+      if (f > 0 !== g > 0) cuts.push(plot.place(place(a).map((v, c) => v + (end[c] - v) * f / (f - g))));
     });
     for (let c = 0; c + 1 < cuts.length; c += 2) pieces.push(polyline([cuts[c], cuts[c + 1]]));
   }
@@ -715,15 +721,20 @@ const seen = typeof IntersectionObserver === "function" && new IntersectionObser
   if (!entry.isIntersecting) return;
   seen.unobserve(entry.target);
   new Figure(entry.target).begin();
-}), { rootMargin: "400px" });
+}), { rootMargin: "400px", scrollMargin: "400px" });
 
-// Starts the figures of the page whose script is there, each when it comes near the window.
+// Starts the figures of the page whose script is there, each when it comes near the window. The kernels, which all need,
+// are compiled before that, when the page has nothing else to do.
+let soon = 0;
 function start() {
   for (const root of document.querySelectorAll(".gmm-live")) {
     if (started.has(root) || !makers[root.dataset.kind]) continue;
     started.add(root);
     if (!seen || location.hash.startsWith(`#${root.id}:`)) new Figure(root).begin();
-    else seen.observe(root);
+    else {
+      seen.observe(root);
+      soon ||= (globalThis.requestIdleCallback ?? setTimeout)(() => kernels().catch(() => {}));
+    }
   }
 }
 // Scripts of figures may come before this one: they wait in gmmFigures.

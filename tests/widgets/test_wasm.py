@@ -17,18 +17,19 @@ import wasm_object
 from numba.core.registry import CPUDispatcher
 
 from gmm import formulas
+from gmm.formulas import missing
 from gmm.widgets import _live
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = json.loads((ROOT / "gmm" / "widgets" / "kernels.json").read_text(encoding="utf-8"))
 NATIVE = {
     name: thing
-    for module in [*formulas.CHAPTERS, formulas._primitives]
+    for module in [*formulas.CHAPTERS, missing, formulas._primitives]
     for name, thing in vars(module).items()
     if isinstance(thing, CPUDispatcher)
 }
-LARGEST = 70_000
-SIZES = {"n": 23, "d": 3, "K": 4, "m": 5}
+LARGEST = 80_000
+SIZES = {"n": 23, "d": 3, "K": 4, "m": 5, "J": 5, "o": 2}
 
 
 def tool(*arguments, code=None):
@@ -53,11 +54,13 @@ def example(rng, kernel, name, kind):
     if name == "orientation" and kind in ("dd", "Kdd"):
         return np.linalg.qr(rng.normal(size=[SIZES[c] for c in kind]))[0]
     if name in ("weights", "resp"):
-        return rng.dirichlet(np.ones(SIZES["K"]), *[SIZES["n"]] * (name == "resp"))
+        return rng.dirichlet(np.ones(SIZES[kind[-1]]), *[SIZES["n"]] * (name == "resp"))
     if name in ("labels", "chosen"):
         return rng.integers(SIZES["K"], size=SIZES[kind[-1]])
+    if name == "order":
+        return rng.permutation(SIZES["d"])
     if kind == "int":
-        return {"structure": 2, "max_iter": 7, "d": 3}.get(name, 5)
+        return {"structure": 2, "max_iter": 7, "d": 3, "n_features": 3, "p": SIZES["o"]}.get(name, 5)
     if name == "tol":
         return 0.0
     if name in ("weight", "u"):

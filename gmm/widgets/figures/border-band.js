@@ -9,13 +9,14 @@ figure.check = s => {
   if (!(s.factor >= 1 && s.factor <= last) || s.probe.length !== 2 || !s.probe.every(Number.isFinite)) throw new Error("no such unit");
 };
 const plain = v => typeof v === "number" ? v : Array.from(v, plain), wide = (p, f) => [p[0] * f, p[1]];
+const wider = (places, f) => places.shape ? Object.assign(places.map((v, i) => i % 2 ? v : v * f), { shape: places.shape }) : places.map(p => wide(p, f));
 const known = new Map();
 function fits(f) {
   if (known.has(f)) return known.get(f);
   const Y = X.map(p => wide(p, f)), [centres, groups] = kernels.lloyd_kernel(Y, info.centres.map(p => wide(p, f)), 300);
   const { weights, means, covariances } = info.start, scaled = covariances.map(([[a, b], [, c]]) => [[a * f * f, b * f], [b * f, c]]);
   const [w, m, C] = kernels.em_kernel(Y, weights, means.map(p => wide(p, f)), scaled, 1e-10, 1000, 0);
-  const resp = places => kernels.log_responsibilities_kernel(kernels.joint_log_density_kernel(places.map(p => wide(p, f)), w, m, C)).map(row => Array.from(row, Math.exp));
+  const resp = places => kernels.log_responsibilities_kernel(kernels.joint_log_density_kernel(wider(places, f), w, m, C)).map(row => Array.from(row, Math.exp));
   const nearest = places => kernels.nearest_centre_kernel(places.map(p => wide(p, f)), centres);
   if (known.size > 200) known.clear();
   known.set(f, { centres: plain(centres), groups: plain(groups), resp, nearest, shares: resp(X) });
@@ -39,7 +40,8 @@ figure.draw = s => {
   const at = y => [(middle[0] - d[1] * (y - middle[1]) / d[0]) / s.factor, y];
   plot.line("border", [at(plot.y0 - 50), at(plot.y1 + 50)], "dashed", "back");
   centres.forEach((p, k) => plot.cross("centre" + k, [p[0] / s.factor, p[1]], "p" + k, 7));
-  for (const level of [0.1, 0.5, 0.9]) contour(plot, "band" + level, places => now.resp(places).map(row => row[1]), level, level === 0.5 ? "" : "thin");
+  let second;
+  for (const level of [0.1, 0.5, 0.9]) contour(plot, "band" + level, places => second ??= now.resp(places).map(row => row[1]), level, level === 0.5 ? "" : "thin");
   // The outer lines have their numbers where they leave the picture, below.
   const row = Array.from({ length: 201 }, (_, i) => [plot.x0 + (plot.x1 - plot.x0) * i / 200, plot.y0 + 0.04 * (plot.y1 - plot.y0)]), shares = now.resp(row);
   for (const [level, anchor, gap] of [[0.1, "end", -6], [0.9, "start", 6]]) {

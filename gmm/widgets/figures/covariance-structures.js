@@ -53,14 +53,19 @@ figure.slider("Turn", { min: 0, max: 90, step: 1, get: () => figure.state.turn, 
 figure.slider("Unit of the first feature", { min: -1, max: 1, step: 0.1, get: () => Math.log2(figure.state.unit), put: v => { figure.state.unit = 2 ** v; }, text: v => `numbers × ${number(2 ** v)}` });
 
 // All structures at every turn, a few fits a frame, for the curves beside.
-let curves = {}, asked = 0;
+let curves = {}, asked = 0, begun = false, shown = 0;
 const turns = Array.from({ length: 13 }, (_, i) => 7.5 * i);
 function frame() {
   asked = 0;
+  if (!begun) { begun = true; figure.refresh(); }
   const until = performance.now() + 10, { rows, unit } = curves;
   for (const row of [...rows].sort((a, b) => (b.name === figure.state.structure) - (a.name === figure.state.structure))) for (const turn of turns.slice(row.heights.length)) {
     row.heights.push(fit({ structure: row.name, turn, unit }).log);
-    if (performance.now() > until) { asked = requestAnimationFrame(frame); return quiet.matches || figure.refresh(); }
+    if (performance.now() > until) {
+      asked = requestAnimationFrame(frame);
+      if (!quiet.matches && until > shown + 150) { shown = until; figure.refresh(); } // to draw takes longer than a few fits
+      return;
+    }
   }
   curves.done = true;
   figure.refresh();
@@ -71,14 +76,15 @@ const far = unit => Math.max(...X.map(p => Math.hypot(unit * (p[0] - centre[0]),
 figure.draw = s => {
   const now = fit(s), r = 1.12 * far(s.unit);
   let logJoint;
-  const borders = k => places => (logJoint ??= kernels.joint_log_density_kernel(places, now.weights, now.means, now.covariances)).map(a => a[k] - Math.max(...a.filter((_, l) => l !== k)));
+  const ahead = (a, k) => a.reduce((least, v, l) => l === k ? least : Math.min(least, a[k] - v), Infinity);
+  const borders = k => places => (logJoint ??= kernels.joint_log_density_kernel(places, now.weights, now.means, now.covariances)).map(a => ahead(a, k));
   Object.assign(plot.options, { x: [centre[0] - r, centre[0] + r], y: [centre[1] - r, centre[1] + r], xlabel: s.turn ? "turned" : info.axis_labels[0], ylabel: s.turn ? "turned" : info.axis_labels[1] });
   plot.begin();
   plot.points("sample", now.Y, mix(figure, now.resp));
   all.forEach(k => {
     for (const radius of [1, 2]) plot.ellipse(`ring${k}-${radius}`, now.means[k], now.covariances[k], radius, "k" + k);
-    // Borders: where the log joint density of one is that of the best of the others.
-    if (K > 1) contour(plot, "border" + k, borders(k), 0, "thin grey");
+    // Borders: where the log joint density of one is that of the best of the others. The first picture comes without.
+    if (K > 1 && begun) contour(plot, "border" + k, borders(k), 0, "thin grey");
   });
 
   if (curves.unit !== s.unit) curves = { unit: s.unit, rows: names.map(name => ({ name, heights: [] })) };

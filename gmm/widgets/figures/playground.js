@@ -9,19 +9,21 @@ const most = 6, largest = 50000, brush = 14;
 // and the pen is somewhere between the limits of the axes.
 const sets = [], fits = [];
 const flat = (values, n) => Object.assign(Float64Array.from(values), { shape: [n, 2] });
-function add(name, X, labels, python, more = {}) {
+function prepared(name, X, labels, python, more = {}) {
   const n = X.length / 2, data = flat(X, n);
   const digits = [0, 1].map(j => {
     const range = around(data)[j];
     return Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(range[1] - range[0]))));
   });
-  sets.push({ name, X: data, n, labels, python, limits: around(data), digits, own: true, ...more });
-  return sets.length - 1;
+  return { name, X: data, n, labels, python, limits: around(data), digits, own: true, ...more };
 }
-for (const one of info.sets) add(one.name, one.draw ? drawSamples(kernels, one.draw.n, one.draw, 1) : one.X.flat(), one.labels, one.python, { own: false });
+const add = (...all) => sets.push(prepared(...all)) - 1;
+// The sets that are given are made when one is looked at: to draw thousands of samples takes a moment.
+for (const one of info.sets)
+  sets.push({ own: false, make: () => prepared(one.name, one.draw ? drawSamples(kernels, one.draw.n, one.draw, 1) : one.X.flat(), one.labels, one.python, { own: false }) });
 const given = sets.length;
 figure.state = { data: 0, K: 2, structure: "full", starts: 10, show: "groups", mode: "look", pen: [0.5, 0.5], fit: -1 };
-const S = () => figure.state, now = () => sets[S().data], fit = () => fits[S().fit];
+const S = () => figure.state, now = () => sets[S().data].make ? sets[S().data] = sets[S().data].make() : sets[S().data], fit = () => fits[S().fit];
 figure.check = s => { // samples and fits of another visit are not here
   if (!(Number.isInteger(s.data) && s.data >= 0 && s.data < given)) s.data = 0;
   s.K = Math.min(most, Math.max(1, Math.round(s.K) || 2));

@@ -30,15 +30,19 @@ const apart = (p, q) => Math.max(Math.abs(p[0] - q[0]), Math.abs(p[1] - q[1])) /
 function begin(s) {
   const cells = 41, w = weights(s), c = covariances(s);
   land = { key: [s.weight, s.width].join(), cells, w, c, heights: [], rests: [], dots: [], done: false };
-  const at = i => low + span * i / (cells - 1);
-  for (let i = 0; i < cells; i++) for (let j = 0; j < cells; j++) land.heights.push(heightAt([at(j), at(i)], w, c));
-  land.top = land.heights.reduce((a, b) => Math.max(a, b), -Infinity);
-  land.bottom = land.heights.reduce((a, b) => Math.min(a, b), Infinity);
-  land.image = null;
   clearTimeout(waiting);
-  waiting = setTimeout(chart, 60);
+  waiting = setTimeout(chart, 4);
 }
 let waiting = 0;
+const charted = () => land.heights.length === land.cells ** 2;
+function survey(until) {
+  const { cells, heights, w, c } = land, at = i => low + span * i / (cells - 1);
+  while (!charted() && performance.now() < until) heights.push(heightAt([at(heights.length % cells), at(Math.floor(heights.length / cells))], w, c));
+  if (!charted()) return;
+  land.top = heights.reduce((a, b) => Math.max(a, b), -Infinity);
+  land.bottom = heights.reduce((a, b) => Math.min(a, b), Infinity);
+  figure.refresh();
+}
 // Where a path ends: one of the places known, or a new one. A place that a small push leaves is no maximum.
 function rest(end) {
   const found = land.rests.findIndex(one => apart(one.at, end) < 2e-3);
@@ -59,6 +63,11 @@ function name() { // letters by height; a mirror image of the same height has th
 }
 function chart() {
   const until = performance.now() + 12, m = info.starts;
+  if (!charted()) {
+    survey(until);
+    waiting = setTimeout(chart, 4);
+    return;
+  }
   for (let i = land.dots.length; i < m * m && performance.now() < until; i++) {
     const start = [low + span * (i % m) / (m - 1), low + span * Math.floor(i / m) / (m - 1)];
     land.dots.push([start, rest(climb(start, land.w, land.c).at(-1))]);
@@ -80,10 +89,11 @@ figure.slider("Widths ×", { min: 0.4, max: 2, step: 0.05, get: () => S().width,
 // Bands between contours, darker with depth, from the grid by bilinear interpolation.
 let painted = "";
 function paint() {
+  if (!charted()) return; // until then the landscape before stays
   const key = [land.key, plot.width, plot.height, globalThis.devicePixelRatio, getComputedStyle(figure.root).color].join();
   if (key === painted && plot.canvas?.width === Math.round(plot.width * (devicePixelRatio || 1))) return;
   painted = key;
-  const context = gmmFitting.canvas(plot), W = Math.round(plot.right - plot.left), H = Math.round(plot.bottom - plot.options.top), { cells, heights } = land;
+  const context = gmmFitting.canvas(plot), W = Math.round(plot.right - plot.left), H = Math.round(plot.bottom - plot.options.top), { cells, heights } = land, bands = info.depths.length;
   const small = gmmLive.element("canvas", { width: W, height: H }), inner = small.getContext("2d"), pixels = inner.createImageData(W, H);
   const rgb = [1, 3, 5].map(i => parseInt(getComputedStyle(figure.root).getPropertyValue("--c0").trim().slice(i, i + 2), 16));
   for (let y = 0, p = 0; y < H; y++) {
@@ -91,11 +101,13 @@ function paint() {
     for (let x = 0; x < W; x++, p += 4) {
       const u = x / (W - 1) * (cells - 1), j = Math.min(cells - 2, Math.floor(u)), g = u - j, at = i * cells + j;
       const height = (1 - f) * ((1 - g) * heights[at] + g * heights[at + 1]) + f * ((1 - g) * heights[at + cells] + g * heights[at + cells + 1]);
-      const depth = (land.top - height) / (land.top - land.bottom), band = info.depths.findIndex(d => depth < d);
+      const depth = (land.top - height) / (land.top - land.bottom);
+      let band = 0;
+      while (band < bands && depth >= info.depths[band]) band++;
       pixels.data[p] = rgb[0];
       pixels.data[p + 1] = rgb[1];
       pixels.data[p + 2] = rgb[2];
-      pixels.data[p + 3] = band < 0 ? 0 : 30 + 18 * (info.depths.length - 1 - band);
+      pixels.data[p + 3] = band === bands ? 0 : 30 + 18 * (bands - 1 - band);
     }
   }
   inner.putImageData(pixels, 0, 0);
