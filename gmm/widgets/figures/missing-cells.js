@@ -106,7 +106,7 @@ function upper(feature) {
 
 const NAMES = ["hidden integrated out", "rows deleted", "nothing hidden"];
 const plot = figure.plot({
-  label: "Samples, what is hidden, and three fits", x: info.x, y: info.y, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], aspect: 0.72, narrow: 0.95,
+  label: "Samples, what is hidden, and three fits", x: info.x, y: info.y, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], aspect: 0.62, narrow: 0.95,
   press: p => { const i = nearest(p); if (far(i, p) <= 22) figure.change(() => toggle(i)); },
 });
 const moments = fit => {
