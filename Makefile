@@ -25,6 +25,8 @@ PORT ?= 8000
 ifdef CHROMIUM
 export CHROMIUM
 endif
+# A Firefox of your choice for `make firefox`.
+FIREFOX ?= firefox
 # A Python of your choice: make book PYTHON=python3.13
 PYTHON ?=
 # Keep what the user's shell says about Python out of the environment.
@@ -32,7 +34,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env book serve pdf test machines lowest wheel nojit check lint format refresh index lab bench clean distclean lock
+.PHONY: help env book serve pdf test machines firefox lowest wheel nojit check lint format refresh index lab bench clean distclean lock
 
 help: ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -82,6 +84,9 @@ test: env ## run every test: package, notebooks, built pages
 
 machines: env ## run notebooks and tests as if on other processors (one chapter: make machines CH=04)
 	$(PY) tools/machines.py $(if $(CH),$(CH),--tests)
+
+firefox: env ## drive the live figures in Firefox (yours: make firefox FIREFOX=/path/to/firefox)
+	FIREFOX="$(FIREFOX)" $(PY) -m pytest -q -m slow tests/widgets
 
 lowest: env ## run the package's tests with the lowest versions of its dependencies
 	$(PY) tools/elsewhere.py lowest

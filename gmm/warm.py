@@ -95,6 +95,9 @@ def _engine():
         for covariance_type in ("full", "diag"):  # of which the others are cases here
             model = GaussianMixture(2, covariance_type=covariance_type, missing="marginalise", random_state=0)
             model.fit(X).predict(X)
+            model.fit(X, error_covariances=np.ones(n_features)).predict(X, error_covariances=np.ones(n_features))
+            model = StudentMixture(2, covariance_type=covariance_type, missing="marginalise", random_state=0)
+            model.fit(X).predict(X)
     X[0, 0] = 0.0
     engine.kmeans_labels(X, X[:2])
     for model in ("VVV", "EEE"):  # the code of VVV is that of EII and VII too

@@ -95,7 +95,7 @@ def running():
     """A headless browser: one for all tests of a process, since Playwright runs only once in it."""
     from playwright.sync_api import Error
 
-    path = screenshot.chromium()
+    path = os.environ.get("FIREFOX") or screenshot.chromium()
     if path is None:
         pytest.skip("no Chromium or Chrome on this computer")
     with contextlib.ExitStack() as stack:

@@ -189,14 +189,18 @@ def chromium():
 
 @contextlib.contextmanager
 def browser():
-    """Start a headless browser without a network."""
+    """Start a headless browser without a network: Chromium, or the Firefox that the variable FIREFOX names."""
     from playwright.sync_api import sync_playwright
 
-    path = chromium()
-    if path is None:
+    fox, path = os.environ.get("FIREFOX"), chromium()
+    if not fox and path is None:
         raise FileNotFoundError("no Chromium or Chrome found; name one in the variable CHROMIUM")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=PATIENCE)
+        if fox:  # as it is published, spoken to by WebDriver BiDi
+            path = shutil.which(fox) or fox
+            running = playwright.firefox.launch(channel="moz-firefox", executable_path=path, timeout=PATIENCE)
+        else:
+            running = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=PATIENCE)
         try:
             yield running
         finally:

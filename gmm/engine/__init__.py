@@ -11,6 +11,7 @@ moments, and how, is for `gmm.learning` to say.
 ``student``                      the same distances with the tails of Student's t
 ``regularisation``               what an M-step adds to the data
 ``missing``                      the pass over samples with missing values
+``deconvolution``                the pass over samples with measurement errors
 ``constrained``                  M-steps of covariances that have a part in common
 ``softmax exp``                  log joints to responsibilities
 ``blocks simd tiles``            blocks of samples; vector registers; what keeps its sums in them

@@ -45,6 +45,8 @@ class Density(NamedTuple):
     centres : (K, d), in `units`
     factors : W, lower triangular (Full (K, d, d), Tied (d, d)), or 1 / σ (Diagonal (K, d), Spherical (K,)), in `units`
     units : what samples are taken to before anything else
+    flat_widths : (d,), in units of X: the last component, whose factor is zero, is the constant density of a box with
+        edges of these lengths along the features; for samples with missing values, which see a face of it
     """
 
     model: type
@@ -52,6 +54,7 @@ class Density(NamedTuple):
     centres: np.ndarray
     factors: np.ndarray
     units: Units
+    flat_widths: np.ndarray | None = None
 
     def compiled(self):
         """The kernels' model.

@@ -12,6 +12,17 @@ corner of the missing features,
 
     S1 = A s1,    S2 = A s2 Aᵀ + N C.
 
+A t distribution has t marginals with the same degrees of freedom. Given its scale u a sample is Gaussian with Σ / u,
+and the moments with the weights r u lift in the same way but for E[u Cov[x_m | x_o, u]] = C, whatever u is:
+
+    S1 = A s1,    S2 = A s2 Aᵀ + N C    with N of the weights r alone.
+
+What a pattern of p features tells of ν has p in the place of d (eq-student-dof); `lift` moves the difference into
+Σ r log(1 + q / ν), so that the M-step is that of complete samples.
+
+The constant density of a box with edges w_j along the features has the marginal 1 / ∏ w_j over the observed ones. That
+is the constant of a Gaussian with the variances w_j² / 2π, as which it goes through the algebra.
+
 So a pattern costs K d³ beside its rows, each of these less than a complete one. The rows run through the blocks and
 tiles of complete samples: W stands in a matrix whose other rows and columns are zero, as does 0 in the place of a
 missing value, and what the tiles gather there is not looked at.
@@ -42,7 +53,14 @@ from gmm.engine.softmax import (
     RESPONSIBILITIES,
     emit,
     responsibilities,
-    row_total,
+)
+from gmm.engine.student import (
+    HELD,
+    Student,
+    StudentDensity,
+    log_minus_digamma,
+    tail_constant,
+    tail_constants,
 )
 from gmm.engine.tied import Tied
 
@@ -50,6 +68,7 @@ MAX_CHUNKS = 32
 CHUNK_COST = 2e6  # operations that are worth a chunk of their own
 CHUNKS_VALUES = 2**22  # doubles that the sums of all chunks may take
 PIECE = 4096  # rows of one pattern in one go
+LEAST = 1e-300  # of a chi-squared draw: with few degrees of freedom it may vanish
 
 
 class Patterns:
@@ -119,8 +138,8 @@ class Patterns:
 class _Mixture(NamedTuple):
     """What the kernels need of a mixture.
 
-    whole : Full, SmallFull or Diagonal
-        Its coefficients are those of no observed feature, log π.
+    whole : Full, SmallFull or Diagonal, or a Student of one of these
+        The coefficients, of a Student those of its Gaussian model, are those of no observed feature, log π.
     covariances : ndarray of shape (n_matrices, d, d)
         Of each component, or a single one for all; none for Diagonal.
     """
@@ -129,9 +148,16 @@ class _Mixture(NamedTuple):
     covariances: np.ndarray
 
 
-def _mixture(density):
+def mixture_of(density):
     """Shared and spherical covariances in the form of those that they are cases of."""
-    model, coefficients, centres, factors, _ = density
+    if isinstance(density, StudentDensity):
+        gaussian, covariances = mixture_of(_without_tails(density))
+        K, d = density.centres.shape
+        dof = np.ascontiguousarray(density.dof)
+        return _Mixture(Student(gaussian, np.zeros(K), gaussian.centres, dof, HELD, np.zeros((1, d)), d), covariances)
+    if _flat(density):
+        return _with_flat(*mixture_of(_groups(density)), density)
+    model, coefficients, centres, factors, *_ = density
     n_components, d = centres.shape
     none = np.empty((0, d, d))
     if model in (Full, Tied):
@@ -148,14 +174,68 @@ def _mixture(density):
     return _Mixture(kind.of(coefficients + 0.5 * d * LOG_2PI - log_dets, centres, factors), covariances)
 
 
-def _rooms(mixture, target):
-    """Arrays for one thread: the marginal of a pattern, its algebra, scratch and the sums of its rows."""
+def _flat(density):
+    """Whether the last component is a constant density."""
+    return getattr(density, "flat_widths", None) is not None
+
+
+def _groups(density):
+    """The density without its last, constant component."""
+    return Density(density.model, *(of_each[:-1] for of_each in density[1:4]), density.units)
+
+
+def _with_flat(whole, covariances, density):
+    """A component more, as wide as it must be for its constant; `flatten` takes away what is not constant."""
+    widths = density.flat_widths * density.units.scale
+    factor, log_weight = math.sqrt(2.0 * math.pi) / widths, density.coefficients[-1] + np.log(widths).sum()
+    if not isinstance(whole, Diagonal):
+        covariances = np.concatenate([covariances, np.diag(1.0 / factor**2)[None]])
+        factor = np.diag(factor)
+    return _Mixture(
+        type(whole)(
+            np.append(whole.coefficients, log_weight),
+            np.concatenate([whole.centres, np.zeros((1, len(widths)))]),
+            np.concatenate([whole.factors, factor[None]]),
+        ),
+        covariances,
+    )
+
+
+def _tails(density, d):
+    """What log coefficients of t distributions of d features have beside Gaussian ones."""
+    constants = np.empty(len(density.dof))
+    tail_constants(np.ascontiguousarray(density.dof), d, constants)
+    return constants
+
+
+def _without_tails(density):
+    """The Gaussian `Density` with the weights and covariances of a t mixture."""
+    return density.gaussian._replace(coefficients=density.coefficients - _tails(density, density.centres.shape[1]))
+
+
+def _gaussian(whole):
+    return whole.gaussian if isinstance(whole, Student) else whole
+
+
+def _shapes(whole):
+    """(the kind of Gaussian model, the shapes of its statistics)."""
+    kind = Diagonal if isinstance(_gaussian(whole), Diagonal) else Full
+    shapes = Student.statistics_shapes if isinstance(whole, Student) else statistics_shapes
+    return kind, shapes(kind, *whole.centres.shape)
+
+
+def _rooms(mixture, target, flat):
+    """For one thread: the marginal of a pattern, its algebra, scratch, the sums of its rows; is the last flat?"""
     whole, covariances = mixture
     n_components, d = whole.centres.shape
-    part = type(whole)(np.empty(n_components), whole.centres, np.zeros(whole.factors.shape))
-    sums = flat_views(statistics_shapes(Diagonal if isinstance(whole, Diagonal) else Full, n_components, d))[0]
-    about = type(whole)(part.coefficients, target, part.factors)
-    return part, about, np.zeros(covariances.shape), np.empty((2 * d + 2, d)), sums
+    gaussian = _gaussian(whole)
+    part = type(gaussian)(np.empty(n_components), gaussian.centres, np.zeros(gaussian.factors.shape))
+    about = part._replace(centres=target)
+    if isinstance(whole, Student):
+        part = whole._replace(gaussian=part, coefficients=np.empty(n_components))
+        about = part._replace(gaussian=about, centres=target)
+    sums = flat_views(_shapes(whole)[1])[0]
+    return part, about, np.zeros(covariances.shape), np.empty((2 * d + 2, d)), sums, flat
 
 
 # ------------------------------------------------------------------------------------- the algebra of a pattern
@@ -247,18 +327,97 @@ def marginalise_diagonal(whole, features, observed, lifting, covariances, lowers
         part.coefficients[k] = whole.coefficients[k] - 0.5 * observed * LOG_2PI + log_det
 
 
-@method(operations.lift, Full, SmallFull)
+@method(operations.marginalise, Student)
+def marginalise_student(whole, features, observed, lifting, covariances, lowers, part):
+    """Those of the Gaussian model, whose log coefficients become zero, and the constants of t distributions."""
+    gaussian = part.gaussian
+    operations.marginalise(whole.gaussian, features, observed, lifting, covariances, lowers, gaussian)
+    for k in range(whole.dof.size):
+        part.coefficients[k] = gaussian.coefficients[k] + tail_constant(whole.dof[k], observed)
+        gaussian.coefficients[k] = 0.0
+
+
+@method(operations.observing, Full, SmallFull, Diagonal)
+def observing(part, observed):
+    """What is not observed has a factor of zero."""
+    return part
+
+
+@method(operations.observing, Student)
+def observing_student(part, observed):
+    """ν + d becomes ν + p."""
+    return Student(part.gaussian, part.coefficients, part.centres, part.dof, part.estimated, part.origin, observed)
+
+
+@method(operations.flatten, Full, SmallFull)
+def flatten(part):
+    """A factor of zero."""
+    k = part.factors.shape[0] - 1
+    for i in range(part.factors.shape[1]):
+        for j in range(i + 1):
+            part.factors[k, i, j] = 0.0
+
+
+@method(operations.flatten, Diagonal)
+def flatten_diagonal(part):
+    """A factor of zero."""
+    k = part.factors.shape[0] - 1
+    for j in range(part.factors.shape[1]):
+        part.factors[k, j] = 0.0
+
+
+@method(operations.flatten, Student)
+def flatten_student(part):
+    """There is none."""
+
+
+@method(operations.lift, Full, SmallFull, Diagonal)
 def lift(whole, features, observed, lowers, target, scratch, sums, totals):
     """S1 = A s1, S2 = A s2 Aᵀ + N C, with what is missing about the centres of `target`; lower triangles."""
     n_components, d = whole.centres.shape
-    _, counts, first, flat = statistics_views(sums, n_components, d)
-    _, all_counts, all_first, all_flat = statistics_views(totals, n_components, d)
-    second, all_second = shaped(flat, 0, (n_components, d, d)), shaped(all_flat, 0, (n_components, d, d))
+    _, counts, first, second = statistics_views(sums, n_components, d)
+    _, all_counts, all_first, all_second = statistics_views(totals, n_components, d)
+    operations.lift_moments(
+        whole, counts, counts, features, observed, lowers, target.centres, scratch, (first, second),
+        (all_first, all_second),
+    )  # fmt: skip
+    for k in range(n_components):
+        all_counts[k] += counts[k]
+
+
+@method(operations.lift, Student)
+def lift_student(whole, features, observed, lowers, target, scratch, sums, totals):
+    """Moments with the weights r u; M_k, and Σ r log(1 + q / ν) with what p features in the place of d change of ν."""
+    n_components, d = whole.centres.shape
+    _, counts, first, second = statistics_views(sums, n_components, d)
+    _, all_counts, all_first, all_second = statistics_views(totals, n_components, d)
+    place = second.size - 2 * n_components
+    masses = shaped(second, place, (n_components,))
+    operations.lift_moments(
+        whole.gaussian, counts, masses, features, observed, lowers, target.centres, scratch, (first, second),
+        (all_first, all_second),
+    )  # fmt: skip
+    for k in range(n_components):
+        all_counts[k] += counts[k]
+        all_second[place + k] += masses[k]
+        tail, dof = second[place + n_components + k], whole.dof[k]
+        if observed < d:
+            change = math.log1p(d / dof) - log_minus_digamma(0.5 * (dof + d))[0]
+            change -= math.log1p(observed / dof) - log_minus_digamma(0.5 * (dof + observed))[0]
+            tail += counts[k] * change
+        all_second[place + n_components + k] += tail
+
+
+@method(operations.lift_moments, Full, SmallFull)
+def lift_moments(gaussian, counts, masses, features, observed, lowers, target, scratch, sums, totals):
+    """Of matrices, lower triangles."""
+    n_components, d = gaussian.centres.shape
+    first, all_first = sums[0], totals[0]
+    second, all_second = shaped(sums[1], 0, (n_components, d, d)), shaped(totals[1], 0, (n_components, d, d))
     s, t = rows_of(scratch, 0, d), rows_of(scratch, d, d)
     h, e = scratch[2 * d], scratch[2 * d + 1]
     for k in range(n_components):
-        n = counts[k]
-        all_counts[k] += n
+        n, mass = counts[k], masses[k]
         if observed == d:
             for i in range(d):
                 all_first[k, i] += first[k, i]
@@ -280,18 +439,18 @@ def lift(whole, features, observed, lowers, target, scratch, sums, totals):
         for a in range(observed, d):
             p = features[a]
             # How far the conditional mean is from where the moments are wanted, beside B (x_o - c_o).
-            e[a] = whole.centres[k, p] - target.centres[k, p]
+            e[a] = gaussian.centres[k, p] - target[k, p]
             h[a] = 0.0
             for i in range(observed):
                 t[a, i] = 0.0
             for i in range(observed):
                 q = features[i]
                 b = lower[a, i]
-                e[a] -= b * (whole.centres[k, q] - target.centres[k, q])
+                e[a] -= b * (gaussian.centres[k, q] - target[k, q])
                 h[a] += b * h[i]
                 for j in range(observed):
                     t[a, j] += b * s[i, j]
-            all_first[k, p] += h[a] + n * e[a]
+            all_first[k, p] += h[a] + mass * e[a]
             for j in range(observed):
                 q = features[j]
                 value = t[a, j] + e[a] * h[j]
@@ -300,7 +459,7 @@ def lift(whole, features, observed, lowers, target, scratch, sums, totals):
                 else:
                     all_second[k, q, p] += value
             for c in range(observed, a + 1):
-                value = h[a] * e[c] + h[c] * e[a] + n * (e[a] * e[c])
+                value = h[a] * e[c] + h[c] * e[a] + mass * (e[a] * e[c])
                 for j in range(observed):
                     value += t[a, j] * lower[c, j]
                 spread = 0.0
@@ -309,26 +468,24 @@ def lift(whole, features, observed, lowers, target, scratch, sums, totals):
                 all_second[k, p, features[c]] += value + n * spread
 
 
-@method(operations.lift, Diagonal)
-def lift_diagonal(whole, features, observed, lowers, target, scratch, sums, totals):
+@method(operations.lift_moments, Diagonal)
+def lift_diagonal(gaussian, counts, masses, features, observed, lowers, target, scratch, sums, totals):
     """Features are independent: of the missing ones, mean and variance are the component's own."""
-    n_components, d = whole.centres.shape
-    _, counts, first, flat = statistics_views(sums, n_components, d)
-    _, all_counts, all_first, all_flat = statistics_views(totals, n_components, d)
-    second, all_second = shaped(flat, 0, (n_components, d)), shaped(all_flat, 0, (n_components, d))
+    n_components, d = gaussian.centres.shape
+    first, all_first = sums[0], totals[0]
+    second, all_second = shaped(sums[1], 0, (n_components, d)), shaped(totals[1], 0, (n_components, d))
     for k in range(n_components):
-        n = counts[k]
-        all_counts[k] += n
+        n, mass = counts[k], masses[k]
         for i in range(d):
             j = features[i]
             if i < observed:
                 all_first[k, j] += first[k, j]
                 all_second[k, j] += second[k, j]
             elif n > 0.0:
-                e = whole.centres[k, j] - target.centres[k, j]
-                deviation = 1.0 / whole.factors[k, j]
-                all_first[k, j] += n * e
-                all_second[k, j] += n * (deviation * deviation + e * e)
+                e = gaussian.centres[k, j] - target[k, j]
+                deviation = 1.0 / gaussian.factors[k, j]
+                all_first[k, j] += mass * e
+                all_second[k, j] += n * (deviation * deviation) + mass * (e * e)
 
 
 # ------------------------------------------------------------------------------------- passes
@@ -338,23 +495,25 @@ def lift_diagonal(whole, features, observed, lowers, target, scratch, sums, tota
 def run(X, sample_weight, features, observed, pieces, layout, work, whole, covariances, rooms, totals):
     """E-step and moments of some pieces (pattern, start, stop), added to `totals`."""
     length, _, shift, scale = layout
-    part, target, lowers, scratch, sums = rooms
+    part, target, lowers, scratch, sums, flat = rooms
     n_components, d = whole.centres.shape
     x, r, two_rows, room = loop.rooms(work, n_components, d)
     log_likelihood, counts, first, second = statistics_views(sums, n_components, d)
     for piece in range(pieces.shape[0]):
         pattern, start, stop = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2]
         operations.marginalise(whole, features[pattern], observed[pattern], True, covariances, lowers, part)
+        if flat:
+            operations.flatten(part)
+        seen = operations.observing(part, observed[pattern])
         for i in range(sums.size):
             sums[i] = 0.0
         for low in range(start, stop, length):
             size = smaller(length, stop - low)
             padded = -(-size // WIDE) * WIDE
             load_block(X, low, size, padded, shift, scale, x)
-            operations.log_joint(part, x, padded, room, r)
+            operations.log_joint(seen, x, padded, room, r)
             log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, two_rows)
-            for k in range(n_components):
-                counts[k] += row_total(r, k, padded)
+            operations.add_counts(seen, padded, room, r, counts, second)
             operations.add_moments(target, x, padded, room, r, first, second)
         totals[0] += log_likelihood[0]
         operations.lift(whole, features[pattern], observed[pattern], lowers, target, scratch, sums, totals)
@@ -364,23 +523,31 @@ def run(X, sample_weight, features, observed, pieces, layout, work, whole, covar
 def run_scores(X, features, observed, pieces, layout, work, whole, covariances, rooms, what, outputs):
     """Write what `gmm.engine.softmax.emit` makes of the log joints of some pieces (pattern, start, stop)."""
     length, _, shift, scale = layout
-    part, _, lowers, _, _ = rooms
+    part, _, lowers, _, _, flat = rooms
     n_components, d = whole.centres.shape
     x, log_joint, two_rows, room = loop.rooms(work, n_components, d)
     for piece in range(pieces.shape[0]):
         pattern, start, stop = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2]
         operations.marginalise(whole, features[pattern], observed[pattern], False, covariances, lowers, part)
+        if flat:
+            operations.flatten(part)
+        seen = operations.observing(part, observed[pattern])
         for low in range(start, stop, length):
             size = smaller(length, stop - low)
             padded = -(-size // WIDE) * WIDE
             load_block(X, low, size, padded, shift, scale, x)
-            operations.log_joint(part, x, padded, room, log_joint)
+            operations.log_joint(seen, x, padded, room, log_joint)
             emit(log_joint, size, padded, low, what, two_rows, outputs)
 
 
 @entry
-def run_imputation(X, features, observed, pieces, centres, covariances, lowers, weights, noise, u):
-    """Put into the places of missing values Σ_k w_k (μ_m + B u + L_mm z), in place; no z where `noise` is empty."""
+def run_imputation(X, features, observed, pieces, centres, covariances, lowers, weights, noise, tails, u):
+    """Put into the places of missing values Σ_k w_k (μ_m + B u + L_mm z), in place; no z where `noise` is empty.
+
+    Of t distributions z is a Gaussian draw times √((ν + |W u|²) / χ²) with χ² of ν + p degrees of freedom; `tails` are
+    ν (K,) and these draws (n,), both empty for Gaussian ones.
+    """
+    dof, chi_squared = tails
     n_components, d = centres.shape
     for piece in range(pieces.shape[0]):
         pattern, start, stop = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2]
@@ -401,41 +568,50 @@ def run_imputation(X, features, observed, pieces, centres, covariances, lowers, 
                 lower = lowers[k if k < lowers.shape[0] else 0]
                 for j in range(n_observed):
                     u[j] = X[row, order[j]] - centres[k, order[j]]
+                stretch = 1.0
+                if dof.size and noise.size:
+                    stretch = dof[k]
+                    for i in range(n_observed):
+                        y = 0.0
+                        for j in range(i + 1):
+                            y += lower[i, j] * u[j]
+                        stretch += y * y
+                    stretch = math.sqrt(stretch / chi_squared[row])
                 for a in range(n_observed, d):
                     value = centres[k, order[a]]
                     for j in range(n_observed):
                         value += lower[a, j] * u[j]
                     if noise.size:
                         for m in range(n_observed, a + 1):
-                            value += lower[a, m] * noise[row, order[m]]
+                            value += stretch * lower[a, m] * noise[row, order[m]]
                     X[row, order[a]] += w * value
 
 
 def statistics(patterns, density, sample_weight, centres=None, n_threads=1):
     """Log-likelihood, counts, first and second moments of one pass, these about `centres` (those of the density).
 
-    `sample_weight` has the order of the patterns. The second moments have the shape of the density's model.
+    `sample_weight` has the order of the patterns. The second moments have the shape of the density's model. A
+    `StudentDensity` gives also an array (2, K): M_k and Σ_i w_i r_ik log(1 + q_ik / ν_k), with what incomplete samples
+    change of the equation for ν; the moments then have the weights r u.
     """
-    mixture = _mixture(density)
+    mixture, flat = mixture_of(density), _flat(density)
     whole, covariances = mixture
     n_components, d = whole.centres.shape
     target = whole.centres if centres is None else centres
-    kind = Diagonal if isinstance(whole, Diagonal) else Full
-    shapes = statistics_shapes(kind, n_components, d)
+    kind, shapes = _shapes(whole)
     length = block_length(patterns.n_samples, kind.longest_block(d))
-    slot_size = flat_views(shapes)[0].size
-    chunks, cost = patterns.chunks(n_components, length, slot_size)
-    slots = np.zeros((len(chunks), slot_size))
+    totals, (value, counts, first, second, *more) = flat_views(shapes)
+    chunks, cost = patterns.chunks(n_components, length, totals.size)
+    slots = np.zeros((len(chunks), totals.size))
     layout = length, length, density.units.shift, density.units.scale
 
     def work(chunk):
         run(
             patterns.values, sample_weight, patterns.features, patterns.observed, chunks[chunk], layout,
-            workspace(loop.work_rows(whole), length), whole, covariances, _rooms(mixture, target), slots[chunk],
+            workspace(loop.work_rows(whole), length), whole, covariances, _rooms(mixture, target, flat), slots[chunk],
         )  # fmt: skip
 
     threads.run(work, [(chunk,) for chunk in range(len(chunks))], n_threads if cost > WORTH_A_THREAD else 1)
-    totals, (value, counts, first, second) = flat_views(shapes)
     for slot in slots:  # in order, whoever made them
         totals += slot
     if kind is Full:
@@ -444,7 +620,7 @@ def statistics(patterns, density, sample_weight, centres=None, n_threads=1):
         second = second if density.model is Full else second.sum(axis=0)
     elif density.model is not Diagonal:
         second = second.sum(axis=1)
-    return float(value[0]), counts, first, second
+    return float(value[0]), counts, first, second, *more
 
 
 # ------------------------------------------------------------------------------------- scores
@@ -453,7 +629,7 @@ def statistics(patterns, density, sample_weight, centres=None, n_threads=1):
 def _score(X, density, what, n_threads, scores=False):
     """As `gmm.engine.scoring._score`, by pattern; (Patterns, outputs in their order)."""
     patterns = X if isinstance(X, Patterns) else Patterns(X)
-    mixture = _mixture(density)
+    mixture, flat = mixture_of(density), _flat(density)
     whole, covariances = mixture
     n, (n_components, d) = patterns.n_samples, whole.centres.shape
     if patterns.values.shape[1] != d:
@@ -463,15 +639,15 @@ def _score(X, density, what, n_threads, scores=False):
         np.empty((0, 0) if what in (LOG_PROB, LABELS) else (n, n_components)),
         np.empty(n if what == LABELS else 0, dtype=np.int64),
     )
-    kind = Diagonal if isinstance(whole, Diagonal) else Full
-    length = block_length(n, kind.longest_block(d))
+    length = block_length(n, _shapes(whole)[0].longest_block(d))
     chunks, cost = patterns.chunks(n_components, length)
     layout = length, length, density.units.shift, density.units.scale
 
     def work(pieces):
         run_scores(
             patterns.values, patterns.features, patterns.observed, pieces, layout,
-            workspace(loop.work_rows(whole), length), whole, covariances, _rooms(mixture, whole.centres), what, outputs,
+            workspace(loop.work_rows(whole), length), whole, covariances, _rooms(mixture, whole.centres, flat), what,
+            outputs,
         )  # fmt: skip
 
     n_threads = threads.resolve_n_threads(n_threads)
@@ -481,8 +657,20 @@ def _score(X, density, what, n_threads, scores=False):
 
 def marginal(density, features):
     """The density of some of the features, in their order: what is left when the others are integrated out."""
-    mixture = _mixture(density)
-    whole, covariances = mixture
+    if isinstance(density, StudentDensity):
+        part = marginal(_without_tails(density), features)
+        tails = _tails(density, len(features))
+        return StudentDensity(*part._replace(coefficients=part.coefficients + tails)[:5], density.dof)
+    if _flat(density):
+        part = marginal(_groups(density), features)
+        widths = density.flat_widths * density.units.scale
+        rest = np.delete(widths, features)
+        return part._replace(
+            coefficients=np.append(part.coefficients, density.coefficients[-1] + np.log(rest).sum()),
+            centres=np.concatenate([part.centres, np.zeros((1, len(features)))]),
+            factors=np.concatenate([part.factors, np.zeros((1, *part.factors.shape[1:]))]),
+        )
+    whole, covariances = mixture_of(density)
     n_components = len(whole.centres)
     units = Units(density.units.shift[features], density.units.scale, density.units.plain)
     centres = np.ascontiguousarray(whole.centres[:, features])
@@ -570,15 +758,16 @@ def predict(X, density, n_threads=None):
     return _in_rows(patterns, labels)
 
 
-def impute(X, density, rng=None, n_threads=None):
+def impute(X, density, rng=None, n_threads=None, quantile=None):
     """X with its missing values filled, float64: by E[x_m | x_o], or by a draw from p(x_m | x_o) with `rng`.
 
-    The numbers of `rng` belong to the cells of X, missing or not: a row's draw does not depend on others.
+    The numbers of `rng` belong to the cells of X, missing or not: a row's draw does not depend on others. For a draw
+    from t distributions ``quantile(dof, p)`` is where a chi-squared variable is larger with probability p.
     """
     patterns = Patterns(X)
     weights = _responsibilities(patterns, density, n_threads)
     n, d = patterns.values.shape
-    noise = np.empty((0, 0))
+    noise, tails = np.empty((0, 0)), (np.empty(0), np.empty(0))
     if rng is not None:
         noise = rng.standard_normal(size=(n, d))[patterns.order]
         uniform = rng.uniform(size=n)[patterns.order]
@@ -586,7 +775,12 @@ def impute(X, density, rng=None, n_threads=None):
         label = np.argmax(passed > uniform[:, None] * passed[:, -1:], axis=1)
         weights = np.zeros_like(weights)
         weights[np.arange(n), label] = 1.0
-    whole, covariances = _mixture(density)
+        if isinstance(density, StudentDensity):
+            dof, observed = density.dof, np.repeat(patterns.observed, np.diff(patterns.starts))
+            draws = quantile(dof[label] + observed, rng.uniform(size=n)[patterns.order])
+            tails = np.ascontiguousarray(dof), np.maximum(draws, LEAST)
+    whole, covariances = mixture_of(density)
+    whole = _gaussian(whole)
     if isinstance(whole, Diagonal):
         covariances = (1.0 / whole.factors**2)[:, :, None] * np.eye(d)
     shift, scale, plain = density.units
@@ -596,7 +790,7 @@ def impute(X, density, rng=None, n_threads=None):
     def work(pieces):
         run_imputation(
             values, patterns.features, patterns.observed, pieces, whole.centres, covariances,
-            np.zeros(covariances.shape), weights, noise, np.empty(d),
+            np.zeros(covariances.shape), weights, noise, tails, np.empty(d),
         )  # fmt: skip
 
     n_threads = threads.resolve_n_threads(n_threads)

@@ -64,5 +64,17 @@ def marginalise(whole, features, observed, lifting, covariances, lowers, part):
     """
 
 
+def observing(part, observed):
+    """The model `part` where this many features count: the t family's densities depend on their number."""
+
+
+def flatten(part):
+    """Make the density of the last component constant."""
+
+
 def lift(whole, features, observed, lowers, target, scratch, sums, totals):
     """Add the expected moments of whole samples to `totals`, from the sums over their observed features."""
+
+
+def lift_moments(gaussian, counts, masses, features, observed, lowers, target, scratch, sums, totals):
+    """The moments of `lift`: sums and totals are (first, second), `masses` the weights that are in them."""

@@ -77,6 +77,7 @@ class Student(NamedTuple):
     dof : ν (K,)
     estimated : HELD, SHARED or EACH
     origin : zeros (1, d)
+    n_observed : how many features of the samples count, d where none is missing
     """
 
     gaussian: tuple
@@ -85,6 +86,7 @@ class Student(NamedTuple):
     dof: np.ndarray
     estimated: int
     origin: np.ndarray
+    n_observed: int
 
     def room_rows(self, n_features, n_components):
         """Rows of the workspace: the Gaussian model's, then what `add_scatter` needs, then u and log(1 + q / ν)."""
@@ -138,8 +140,8 @@ class StudentDensity(NamedTuple):
 def student_model(gaussian, coefficients, dof, estimated):
     """A `Student` whose distances `gaussian` measures."""
     gaussian = gaussian._replace(coefficients=np.zeros_like(coefficients))
-    dof = np.array(dof, dtype=np.float64)
-    return Student(gaussian, coefficients, gaussian.centres, dof, estimated, np.zeros((1, gaussian.centres.shape[1])))
+    dof, d = np.array(dof, dtype=np.float64), gaussian.centres.shape[1]
+    return Student(gaussian, coefficients, gaussian.centres, dof, estimated, np.zeros((1, d)), d)
 
 
 class StudentBouts(Bouts):
@@ -213,7 +215,7 @@ def measure(model, x, padded, room):
 @method(operations.log_joint, Student)
 def log_joint(model, x, padded, room, r):
     """eq-student-density, one component after the other; u and log(1 + q / ν) stay in `room`."""
-    n_components, d = model.centres.shape
+    n_components, d = model.centres.shape[0], model.n_observed
     operations.log_joint(model.gaussian, x, padded, room, r)  # -q / 2
     u = room.shape[0] - 2 * n_components
     tails = u + n_components

@@ -15,13 +15,16 @@ from gmm.estimators.bayesian_selection import BayesianSelection, select_bayesian
 from gmm.estimators.bootstrap import Bootstrap, BootstrapWarning, ParameterValues, bootstrap
 from gmm.estimators.divergence import MixtureDivergence, mixture_kl_divergence
 from gmm.estimators.gaussian_mixture import GaussianMixture
+from gmm.estimators.generating import TableSynthesizer
 from gmm.estimators.hierarchical import HierarchicalClustering, hierarchical_clustering
 from gmm.estimators.information import standard_errors
 from gmm.estimators.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from gmm.estimators.mclust import mclust
 from gmm.estimators.merging import ComponentHierarchy, merge_components
+from gmm.estimators.regression import MixtureRegressor
 from gmm.estimators.selection import Selection, select
 from gmm.estimators.student import StudentMixture
+from gmm.estimators.two_sample import CorrelationDifference, TwoSampleTest, two_sample_test
 
 __all__ = [
     "AnomalyDetector",
@@ -33,6 +36,7 @@ __all__ = [
     "CollapsedComponentWarning",
     "ComponentHierarchy",
     "ConditionalMoments",
+    "CorrelationDifference",
     "DensityLevel",
     "Explanation",
     "GaussianMixture",
@@ -40,12 +44,15 @@ __all__ = [
     "History",
     "LikelihoodRatioTest",
     "MixtureDivergence",
+    "MixtureRegressor",
     "ParameterValues",
     "RegularisationWarning",
     "Selection",
     "SelectionSummary",
     "StudentMixture",
     "Summary",
+    "TableSynthesizer",
+    "TwoSampleTest",
     "bootstrap",
     "hierarchical_clustering",
     "likelihood_ratio_test",
@@ -55,4 +62,5 @@ __all__ = [
     "select",
     "select_bayesian",
     "standard_errors",
+    "two_sample_test",
 ]

@@ -141,8 +141,8 @@ class Conditional:
             weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
             return weights / weights.sum(axis=1, keepdims=True), means, squares
 
-    def check_covariances(self):
-        """Raise ValueError where a component has no covariance; Gaussian ones have."""
+    def check_covariances(self, otherwise):
+        """Raise ValueError where a component has no covariance, and say what to do; Gaussian ones have."""
 
     def spread(self, squares):
         """What the components' `covariances` have to be multiplied with, for each row: (n, K), or 1."""
@@ -182,12 +182,12 @@ class StudentConditional(Conditional):
         """(ν + |z|²) / (ν + d_b): the scale matrices are so many times `covariances`."""
         return (self.old + squares) / self.dof
 
-    def check_covariances(self):
+    def check_covariances(self, otherwise):
         if (self.dof <= 2.0).any():
             k = int(np.argmax(self.dof <= 2.0))
             raise ValueError(
                 f"component {k} has {self.dof[k]:g} degrees of freedom given these features, and a t distribution with "
-                "2 or fewer has no covariance; return_cov=False gives the mean"
+                f"2 or fewer has no covariance; {otherwise}"
             )
 
     def spread(self, squares):
@@ -227,7 +227,7 @@ def conditional_moments(conditional, values, return_cov):
     """
     n_rows, (n_components, n_free) = len(values), conditional.free_means.shape
     if return_cov:
-        conditional.check_covariances()
+        conditional.check_covariances("return_cov=False gives the mean")
     result = ConditionalMoments(
         np.empty((n_rows, n_free)),
         np.empty((n_rows, n_free, n_free)) if return_cov else None,

@@ -136,7 +136,7 @@ class Search:
         self.tol = model.tol
         self.rng = random_generator(model.random_state)
         # What starts are drawn from, and what is said of a collapse: complete samples.
-        self.X = self.source.completed(self.rng) if isinstance(self.source, learning.PatternSource) else X
+        self.X = self.source.completed(self.rng) if hasattr(self.source, "completed") else X
         self.every_iteration = bool(model.record_parameters) and model.record_parameters != "restarts"
         self.flat_data = False
         self.rows = []  # what became of each start, as a dict

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.estimators import _conditional, _levels, _order, _persistence, _summary
+from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._fitting import warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -185,12 +186,13 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
         self._fit(X, sample_weight)
         return self
 
-    def _fit(self, X, sample_weight):
+    def _fit(self, X, sample_weight, error_covariances=None):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2, missing=self.missing)
             observed = self._observed(X)
+            errors = None if error_covariances is None else check_errors(error_covariances, X)
             learning.structure_of(self.covariance_type).check_features(X.shape[1])
             resp = check_resp_init(self.resp_init, X.shape[0], self.n_components, self.noise)
             present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components, observed)
@@ -200,8 +202,7 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
             resume = self._resume(X.shape[1])
             # Values near the ends of float64's range: the search itself looks at what comes out.
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                kind = learning.ArraySource if observed is None else learning.PatternSource
-                source = kind(present, scaled_weight, self.n_threads)
+                source = self._source(present, scaled_weight, observed, errors_of(errors, row_numbers))
                 prior = self._prior(source, sample_weight, scaled_weight, row_numbers)
                 ridge = in_numbers(self.reg_covar, source)
                 search = self._search(
@@ -214,6 +215,13 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
             self._record(best.converged, best.log_likelihoods, best.history, search.rows)
             warn_unless_converged(best, self.max_iter)
         return X
+
+    def _source(self, X, sample_weight, observed, errors):
+        """The source of these samples."""
+        if errors is not None:
+            return learning.DeconvolutionSource(X, errors, sample_weight, self.n_threads)
+        kind = learning.ArraySource if observed is None else learning.PatternSource
+        return kind(X, sample_weight, self.n_threads)
 
     def _prior(self, source, sample_weight, scaled_weight, row_numbers):
         """Return the prior on the covariances, or None. The fit sees scaled weights, and the prior is scaled alike."""
@@ -566,13 +574,13 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
         """
         return self._criteria(X, sample_weight, entropy=True)["icl"]
 
-    def _criteria(self, X, sample_weight=None, entropy=False):
+    def _criteria(self, X, sample_weight=None, entropy=False, error_covariances=None):
         """Log-likelihood, aic, bic and, if asked for its entropy, icl and two sizes of each component, as a dict."""
         from gmm.formulas.criteria import aic_kernel, bic_kernel  # here: a fit needs none of the book's kernels
 
         parameters = self._parameters()
         density, p = parameters.density(), self._n_parameters()
-        X, scoring = self._samples(X)
+        X, scoring = self._samples(X, error_covariances)
         sample_weight = check_weights_of(sample_weight, X)
         n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
         log_likelihood = scoring.log_likelihood(X, density, sample_weight, self.n_threads)

@@ -26,8 +26,12 @@ def make_noise(model, X, sample_weight):
     ValueError
         If X lies in a plane and `noise_volume` is not given: its box has no volume.
     """
-    covariance = learning.ArraySource(X, sample_weight, model.n_threads).covariance()
-    boxes = learning.bounding_boxes(X, covariance)
+    along = model.missing == "marginalise"
+    if along:
+        boxes = [learning.box_along_features(X)]
+    else:
+        covariance = learning.ArraySource(X, sample_weight, model.n_threads).covariance()
+        boxes = learning.bounding_boxes(X, covariance)
     box = boxes[0]
     if model.noise_volume is None:
         constant = np.flatnonzero(~(box.widths > 0.0))
@@ -36,18 +40,19 @@ def make_noise(model, X, sample_weight):
                 f"noise=True takes the volume of a box around X, and features {constant.tolist()} of X are constant. "
                 "Leave them out, or give noise_volume"
             )
-        if len(boxes) == 1 and X.shape[1] > 1:
+        if len(boxes) == 1 and X.shape[1] > 1 and not along:
             raise ValueError(
                 "noise=True takes the volume of a box around X, and X lies in a plane: features depend on others, or "
                 "are more than the samples less one. Leave some out, or give noise_volume"
             )
-        return box, learning.Noise(START, -box.log_volume, 2)
+        return box, learning.Noise(START, -box.log_volume, 2, box.widths if along else None)
     widths = box.widths
     if not (widths > 0.0).all():  # a box for `sample`, of some width in every direction
         positive = widths[widths > 0.0]
         box = box._replace(widths=np.where(widths > 0.0, widths, positive.min() if positive.size else 1.0))
     log_volume = math.log(model.noise_volume)
-    return box.with_log_volume(log_volume), learning.Noise(START, -log_volume, 1)
+    box = box.with_log_volume(log_volume)
+    return box, learning.Noise(START, -log_volume, 1, box.widths if along else None)
 
 
 def with_noise(parameters, noise):

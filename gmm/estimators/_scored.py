@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import chdtri
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import missing
+from gmm.estimators._conditional import feature_indices
+from gmm.estimators._errors import Measured, check_errors
 from gmm.estimators._validation import check_observed, check_samples, check_weights_of, has_missing, random_generator
 
 MOST = 2**48  # samples at one time, which no memory holds
@@ -43,10 +48,12 @@ class Scored:
         X = self._fit(X, sample_weight)
         return self._scoring(X).predict(X, self._density(), n_threads=self.n_threads)
 
-    def _samples(self, X):
-        """Return (the checked X, what scores it): values may be missing if `missing` says so."""
+    def _samples(self, X, error_covariances=None):
+        """Return (the checked X, what scores it): values may be missing if `missing` says so, and have errors."""
         how = getattr(self, "missing", "raise")
         X = check_samples(self, X, reset=False, missing=how)
+        if error_covariances is not None:
+            return X, Measured(check_errors(error_covariances, X))
         return X, engine if how == "raise" else self._scoring(X)
 
     def _observed(self, X):
@@ -78,9 +85,12 @@ class Scored:
         -------
         ndarray of shape (n_samples,)
         """
+        return self._scored("score_samples", X)
+
+    def _scored(self, what, X, error_covariances=None):
         density = self._density()
-        X, scoring = self._samples(X)
-        return scoring.score_samples(X, density, n_threads=self.n_threads)
+        X, scoring = self._samples(X, error_covariances)
+        return getattr(scoring, what)(X, density, n_threads=self.n_threads)
 
     def score(self, X, y=None, sample_weight=None):
         """Mean log-density per sample of X; weighted if `sample_weight` is given.
@@ -96,23 +106,22 @@ class Scored:
         -------
         float
         """
+        return self._mean_score(X, sample_weight)
+
+    def _mean_score(self, X, sample_weight, error_covariances=None):
         density = self._density()
-        X, scoring = self._samples(X)
+        X, scoring = self._samples(X, error_covariances)
         sample_weight = check_weights_of(sample_weight, X)
         total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
         return scoring.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
 
     def predict(self, X):
         """Index of the most probable component of each sample, shape (n_samples,)."""
-        density = self._density()
-        X, scoring = self._samples(X)
-        return scoring.predict(X, density, n_threads=self.n_threads)
+        return self._scored("predict", X)
 
     def predict_proba(self, X):
         """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1."""
-        density = self._density()
-        X, scoring = self._samples(X)
-        return scoring.predict_proba(X, density, n_threads=self.n_threads)
+        return self._scored("predict_proba", X)
 
     def impute(self, X, *, how="mean", random_state=None):
         r"""Fill missing values by what the mixture says of them, given what was observed of the sample.
@@ -122,7 +131,10 @@ class Scored:
         .. math::
 
             \operatorname E[x_m \mid x_o] = \sum_k r_k \bigl(\mu_{k,m}
-            + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o})\bigr).
+            + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o})\bigr),
+
+        of t distributions with their locations and scale matrices. (Where nothing is observed and ν ≤ 1 there is no
+        expectation, and it is the location.)
 
         Parameters
         ----------
@@ -168,34 +180,90 @@ class Scored:
         rng = None
         if how == "sample":
             rng = random_generator(self.random_state if random_state is None else random_state)
-        return missing.impute(X, density, rng, n_threads=self.n_threads)
+        return missing.impute(X, density, rng, n_threads=self.n_threads, quantile=chdtri)
 
-    def sample(self, n_samples=1, random_state=None):
-        """Draw samples from the mixture: how many of each component, then those of each component.
+    def sample(self, n_samples=1, random_state=None, *, shuffle=False, given=None):
+        r"""Draw samples from the mixture: how many of each component, then those of each component.
 
         Parameters
         ----------
         n_samples : int, default=1
         random_state : int, RandomState, Generator or None, default=None
             None: the constructor's `random_state`, which, if an integer, gives the same samples at each call.
+        shuffle : bool, default=False
+            True puts the same samples in random order, as a table of data would have them.
+        given : dict, default=None
+            Values of some features, by their indices or names: ``{"age": 40}``. The others are drawn from their
+            distribution :math:`p(x_a \mid x_b)` given these, that of `conditional`.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            Sorted by component.
+            Sorted by component unless they are shuffled; noise, drawn from `noise_box_`, is last. All features, those
+            of `given` at their values.
         y : ndarray of shape (n_samples,)
-            The component of each sample.
+            The component of each sample; -1 for noise.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is something else, `given` leaves no feature free, or has values so far from every component
+            that their log-density leaves the range of float64; and for `given` with noise.
+
+        Examples
+        --------
+        >>> from gmm import GaussianMixture
+        >>> mixture = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[[1.0, 0.8], [0.8, 1.0]]])
+        >>> X, _ = mixture.sample(2000, random_state=0, given={0: 2.0})
+        >>> X.mean(axis=0).round(1), X.std(axis=0).round(1)
+        (array([2. , 1.6]), array([0. , 0.6]))
         """
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
         if n_samples > MOST:
             raise ValueError(f"n_samples must be at most 2**48; got {n_samples}")
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise TypeError(f"shuffle must be True or False; got {shuffle!r}")
         rng = random_generator(self.random_state if random_state is None else random_state)
+        if given is None:
+            X, y = self._draw(int(n_samples), rng)
+        else:
+            X, y = self._draw_given(int(n_samples), rng, given)
+        if shuffle:
+            order = rng.permutation(len(X))
+            X, y = X[order], y[order]
+        return X, y
+
+    def _draw_given(self, n_samples, rng, given):
+        """`_draw` of the mixture given {feature: value}."""
+        if not isinstance(given, Mapping):
+            raise TypeError(f"given must be a dict of features and their values; got {given!r}")
+        n_features = self.means_.shape[1]
+        names = getattr(self, "feature_names_in_", None)
+        features = feature_indices(given, n_features, names, "given")
+        if len(features) == n_features:
+            raise ValueError(f"given must leave at least one feature free; got all {n_features}")
+        for feature, value in given.items():
+            if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not math.isfinite(value):
+                raise ValueError(f"given[{feature!r}] must be a finite number; got {value!r}")
+        values = np.array(list(given.values()), dtype=np.float64)
+        drawn, y = self._explicit().conditional(features, values)._draw(n_samples, rng)
+        X = np.empty((n_samples, n_features))
+        X[:, features] = values
+        X[:, [feature for feature in range(n_features) if feature not in features]] = drawn
+        return X, y
+
+    def _explicit(self):
+        """The mixture that `sample` draws from, with all that `GaussianMixture` can do."""
+        return self
+
+    def _draw(self, n_samples, rng):
+        """Samples and their components, sorted by these."""
         n_components, n_features = self.means_.shape
-        counts = rng.multinomial(int(n_samples), self.weights_ / self.weights_.sum())
+        counts = rng.multinomial(n_samples, self.weights_ / self.weights_.sum())
         y = np.repeat(np.arange(n_components), counts)
-        X = rng.standard_normal(size=(int(n_samples), n_features))
+        X = rng.standard_normal(size=(n_samples, n_features))
         structure = learning.structure_of(self.covariance_type)
         covariances = structure.expand(self._parameters().covariances, n_components)
         # x = μ + L z with L Lᵀ = Σ

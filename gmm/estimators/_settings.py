@@ -208,14 +208,15 @@ SETTINGS = {
         drawn from samples that are completed by a draw from the one Gaussian that fits the observed values best; so
         are 'auto' and 'default' scales taken from it. Samples without any value are left out of a fit, where they
         would tell nothing. If a value is missing, two float64 copies of X are taken; if none is, this changes
-        nothing.""",
+        nothing (but see `noise`).""",
         _among({"raise", "marginalise"}),
     ),
     "noise": Setting(
         ["boolean"],
         """bool, default=False
         True adds a component of constant density 1/V for samples that belong to no group, with a weight π₀ of its own.
-        V is the volume of the smaller of the boxes around X in given and in principal axes, as in mclust. Its label is
+        V is the volume of the smaller of the boxes around X in given and in principal axes, as in mclust; with
+        ``missing='marginalise'`` that in given axes, whose faces have constant densities as well. Its label is
         -1, and `predict_proba` has a last column for it; a label of -1 in `resp_init`, or a last column there, is
         noise from the start. Else its weight begins at 0.1, and a start is drawn from the three quarters of the samples
         (of 2000, if there are more) that lie densest.""",

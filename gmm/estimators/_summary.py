@@ -40,7 +40,8 @@ def assignment(X, density, sample_weight=None, n_threads=None, scoring=engine):
     n_components = len(density.centres)
     entropy, sizes, certainty, counts = 0.0, *np.zeros((3, n_components))
     for low in range(0, X.shape[0], BLOCK):
-        resp = scoring.predict_proba(X[low : low + BLOCK], density, n_threads=n_threads)
+        block = scoring.of(slice(low, low + BLOCK)) if hasattr(scoring, "of") else scoring
+        resp = block.predict_proba(X[low : low + BLOCK], density, n_threads=n_threads)
         weights = np.ones(len(resp)) if sample_weight is None else sample_weight[low : low + BLOCK]
         entropy += float(weights @ entr(resp).sum(axis=1))
         labels = resp.argmax(axis=1)

@@ -14,6 +14,7 @@ from gmm.estimators import _surprises
 from gmm.estimators._scored import unchanged_on_failure
 from gmm.estimators._settings import SETTINGS
 from gmm.estimators._sklearn_compat import HasMethods, Interval, StrOptions
+from gmm.estimators._templates import seeded
 from gmm.estimators._validation import check_parameters, check_samples, random_generator
 from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
@@ -152,7 +153,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         with unchanged_on_failure(self):
             X = check_samples(self, X, reset=True, min_samples=3)
             rng = random_generator(self.random_state)
-            template = self._template(rng)
+            template = seeded(GaussianMixture() if self.mixture is None else self.mixture, rng)
             parts = self._parts(len(X), rng)
             fits = [clone(template).fit(np.delete(X, part, axis=0), None) for part in parts]
             scores = [np.sort(log_density(fit, X[part])) for fit, part in zip(fits, parts, strict=True)]
@@ -160,14 +161,6 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             self.mixtures_, self.calibration_scores_ = fits, scores
             self._set_threshold()
         return self
-
-    def _template(self, rng):
-        template = GaussianMixture() if self.mixture is None else clone(self.mixture)
-        seed = int(rng.uniform(0.0, 2.0**31))
-        unseeded = [name for name, value in template.get_params().items() if value is None and is_seed(name)]
-        if unseeded:
-            template.set_params(**dict.fromkeys(unseeded, seed))
-        return template
 
     def _parts(self, n_samples, rng):
         """The numbers of the samples that calibrate, for each mixture."""
@@ -318,11 +311,6 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             raise TypeError(f"explain takes a mixture of Gaussian components; this is a {type(fit).__name__}")
         parameters = check_parameters(*(getattr(fit, part) for part in parts))
         return _surprises.explain(parameters, check_samples(self, X, reset=False))
-
-
-def is_seed(name):
-    """Whether a parameter is a random state, perhaps that of a step of a pipeline."""
-    return name.rpartition("__")[2] == "random_state"
 
 
 def log_density(fit, X):

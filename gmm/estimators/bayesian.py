@@ -430,6 +430,8 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
             mixture.feature_names_in_ = self.feature_names_in_
         return mixture
 
+    _explicit = mean_mixture
+
     # ---- files
 
     def save(self, path):

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
 
 import numpy as np
 from scipy.special import gammaincinv, ndtr
 from sklearn.utils.validation import check_is_fitted
 
-from gmm import learning
+from gmm import engine, learning
 from gmm.estimators import _adaptation, _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._mixture import Mixture
 from gmm.estimators._noise import LABEL, make_noise, renewed
-from gmm.estimators._scored import MOST
 from gmm.estimators._settings import CONSTRAINTS, DOCUMENTATION, are_plain
 from gmm.estimators._validation import (
     check_fixed,
     check_parameters,
     check_samples,
     check_weights_of,
-    random_generator,
 )
 
 
@@ -187,8 +184,6 @@ class GaussianMixture(Mixture):
             super()._validate_params()
         if self.noise_volume is not None and not self.noise:
             raise ValueError(f"noise_volume={self.noise_volume!r} is given, and noise is False")
-        if self.noise and self.missing == "marginalise":
-            raise ValueError("noise=True needs missing='raise': values that are missing have no place in its box")
         if self.noise and self.fixed and np.any(self.fixed.get("weights", False)):
             raise ValueError("fixed['weights'] cannot be held with noise=True, whose weight they would fix as well")
 
@@ -238,6 +233,83 @@ class GaussianMixture(Mixture):
 
     # ---- fitting
 
+    def fit(self, X, y=None, sample_weight=None, *, error_covariances=None):
+        """Estimate the parameters with the EM algorithm.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Float32, integer, strided or memory-mapped arrays are read in place, without a copy.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights. A weight of 2 is the same as a sample that stands there twice, 0 the same as one that
+            is absent; a common factor changes nothing.
+        error_covariances : array-like, default=None
+            Covariances of the measurement errors of X, which are taken as known, in squared units of the features: of
+            shape (n_samples, n_features), variances, or (n_samples, n_features, n_features), matrices, those of each
+            sample; (n_features,) or (n_features, n_features) stand for all. The fit is then that of the *true* values,
+            from which X differs by Gaussian errors of mean 0 (extreme deconvolution), with every structure, prior and
+            fixed part; not with noise. Zeros are no errors. A start is drawn from X as it is, and EM closes in the more
+            slowly the larger the errors are beside the components: take a smaller `tol`.
+
+        Returns
+        -------
+        GaussianMixture
+            This object. After an error it is what it was before the call.
+
+        Raises
+        ------
+        ValueError
+            For input that cannot be fitted, naming the argument, before any work.
+        CollapsedComponentError
+            A ValueError that names a component whose covariance became singular.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the best initialisation did not reach `tol` within `max_iter` iterations, or (as
+            CollapsedComponentWarning) if a component describes a single location.
+
+        References
+        ----------
+        Bovy, J., Hogg, D. W. and Roweis, S. T. (2011), Extreme deconvolution: inferring complete distribution functions
+        from noisy, heterogeneous and incomplete observations, Annals of Applied Statistics 5.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gmm import GaussianMixture
+        >>> rng = np.random.default_rng(0)
+        >>> variances = rng.uniform(0.5, 4.0, size=(2000, 1))
+        >>> X = rng.normal(size=(2000, 1)) + np.sqrt(variances) * rng.normal(size=(2000, 1))
+        >>> plain = GaussianMixture().fit(X)
+        >>> true = GaussianMixture(tol=1e-8, max_iter=1000).fit(X, error_covariances=variances)
+        >>> print(f"{plain.covariances_[0, 0, 0]:.1f} {true.covariances_[0, 0, 0]:.1f}")
+        3.2 1.0
+        """
+        self._fit(X, sample_weight, error_covariances)
+        return self
+
+    def _samples(self, X, error_covariances=None):
+        if error_covariances is not None:
+            self._without_noise("with error_covariances the density")
+        return super()._samples(X, error_covariances)
+
+    def _scoring(self, X):
+        scoring = super()._scoring(X)
+        if scoring is not engine and self._noise() is not None and self._noise().widths is None:
+            raise ValueError(
+                "Input X contains NaN, and the noise has a box in principal axes, whose marginals are not constant: "
+                "fit with missing='marginalise'"
+            )
+        return scoring
+
+    def _source(self, X, sample_weight, observed, errors):
+        if errors is not None and self.noise:
+            raise ValueError("error_covariances need noise=False: what errors make of a box has no constant density")
+        return super()._source(X, sample_weight, observed, errors)
+
     def _search(self, present, scaled_weight, row_numbers, initial, resume, **options):
         """The search for a fit to these samples."""
         box, noise = make_noise(self, present, scaled_weight) if self.noise else (None, None)
@@ -276,7 +348,9 @@ class GaussianMixture(Mixture):
         """The fitted noise, or None."""
         if not hasattr(self, "noise_weight_"):
             return None
-        return learning.Noise(self.noise_weight_, -self.noise_box_.log_volume, 2 if self.noise_volume is None else 1)
+        box, n_parameters = self.noise_box_, 2 if self.noise_volume is None else 1
+        along = self.missing == "marginalise" and np.array_equal(box.axes, np.eye(len(box.axes)))
+        return learning.Noise(self.noise_weight_, -box.log_volume, n_parameters, box.widths if along else None)
 
     def _without_noise(self, what):
         parameters = self._parameters()
@@ -441,11 +515,89 @@ class GaussianMixture(Mixture):
 
     # ---- samples, with labels of -1 for noise
 
-    def predict(self, X):
-        """Index of the most probable component of each sample, -1 for noise: shape (n_samples,)."""
-        return self._named(super().predict(X))
+    def score_samples(self, X, *, error_covariances=None):
+        """Log-density of each sample, log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm.
 
-    def fit_predict(self, X, y=None, sample_weight=None):
+        With ``missing='marginalise'`` that of the observed values of a sample, and 0 where there are none.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        error_covariances : array-like, default=None
+            As in `fit`: the density is that of measured values, with the covariances Σ_k + S_i. None: X is exact.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._scored("score_samples", X, error_covariances)
+
+    def score(self, X, y=None, sample_weight=None, *, error_covariances=None):
+        """Mean log-density per sample of X; weighted if `sample_weight` is given.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+        error_covariances : array-like, default=None
+            As in `score_samples`.
+
+        Returns
+        -------
+        float
+        """
+        return self._mean_score(X, sample_weight, error_covariances)
+
+    def bic(self, X, sample_weight=None, *, error_covariances=None):
+        """Bayesian information criterion on X, -2 ℓ + p log n with p free parameters; the lower the better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample stands there: ℓ = Σ_i w_i log p(x_i) and n = Σ_i w_i, so that a weight of 2 is
+            the same as a repeated row. Weights that are no counts have to be scaled to the sum that their information
+            is worth.
+        error_covariances : array-like, default=None
+            As in `score_samples`.
+
+        Returns
+        -------
+        float
+        """
+        return self._criteria(X, sample_weight, error_covariances=error_covariances)["bic"]
+
+    def aic(self, X, sample_weight=None, *, error_covariances=None):
+        """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better.
+
+        Parameters and result are those of `bic`.
+        """
+        return self._criteria(X, sample_weight, error_covariances=error_covariances)["aic"]
+
+    def icl(self, X, sample_weight=None, *, error_covariances=None):
+        """Integrated completed likelihood on X, BIC - 2 Σ_ik w_i r_ik log r_ik; the lower the better.
+
+        Parameters and result are those of `bic`.
+        """
+        return self._criteria(X, sample_weight, entropy=True, error_covariances=error_covariances)["icl"]
+
+    def predict_proba(self, X, *, error_covariances=None):
+        """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1.
+
+        `error_covariances` are those of `score_samples`.
+        """
+        return self._scored("predict_proba", X, error_covariances)
+
+    def predict(self, X, *, error_covariances=None):
+        """Index of the most probable component of each sample, -1 for noise: shape (n_samples,).
+
+        `error_covariances` are those of `score_samples`.
+        """
+        return self._named(self._scored("predict", X, error_covariances))
+
+    def fit_predict(self, X, y=None, sample_weight=None, *, error_covariances=None):
         """Fit, then label the samples: the same as ``fit(X).predict(X)``.
 
         Parameters and errors are those of `fit`.
@@ -455,6 +607,9 @@ class GaussianMixture(Mixture):
         ndarray of shape (n_samples,)
             Index of the most probable component of each sample; -1 for noise.
         """
+        if error_covariances is not None:
+            self.fit(X, y, sample_weight, error_covariances=error_covariances)
+            return self.predict(X, error_covariances=error_covariances)
         return self._named(super().fit_predict(X, y, sample_weight))
 
     def _named(self, labels):
@@ -463,30 +618,14 @@ class GaussianMixture(Mixture):
             labels[labels == len(self.weights_)] = LABEL
         return labels
 
-    def sample(self, n_samples=1, random_state=None):
-        """Draw samples from the mixture: how many of each component, then those of each component.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        random_state : int, RandomState, Generator or None, default=None
-            None: the constructor's `random_state`, which, if an integer, gives the same samples at each call.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Sorted by component; noise, drawn from `noise_box_`, is last.
-        y : ndarray of shape (n_samples,)
-            The component of each sample; -1 for noise.
-        """
-        if not hasattr(self, "noise_weight_") or not isinstance(n_samples, Integral) or not 1 <= n_samples <= MOST:
-            return super().sample(n_samples, random_state)
-        rng = random_generator(self.random_state if random_state is None else random_state)
-        n_noise = rng.binomial(int(n_samples), self.noise_weight_)
+    def _draw(self, n_samples, rng):
+        if not hasattr(self, "noise_weight_"):
+            return super()._draw(n_samples, rng)
+        n_noise = rng.binomial(n_samples, self.noise_weight_)
         X, y = self.noise_box_.sample(n_noise, rng), np.full(n_noise, LABEL)
         if n_noise == n_samples:
             return X, y
-        of_groups, labels = super().sample(int(n_samples) - n_noise, rng)
+        of_groups, labels = super()._draw(n_samples - n_noise, rng)
         return np.concatenate([of_groups, X]), np.concatenate([labels, y])
 
     def _n_parameters(self):

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine, learning
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
+from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
 from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components
 from gmm.estimators._summary import SelectionSummary
@@ -255,6 +256,7 @@ def select(
     on_collapse="restart",
     reg_covar="auto",
     init_params="kmeans_standardised",
+    error_covariances=None,
     **settings,
 ):
     r"""Fit mixtures over a grid of sizes and covariance structures and choose one by a criterion.
@@ -297,6 +299,8 @@ def select(
     tol, max_iter, on_collapse, reg_covar, init_params
         As in `GaussianMixture`; the defaults suit a comparison, which must not depend on where EM was stopped nor on
         the units of the features.
+    error_covariances : array-like, default=None
+        Covariances of the measurement errors of X, as in `GaussianMixture.fit`.
     **settings
         Further parameters of `GaussianMixture`.
 
@@ -350,6 +354,7 @@ def select(
     data = check_samples(GaussianMixture(), X, reset=True, min_samples=2, missing=settings.get("missing", "raise"))
     types = _types_for(names, data.shape[1])
     sample_weight = check_weights_of(sample_weight, data)
+    errors = None if error_covariances is None else check_errors(error_covariances, data)
     folds = _n_folds(cv, criterion, data.shape[0])
     seed = seed_of(random_state)
     settings = {"n_threads": max(1, engine.default_n_threads() // n_jobs)} | settings
@@ -369,7 +374,7 @@ def select(
         # Every fit's convergence and collapse is in the table; of the best one we warn below.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", RegularisationWarning)
-        tasks = [(model, X, data, sample_weight, parts, trees) for model in models]
+        tasks = [(model, X, data, sample_weight, errors, parts, trees) for model in models]
         outcomes = run(_one, tasks, n_jobs, Counter(verbose, len(models), "select", "model"))
     rows = [outcome.row for outcome in outcomes]
     if not folds:
@@ -476,7 +481,7 @@ def _folds(n_samples, n_folds, seed):
     return [np.sort(part) for part in np.array_split(shuffled, n_folds)]
 
 
-def _one(model, X, data, sample_weight, folds, trees):
+def _one(model, X, data, sample_weight, errors, folds, trees):
     """Fit one model of the grid, to all samples and without each fold."""
     row = {
         "n_components": model.n_components,
@@ -488,10 +493,10 @@ def _one(model, X, data, sample_weight, folds, trees):
         "status": "collapsed",
         "reason": "",
     }
-    criteria, reason = _fit(model, X, data, sample_weight, trees[0])
+    criteria, reason = _fit(model, X, data, sample_weight, errors, trees[0])
     if reason:
         return _Outcome(row | {"reason": reason}, None)
-    held_out, reason = _cross_validate(model, data, sample_weight, folds, trees[1:])
+    held_out, reason = _cross_validate(model, data, sample_weight, errors, folds, trees[1:])
     sizes = criteria.pop("sizes")
     row |= criteria
     row |= {
@@ -511,16 +516,16 @@ def _n_parameters(model, n_features):
     return structure.n_parameters(K, n_features) + K * n_features + K - 1 + noise
 
 
-def _fit(model, X, data, sample_weight, trees=None):
+def _fit(model, X, data, sample_weight, errors=None, trees=None):
     """Fit `model` and return (its criteria, '') or, where it has none to be compared, (None, the reason)."""
     model._trees = trees  # a fit of its own would build another
     try:
-        model.fit(X, sample_weight=sample_weight)
+        model.fit(X, sample_weight=sample_weight, error_covariances=errors)
     except CollapsedComponentError as error:
         return None, str(error)
     finally:
         del model._trees
-    criteria = model._criteria(data, sample_weight, entropy=True)
+    criteria = model._criteria(data, sample_weight, entropy=True, error_covariances=errors)
     counts = criteria.pop("counts")
     if model.covariance_prior is not None:
         return criteria, ""  # reg_covar served the start alone
@@ -551,20 +556,21 @@ def _why_flat(parameters, component, ridge, reg_covar):
     )
 
 
-def _cross_validate(model, data, sample_weight, folds, trees):
+def _cross_validate(model, data, sample_weight, errors, folds, trees):
     """Mean held-out log-likelihood per sample, and why there is none."""
     if not folds:
         return np.nan, ""
     total = 0.0
     for number, held_out in enumerate(folds):
-        kept = np.delete(data, held_out, axis=0)
+        rest = np.delete(np.arange(data.shape[0]), held_out)
+        kept = data[rest]
         weights = (None, None)
         if sample_weight is not None:
-            weights = np.delete(sample_weight, held_out), sample_weight[held_out]
+            weights = sample_weight[rest], sample_weight[held_out]
         partial = GaussianMixture(**model.get_params())
-        _, reason = _fit(partial, kept, kept, weights[0], trees[number])
+        _, reason = _fit(partial, kept, kept, weights[0], errors_of(errors, rest), trees[number])
         if reason:
             return np.nan, f"without fold {number}: {reason}"
-        scores = partial.score_samples(data[held_out])
+        scores = partial.score_samples(data[held_out], error_covariances=errors_of(errors, held_out))
         total += scores.sum() if weights[1] is None else weights[1] @ scores
     return float(total / (data.shape[0] if sample_weight is None else sample_weight.sum())), ""

@@ -21,7 +21,7 @@ MODES = ("each", "shared")
 LEAST = 1e-300  # of a chi-squared draw: with few degrees of freedom it may vanish
 MOST = 1e12  # degrees of freedom: beyond, what is left of their difference to a Gaussian is rounding
 
-_OWN = ("covariance_type", "fixed", "missing", "noise", "noise_volume")  # these, or settings that it has not
+_OWN = ("covariance_type", "fixed", "noise", "noise_volume")  # these, or settings that it has not
 _SHARED = tuple(name for name in SETTINGS if name not in _OWN)
 CONSTRAINTS = {
     **{name: SETTINGS[name].constraints for name in _SHARED},
@@ -105,12 +105,18 @@ feature_names_in_
     A start is drawn from the three quarters of the samples (of 2000, if there are more) that lie densest, so that
     outliers have no part in it.
 
+    With ``missing='marginalise'`` the weight of a sample in which p values are observed, at the squared distance q of
+    these, is (ν + p) / (ν + q): the fewer it has, the less it tells of the tails.
+
     Far from all components responsibilities do not tend to 0 or 1: with equal ν they tend to constants.
 
     References
     ----------
     Peel, D. and McLachlan, G. J. (2000), Robust mixture modelling using the t distribution, Statistics and Computing
     10.
+
+    Wang, H., Zhang, Q., Luo, B. and Wei, S. (2004), Robust mixture modelling using multivariate t-distribution with
+    missing information, Pattern Recognition Letters 25.
 
     Examples
     --------
@@ -127,7 +133,7 @@ feature_names_in_
 
     _parameter_constraints: dict = CONSTRAINTS
     _layout = LAYOUT
-    missing, noise = "raise", False  # settings that it has not
+    noise = False  # a setting that it has not
 
     def __init__(
         self,
@@ -151,6 +157,7 @@ feature_names_in_
         verbose_interval=10,
         on_collapse="raise",
         covariance_prior=None,
+        missing="raise",
         callback=None,
         record_parameters=False,
         n_threads=None,
@@ -174,6 +181,7 @@ feature_names_in_
         self.verbose_interval = verbose_interval
         self.on_collapse = on_collapse
         self.covariance_prior = covariance_prior
+        self.missing = missing
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
@@ -370,13 +378,6 @@ feature_names_in_
                 f"values are so far out that the scales given them leave the range of float64; got {values}"
             )
         return self._derived(weights, means, scales, np.minimum(conditional.dof, MOST), kind, features=free)
-
-    def impute(self, X, *, how="mean", random_state=None):
-        """Not for t distributions: a ValueError that says so. `conditional_moments` has the expectations."""
-        raise ValueError(
-            "impute takes Gaussian components, and these are t distributions; conditional_moments(features, values) "
-            "gives the mean of the others for rows in which the same features are known"
-        )
 
 
 def check_dof(dof, n_components, name):

@@ -15,9 +15,10 @@ processor in the `update` of `gmm.engine.full` and its neighbours.
 
 from gmm.engine import TotalScatter
 from gmm.learning.climb import Failure, Result, climb
+from gmm.learning.deconvolution import DeconvolutionSource
 from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
 from gmm.learning.missing import PatternSource
-from gmm.learning.noise import Box, Noisy, bounding_boxes
+from gmm.learning.noise import Box, Noisy, bounding_boxes, box_along_features
 from gmm.learning.parameters import Noise, Parameters, make_parameters, parameters_from_precisions, precisions
 from gmm.learning.sources import ArraySource, Source
 from gmm.learning.starts import (
@@ -38,6 +39,7 @@ __all__ = [
     "ArraySource",
     "Box",
     "CovarianceError",
+    "DeconvolutionSource",
     "Failure",
     "Fixed",
     "MaximumAPosteriori",
@@ -57,6 +59,7 @@ __all__ = [
     "StudentStep",
     "TotalScatter",
     "bounding_boxes",
+    "box_along_features",
     "climb",
     "decomposition",
     "make_parameters",

@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from gmm import engine
-from gmm.engine import Units
+from gmm.engine import StudentDensity, Units
 from gmm.engine.missing import Patterns, impute, statistics
 from gmm.engine.samples import NO_WEIGHTS, as_sample_weight
 from gmm.learning.climb import climb
 from gmm.learning.parameters import make_parameters
-from gmm.learning.statistics import Statistics
+from gmm.learning.statistics import Statistics, StudentStatistics
 from gmm.learning.steps import MaximumLikelihood
 
 # Of the one Gaussian: what is added to each variance, as a part of it, and when its EM ends.
@@ -61,8 +61,12 @@ class PatternSource:
             raise ValueError(f"X has {self.patterns.values.shape[1]} features, but the parameters have {n_features}.")
         density = density._replace(centres=np.ascontiguousarray(density.centres))
         about = density.centres if centres is None else np.ascontiguousarray(centres)
-        found = statistics(self.patterns, density, self._ordered_weight, about, self.n_threads)
-        return Statistics(density.model, about, found[0], self.total_weight, *found[1:])
+        value, counts, *moments = statistics(self.patterns, density, self._ordered_weight, about, self.n_threads)
+        if isinstance(density, StudentDensity):
+            first, second, (masses, tails) = moments
+            of_scales = Statistics(density.model, about, value, self.total_weight, masses, first, second)
+            return StudentStatistics(of_scales, counts, tails)
+        return Statistics(density.model, about, value, self.total_weight, counts, *moments)
 
     @cached_property
     def gaussian(self):

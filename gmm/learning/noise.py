@@ -59,14 +59,24 @@ class Box(NamedTuple):
 
 
 def _extent(X, origin, axes=None):
-    """Smallest and largest coordinates of the samples about `origin`, slab by slab."""
+    """Smallest and largest coordinates of the samples about `origin`, slab by slab; NaN is passed over."""
     low, high = np.full(len(origin), np.inf), np.full(len(origin), -np.inf)
     step = max(1, SLAB_VALUES // len(origin))
     for start in range(0, X.shape[0], step):
         rows = X[start : start + step] - origin
         rows = rows if axes is None else rows @ axes
-        low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
+        low, high = np.fmin(low, np.fmin.reduce(rows)), np.fmax(high, np.fmax.reduce(rows))
     return low, high
+
+
+def box_along_features(X):
+    """The box of the observed values (n_samples, n_features), NaN where one is missing, in given axes.
+
+    Of its uniform density the marginals are uniform too; in other axes they are not.
+    """
+    origin = np.array([column[np.argmin(np.isnan(column))] for column in np.asarray(X).T], dtype=np.float64)
+    low, high = _extent(X, origin)
+    return Box(origin + 0.5 * (low + high), np.eye(len(origin)), high - low)
 
 
 def bounding_boxes(X, covariance):

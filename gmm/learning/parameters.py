@@ -17,11 +17,13 @@ class Noise(NamedTuple):
     weight : its mixing weight π₀
     log_density : -log V, natural logarithm, per sample
     n_parameters : free parameters: its weight, and its volume where that comes from the data
+    widths : (d,), in units of X: the edges of its box where these lie along the features, for missing values
     """
 
     weight: float
     log_density: float
     n_parameters: int = 1
+    widths: np.ndarray | None = None
 
 
 class Parameters(NamedTuple):
@@ -90,6 +92,7 @@ class Parameters(NamedTuple):
             coefficients=np.append(density.coefficients, coefficient),
             centres=np.concatenate([density.centres, np.zeros((1, self.n_features))]),
             factors=np.concatenate([factors, np.zeros((1, *factors.shape[1:]))]),
+            flat_widths=self.noise.widths,
         )
 
     def without_noise(self):

@@ -89,7 +89,8 @@ class StudentStatistics(NamedTuple):
     counts : ndarray of shape (n_components,)
         N_k = Σ_i w_i r_ik.
     tails : ndarray of shape (n_components,)
-        Σ_i w_i r_ik log(1 + q_ik / ν_k).
+        Σ_i w_i r_ik log(1 + q_ik / ν_k); of samples with missing values the sum with which the equation for ν has d in
+        the place of the number of their observed features.
     """
 
     moments: Statistics

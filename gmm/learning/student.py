@@ -48,7 +48,7 @@ class StudentParameters(NamedTuple):
         """Return the mixture as the engine takes it."""
         density, constants = self.gaussian.density(units), np.empty(self.n_components)
         tail_constants(np.ascontiguousarray(self.dof), self.n_features, constants)
-        return StudentDensity(*density._replace(coefficients=density.coefficients + constants), self.dof)
+        return StudentDensity(*density._replace(coefficients=density.coefficients + constants)[:5], self.dof)
 
     def components(self, chosen):
         """Return the parameters of these components, in this order; the weights as they are."""

@@ -23,6 +23,9 @@ def first(label):
     return EXERCISES[label].results(EXERCISES[label].reference)[0]
 
 
+NUMERIC = [label for label in FUNCTIONS if numeric(first(label))]
+
+
 def altered(answer):
     """A wrong answer of the same kind that follows no rule."""
     if isinstance(answer, tuple):
@@ -51,7 +54,7 @@ def test_at_least_three_mistakes_have_messages_of_their_own(label):
     assert all(message.rstrip().endswith((".", "?", "!")) for message in messages)
 
 
-@pytest.mark.parametrize("label", [label for label in FUNCTIONS if numeric(first(label))])
+@pytest.mark.parametrize("label", NUMERIC)
 def test_any_other_wrong_function_is_shown_the_smallest_case(label):
     task = EXERCISES[label]
     found = _core.judge(task, lambda *a: altered(task.reference(*a)), task.reference)
@@ -130,8 +133,11 @@ STRANGE = {
 }
 
 
-@pytest.mark.parametrize("kind", STRANGE)
-@pytest.mark.parametrize("label", [label for label in FUNCTIONS if numeric(first(label))])
+# A third of all pairs: what is asked does not decide how a strange answer is taken.
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [(label, kind) for i, label in enumerate(NUMERIC) for j, kind in enumerate(STRANGE) if (i + j) % 3 == 0],
+)
 def test_strange_results_are_answered_too(label, kind):
     task = EXERCISES[label]
 

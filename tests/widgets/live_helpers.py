@@ -6,6 +6,7 @@ import base64
 import json
 import re
 
+import pytest
 import screenshot
 from axe_playwright_python.sync_playwright import Axe
 
@@ -53,8 +54,15 @@ def drag(page, label, dx, dy):
     page.mouse.up()
 
 
+def ask_of_chromium(page, what):
+    """Skip the rest of a test in another browser."""
+    if page.context.browser.browser_type.name != "chromium":
+        pytest.skip(f"{what}: Playwright can do that with Chromium only")
+
+
 def swipe(page, *places):
     """One finger, from place to place."""
+    ask_of_chromium(page, "a finger that moves")
     session = page.context.new_cdp_session(page)
     kinds = ["touchStart"] + ["touchMove"] * (len(places) - 1)
     for kind, (x, y) in zip(kinds, places, strict=True):
