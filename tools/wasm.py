@@ -157,9 +157,9 @@ KERNELS = (
     heavy_tails.student_responsibilities_kernel,
     heavy_tails.student_m_step_kernel,
     heavy_tails.update_dof_kernel,
-    missing.observed_log_density_kernel,
     missing.conditional_gaussian_kernel,
     missing.lifted_moments_kernel,
+    missing.observed_joint_kernel,
 )
 
 #: The letters of the book have one meaning each, and a shape: n samples, d features, K components, m centres.
@@ -218,7 +218,6 @@ EXCEPTIONS = {
     "student_responsibilities_kernel": {"dof": "K"},
     "student_m_step_kernel": {"u": "nK"},
     "update_dof_kernel": {"u": "nK", "dof": "K"},
-    "observed_log_density_kernel": {"x": "d"},
     "conditional_gaussian_kernel": {"x": "d"},
     "lifted_moments_kernel": {"first": "o", "second": "oo"},  # of the o observed features
 }
@@ -560,7 +559,7 @@ def digest():
     """Return a code of what the module is made from: the kernels of the book, and the list of those exported."""
     found = {
         f"{module.__name__}.{name}": inspect.getsource(thing.py_func)
-        for module in [*CHAPTERS, missing, _primitives]
+        for module in [*CHAPTERS, _primitives]
         for name, thing in vars(module).items()
         if hasattr(thing, "py_func") and thing.py_func.__module__ == module.__name__
     }

@@ -46,7 +46,7 @@ def missing_cells(X, starts, *, axis_labels=None, feature_names=None, name="miss
     names = _page.check_labels(feature_names or [label.partition(" (")[0] for label in labels], 2)
     # The ellipses reach beyond the samples.
     margin = 0.2 * np.ptp(X, axis=0)
-    frame = Frame(X.min(axis=0) - margin, X.max(axis=0) + margin, width=640, height=460)
+    frame = Frame(X.min(axis=0) - margin, X.max(axis=0) + margin, width=640, height=400)
     _, means, covariances = starts[0]
     rings = [frame.ring(mean, covariance) for mean, covariance in zip(means, covariances, strict=True)]
     parts = [frame.axes(labels), dots(frame.place(X))]

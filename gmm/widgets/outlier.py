@@ -60,7 +60,7 @@ def outlier_fits(X, groups, outlier, *, dofs=(3, 10, 0), limits=None, axis_label
         room = 1.5 * np.ptp(X, axis=0).max()
         limits = [(middle - room / 2, middle + room / 2) for middle in (X.min(axis=0) + X.max(axis=0)) / 2]
     low, high = np.transpose([_page.check_limits(pair, 0.0, 1.0) for pair in limits])
-    frame = Frame(low, high, width=640, height=460, equal=True)
+    frame = Frame(low, high, width=640, height=390, equal=True)
     rings = [frame.ring(mean, covariance) for mean, covariance in zip(means, covariances, strict=True)]
     parts = [frame.axes(axis_labels), dots(frame.place(X))]
     parts += [f'<path class="k0" d="{ellipse_path(ring, 2)}"/>' for ring in rings]

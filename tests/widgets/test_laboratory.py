@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from live_helpers import PHONE, centre, check_both_themes, choose, drag, press, said, state, touch
@@ -287,6 +289,35 @@ class TestSurface:
         assert said(page).endswith("The map has 1 optima.") or said(page).endswith("The map has 1 optimum.")
         letters = page.locator("text.large").all_text_contents()
         assert sorted(letters) == ["A", "A", "◇"]
+
+    def test_the_bands_are_those_of_the_likelihood(self, show):
+        theta = np.array([0.2, 0.8]), np.array([[[0.2]], [[6.0]]])
+        page = show(lambda: widgets.likelihood_surface(LINE, *theta, n_starts=3, start=(0, 5)))
+        page.wait_for_function("document.querySelector('output').textContent.includes('The map has')")
+        info = json.loads(page.locator('script[type="application/json"]').text_content())
+        nodes = np.linspace(info["low"], info["high"], 41)
+        heights = [[gmm.log_likelihood(LINE, theta[0], [[a], [b]], theta[1]) for a in nodes] for b in nodes]
+        depths = (np.max(heights) - heights) / np.ptp(heights)
+        window = page.locator("clipPath rect").first
+        left, width, bottom = (float(window.get_attribute(name)) for name in ("x", "width", "height"))
+        script = """(canvas, places) => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const pixel = v => Math.round(v * canvas.width / parseFloat(canvas.style.width));
+            return places.map(([x, y]) => data[4 * (pixel(y) * canvas.width + pixel(x)) + 3]); }"""
+        picked = [(i, j) for i in range(4, 40, 4) for j in range(4, 40, 4)]
+        places = [[left + width * j / 40, bottom - (bottom - 10) * i / 40] for i, j in picked]
+        found = page.locator("canvas").first.evaluate(script, places)
+        bands = len(info["depths"])
+        clear = 0
+        for (i, j), alpha in zip(picked, found, strict=True):
+            if (
+                np.abs(depths[i - 1 : i + 2, j - 1 : j + 2] - depths[i, j]).max()
+                < np.abs(depths[i, j] - info["depths"]).min()
+            ):
+                band = np.searchsorted(info["depths"], depths[i, j], side="right")
+                assert alpha == (0 if band == bands else 30 + 18 * (bands - 1 - band))
+                clear += 1
+        assert clear > 15
 
 
 @pytest.mark.slow

@@ -253,6 +253,10 @@ class TestOutlierFits:
         take(page, "8")
         _, fits = self.check(page)
         assert fits["noise"]["resp"][-1, 2] > 0.9
+        between = state(page) | {"at": [2.8, 3.8], "many": 1, "dof": 3, "box": True}
+        page.evaluate("s => { location.hash = '#outlier-fits:' + btoa(JSON.stringify(s)); }", between)
+        _, fits = self.check(page)
+        assert fits["noise"]["resp"][-1, 1:].min() > 0.05  # more than the first group has a share of it
 
     def test_ellipses_are_those_of_the_fits(self, show):
         """Of the noise fit: centres and half-heights on the screen, whose scale is that of the samples."""

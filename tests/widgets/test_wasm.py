@@ -17,14 +17,13 @@ import wasm_object
 from numba.core.registry import CPUDispatcher
 
 from gmm import formulas
-from gmm.formulas import missing
 from gmm.widgets import _live
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = json.loads((ROOT / "gmm" / "widgets" / "kernels.json").read_text(encoding="utf-8"))
 NATIVE = {
     name: thing
-    for module in [*formulas.CHAPTERS, missing, formulas._primitives]
+    for module in [*formulas.CHAPTERS, formulas._primitives]
     for name, thing in vars(module).items()
     if isinstance(thing, CPUDispatcher)
 }
@@ -71,7 +70,10 @@ def example(rng, kernel, name, kind):
         return rng.uniform(0.5, 3.0)
     if name in ("counts", "concentration", "mean_precision", "squares", "volume", "shape"):
         return rng.uniform(0.5, 3.0, [SIZES[c] for c in kind])
-    return 3.0 * rng.normal(size=[SIZES[c] for c in kind])
+    values = 3.0 * rng.normal(size=[SIZES[c] for c in kind])
+    if kernel == "observed_joint_kernel" and name == "X":
+        values[rng.random(values.shape) < 0.3] = np.nan  # a value that is missing
+    return values
 
 
 def flat(value):

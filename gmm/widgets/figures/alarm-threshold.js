@@ -94,9 +94,10 @@ figure.draw = s => {
   });
 
   const made = history(s), all = RULES.map(([rule]) => made.map(([seed, one]) => [seed, 100 * share(one.p.fresh[rule], s.alpha) / info.fresh]));
-  Object.assign(rates.options, { x: [0, Math.max(10, s.draws)], y: [0, 1.1 * Math.max(2 * s.alpha, ...all.flat().map(p => p[1]))] });
+  const last = Math.max(10, s.draws + 0.5);
+  Object.assign(rates.options, { x: [0, last], y: [0, 1.1 * Math.max(2 * s.alpha, ...all.flat().map(p => p[1]))] });
   rates.begin();
-  rates.line("promise", [[0, s.alpha], [Math.max(10, s.draws), s.alpha]], "grey dashed");
+  rates.line("promise", [[0, s.alpha], [last, s.alpha]], "grey dashed");
   const words = all.map((dots, r) => {
     let total = 0;
     const k = style[RULES[r][0]], path = dots.map(([seed, v], i) => {

@@ -11,24 +11,24 @@ figure.check = s => {
   if (s.mask.length !== n || !s.mask.every(v => [0, 1, 2, 3].includes(v)) || ![0, 1].includes(s.hide) || !info.starts[s.start] || !(Number.isInteger(s.cursor) && s.cursor >= 0 && s.cursor < n)) throw new Error("no such cells");
 };
 
-// ---- EM on what is left. A pattern: which samples, the features in order, observed ones first, and how many these are.
+// ---- EM on what is left. A pattern: which rows have it, the features in order, observed ones first, and how many these are.
 function observedFit(mask, start) {
-  const [weights, means, covariances] = info.starts[start], K = weights.length, components = weights.map((_, k) => k), fit = { weights, means, covariances };
-  const patterns = [[0, [0, 1], 2], [1, [1, 0], 1], [2, [0, 1], 1]].map(([code, order, p]) => ({ rows: X.flatMap((_, i) => mask[i] === code ? [i] : []), order, p })).filter(one => one.rows.length);
-  fit.rows = sum(patterns.map(one => one.rows.length));
+  const [weights, means, covariances] = info.starts[start], components = weights.map((_, k) => k), fit = { weights, means, covariances };
+  const kept = X.flatMap((_, i) => mask[i] < 3 ? [i] : []), Y = kept.map(i => X[i].map((v, j) => mask[i] >> j & 1 ? NaN : v));
+  const patterns = [[0, [0, 1], 2], [1, [1, 0], 1], [2, [0, 1], 1]].map(([code, order, p]) => ({ rows: kept.flatMap((i, a) => mask[i] === code ? [a] : []), order, p })).filter(one => one.rows.length);
+  fit.rows = kept.length;
   fit.eStep = () => {
-    const logJoint = patterns.flatMap(({ rows, order, p }) => p === 2 ? plain(kernels.joint_log_density_kernel(rows.map(i => X[i]), fit.weights, fit.means, fit.covariances))
-      : rows.map(i => components.map(k => Math.log(fit.weights[k]) + kernels.observed_log_density_kernel(X[i], fit.means[k], fit.covariances[k], order, p))));
-    fit.resp = plain(kernels.log_responsibilities_kernel(logJoint)).map(row => row.map(Math.exp));
+    const logJoint = kernels.observed_joint_kernel(Y, fit.weights, fit.means, fit.covariances);
+    fit.resp = kernels.log_responsibilities_kernel(logJoint).map(row => Array.from(row, Math.exp));
     return sum(kernels.log_sum_exp_kernel(logJoint));
   };
   // The expected moments of whole samples, about the old mean: those of each pattern add.
   fit.mStep = () => {
     const next = components.map(k => {
       const mean = fit.means[k], S1 = [0, 0], S2 = [[0, 0], [0, 0]];
-      let at = 0, total = 0;
+      let total = 0;
       for (const { rows, order, p } of patterns) {
-        const r = fit.resp.slice(at, at += rows.length).map(row => row[k]), seen = order.slice(0, p), z = rows.map(i => seen.map(j => X[i][j] - mean[j]));
+        const r = rows.map(i => fit.resp[i][k]), seen = order.slice(0, p), z = rows.map(i => seen.map(j => Y[i][j] - mean[j]));
         const count = sum(r), first = seen.map((_, a) => sum(z.map((v, i) => r[i] * v[a]))), second = seen.map((_, a) => seen.map((_, b) => sum(z.map((v, i) => r[i] * v[a] * v[b]))));
         const [one, two] = kernels.lifted_moments_kernel(count, first, second, fit.covariances[k], order, p);
         total += count;
@@ -106,7 +106,7 @@ function upper(feature) {
 
 const NAMES = ["hidden integrated out", "rows deleted", "nothing hidden"];
 const plot = figure.plot({
-  label: "Samples, what is hidden, and three fits", x: info.x, y: info.y, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], aspect: 0.72, narrow: 0.95,
+  label: "Samples, what is hidden, and three fits", x: info.x, y: info.y, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], aspect: 0.62, narrow: 0.95,
   press: p => { const i = nearest(p); if (far(i, p) <= 22) figure.change(() => toggle(i)); },
 });
 const moments = fit => {
@@ -129,8 +129,8 @@ if (info.starts.length > 1) figure.choice("Components", info.starts.map(([weight
 // What the fit says of a hidden value, given the other: mean and standard deviation of the conditional mixture.
 function expected(fit, i, j) {
   const order = [1 - j, j], parts = fit.means.map((mean, k) => kernels.conditional_gaussian_kernel(X[i], mean, fit.covariances[k], order, 1));
-  const logJoint = fit.means.map((mean, k) => Math.log(fit.weights[k]) + kernels.observed_log_density_kernel(X[i], mean, fit.covariances[k], order, 1));
-  const w = Array.from(kernels.log_responsibilities_kernel([logJoint])[0], Math.exp), means = parts.map(part => plain(part[0])), covariances = parts.map(part => plain(part[1]));
+  const logJoint = kernels.observed_joint_kernel([X[i].map((v, l) => l === j ? NaN : v)], fit.weights, fit.means, fit.covariances);
+  const w = Array.from(kernels.log_responsibilities_kernel(logJoint)[0], Math.exp), means = parts.map(part => plain(part[0])), covariances = parts.map(part => plain(part[1]));
   return [kernels.mixture_mean_kernel(w, means)[0], Math.sqrt(kernels.mixture_covariance_kernel(w, means, covariances)[0][0])];
 }
 figure.draw = s => {

@@ -12,10 +12,10 @@ figure.check = s => {
 };
 // The mixture of the other feature: a conditional Gaussian of each component, and the responsibilities of what is given.
 function conditional({ given, means, covariances }, value) {
-  const x = given ? [0, value] : [value, 0], order = [given, 1 - given];
+  const x = given ? [NaN, value] : [value, NaN], order = [given, 1 - given];
   const parts = all.map(k => kernels.conditional_gaussian_kernel(x, means[k], covariances[k], order, 1));
-  const logJoint = all.map(k => Math.log(info.weights[k]) + kernels.observed_log_density_kernel(x, means[k], covariances[k], order, 1));
-  const weights = Array.from(kernels.log_responsibilities_kernel([logJoint])[0], Math.exp);
+  const logJoint = kernels.observed_joint_kernel([x], info.weights, means, covariances);
+  const weights = Array.from(kernels.log_responsibilities_kernel(logJoint)[0], Math.exp);
   return { weights, means: parts.map(part => [part[0][0]]), covariances: parts.map(part => [[part[1][0][0]]]) };
 }
 const theta = m => [m.weights, m.means, m.covariances];

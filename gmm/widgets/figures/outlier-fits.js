@@ -99,7 +99,7 @@ function frame() {
   if (!going || !still.matches) figure.refresh();
 }
 
-const plot = figure.plot({ label: "Two groups and an outlier", x: info.x, y: info.y, equal: true, aspect: 0.72, narrow: 0.95, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], grab: "outlier" });
+const plot = figure.plot({ label: "Two groups and an outlier", x: info.x, y: info.y, equal: true, aspect: 0.6, narrow: 0.9, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], grab: "outlier" });
 const area = shape => Math.sqrt(shape[0][0] * shape[1][1] - shape[0][1] * shape[1][0]);
 const settled = () => !busy(run) && !busy(alone);
 figure.table(["fit", "counts as", "means moved", "area ×"], () => NAMES.map((name, f) => {
