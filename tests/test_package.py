@@ -155,6 +155,7 @@ MAY_IMPORT = {
         "sklearn",
         "pandas",
         "tqdm",
+        "threadpoolctl",  # of scikit-learn
         "gmm.engine",
         "gmm.learning",
         "gmm.formulas",

@@ -251,7 +251,9 @@ class GaussianMixture(Mixture):
             sample; (n_features,) or (n_features, n_features) stand for all. The fit is then that of the *true* values,
             from which X differs by Gaussian errors of mean 0 (extreme deconvolution), with every structure, prior and
             fixed part; not with noise. Zeros are no errors. A start is drawn from X as it is, and EM closes in the more
-            slowly the larger the errors are beside the components: take a smaller `tol`.
+            slowly the larger the errors are beside the components: take a smaller `tol`. Where errors explain all of
+            the spread in some direction, the maximum has a variance of 0 there, which EM approaches like the inverse of
+            the number of iterations; what `reg_covar` leaves of it is then larger than itself.
 
         Returns
         -------

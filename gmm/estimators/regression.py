@@ -231,7 +231,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X, return_std=False):
         r"""Mean of y given x, and its standard deviation.
 
-        With the weights, means and covariances of `p(y | x)`
+        With the weights, means and covariances of :math:`p(y \mid x)`
 
         .. math::
 

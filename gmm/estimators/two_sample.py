@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import hypergeom, ks_2samp
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits
 
 from gmm.estimators._columns import label_of, read_table
 from gmm.estimators._summary import Summary
@@ -108,8 +110,8 @@ def two_sample_test(X, Y, *, classifier=None, n_splits=5, random_state=None):
     X, Y : pandas.DataFrame or array-like of shape (n_rows, n_columns)
         With the same columns; at least `n_splits` rows each. Their rows must be independent.
     classifier : estimator, default=None
-        With ``predict_proba``, ``decision_function`` or ``predict``; it is cloned. None: a
-        :class:`sklearn.ensemble.RandomForestClassifier`, which takes missing values.
+        With ``predict_proba``, ``decision_function`` or ``predict``; it is cloned. None: 50 boosted trees,
+        ``HistGradientBoostingClassifier``, which take missing values.
     n_splits : int, default=5
         Parts that the rows of each table are divided into, 2 or more.
     random_state : int, RandomState, Generator or None, default=None
@@ -158,10 +160,11 @@ def two_sample_test(X, Y, *, classifier=None, n_splits=5, random_state=None):
     """
     if isinstance(n_splits, bool) or not isinstance(n_splits, Integral) or n_splits < 2:
         raise ValueError(f"n_splits must be an integer, 2 or more; got {n_splits!r}")
-    if classifier is None:
-        from sklearn.ensemble import RandomForestClassifier  # here: it takes a while to load
+    own = classifier is None
+    if own:
+        from sklearn.ensemble import HistGradientBoostingClassifier  # here: it takes a while to load
 
-        classifier = RandomForestClassifier()
+        classifier = HistGradientBoostingClassifier(max_iter=50, min_samples_leaf=10)
     if isinstance(classifier, type) or not all(hasattr(classifier, name) for name in ("fit", "predict", "get_params")):
         raise TypeError(f"classifier must be an estimator with fit and predict; got {classifier!r}")
     rng = random_generator(random_state)
@@ -180,7 +183,10 @@ def two_sample_test(X, Y, *, classifier=None, n_splits=5, random_state=None):
             raise ValueError(f"column {label_of(data, empty[0])!r} of {name} has no observed value; leave it out")
     marginals = Table(_marginal(data, other, j) for j in range(len(data.dtypes)))
     correlations = _correlations(data, other)
-    accuracy, p_value = _classified(data.values, other.values, seeded(classifier, rng), int(n_splits), rng)
+    # The threads of the default wait for each other more than they work on small tables, and for minutes where others
+    # work too.
+    with threadpool_limits(1, user_api="openmp") if own else contextlib.nullcontext():
+        accuracy, p_value = _classified(data.values, other.values, seeded(classifier, rng), int(n_splits), rng)
     return TwoSampleTest((len(data.values), len(other.values)), marginals, correlations, accuracy, p_value)
 
 

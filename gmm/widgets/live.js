@@ -294,7 +294,7 @@ class Plot {
     });
     if (!handle.firstChild) {
       const reach = document.createElementNS(SVG, "circle"), mark = document.createElementNS(SVG, shape === "circle" ? "circle" : "rect");
-      set(reach, { r: 22, class: "gl-reach" });
+      set(reach, { r: 22.5, class: "gl-reach" });
       set(mark, shape === "circle" ? { r: size, class: "gl-mark" } : { x: -size, y: -size, width: 2 * size, height: 2 * size, class: "gl-mark" });
       handle.append(reach, mark);
       handle.addEventListener("keydown", event => this.key(event, key));
@@ -721,7 +721,7 @@ const seen = typeof IntersectionObserver === "function" && new IntersectionObser
   if (!entry.isIntersecting) return;
   seen.unobserve(entry.target);
   new Figure(entry.target).begin();
-}), { rootMargin: "400px" });
+}), { rootMargin: "400px", scrollMargin: "400px" });
 
 // Starts the figures of the page whose script is there, each when it comes near the window. The kernels, which all need,
 // are compiled before that, when the page has nothing else to do.

@@ -11,6 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 import gmm
 from gmm import GaussianMixture
+from gmm.estimators import _summary
+from gmm.estimators.selection import _folds
 
 KINDS = ("full", "tied", "diag", "spherical")
 TRUTH = GaussianMixture.from_parameters(
@@ -234,16 +236,38 @@ def test_a_prior_and_fixed_parts():
     np.testing.assert_array_equal(labels, fitted.predict(X, error_covariances=S))
 
 
-def test_selection_knows_of_the_errors():
+def test_selection_knows_of_the_errors(monkeypatch):
     Y, E = measured(300, 7)
-    found = gmm.select(Y, (1, 2), ("full",), cv=2, n_init=1, random_state=0, n_jobs=1, error_covariances=E)
+    settings = {"n_init": 1, "random_state": 0, "n_jobs": 1}
+    found = gmm.select(Y, (1, 2), ("full",), cv=2, error_covariances=E, **settings)
     best = found.best_
     assert best.n_components == 2
     assert found.best_row_["bic"] == pytest.approx(best.bic(Y, error_covariances=E))
     assert found.best_row_["icl"] == pytest.approx(best.icl(Y, error_covariances=E))
-    assert np.isfinite(found.table["cv"]).all()
-    one = gmm.select(Y, (2,), ("full",), n_init=1, random_state=0, n_jobs=1, error_covariances=[0.3, 0.2])
-    assert one.best_row_["bic"] == pytest.approx(one.best_.bic(Y, error_covariances=[0.3, 0.2]))
+    monkeypatch.setattr(_summary, "BLOCK", 70)  # samples are looked at in blocks, each with errors of its own
+    assert found.best_row_["icl"] == pytest.approx(best.icl(Y, error_covariances=E))
+    held_out = 0.0
+    one = GaussianMixture(1, tol=1e-8, max_iter=1000)
+    for part in _folds(300, 2, 0):
+        rest = np.delete(np.arange(300), part)
+        one.fit(Y[rest], error_covariances=E[rest])
+        held_out += one.score_samples(Y[part], error_covariances=E[part]).sum()
+    assert found.table[0]["cv"] == pytest.approx(held_out / 300, abs=1e-4)
+    common = gmm.select(Y, (2,), ("full",), error_covariances=[0.3, 0.2], **settings)
+    assert common.best_row_["bic"] == pytest.approx(common.best_.bic(Y, error_covariances=[0.3, 0.2]))
+
+
+def test_errors_that_explain_all_of_the_spread():
+    """Then the maximum has a variance of 0: a finite likelihood, of Gaussians as wide as the errors."""
+    x, s = X[:40, :1], np.full((40, 1), 60.0)
+    fitted = GaussianMixture(tol=0.0, max_iter=400, reg_covar=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted.fit(x, error_covariances=s)
+    limit = norm.logpdf(x, x.mean(), np.sqrt(60.0)).mean()
+    assert np.diff(fitted.lower_bounds_).min() > -1e-13
+    assert limit - 0.05 < fitted.lower_bound_ < limit
+    assert fitted.covariances_[0, 0, 0] < 0.5
 
 
 @pytest.mark.parametrize(

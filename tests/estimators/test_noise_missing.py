@@ -84,7 +84,8 @@ def test_units_and_far_samples(converged):
 
 
 def test_a_given_volume_starts_and_files(tmp_path):
-    mixture = GaussianMixture(2, noise_volume=5000.0, **SETTINGS).fit(X)
+    mixture = GaussianMixture(2, noise_volume=5000.0, tol=1e-12, max_iter=2000, **SETTINGS).fit(X)
+    assert mixture.lower_bound_ == pytest.approx(mixture.score(X[~np.isnan(X).all(axis=1)]), abs=1e-9)
     assert np.prod(mixture.noise_box_.widths) == pytest.approx(5000.0)
     empty = np.full((1, 3), np.nan)
     np.testing.assert_allclose(mixture.predict_proba(empty)[0], [*mixture.weights_, mixture.noise_weight_], rtol=1e-12)

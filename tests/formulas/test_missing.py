@@ -267,6 +267,8 @@ def test_rows_that_cannot_be_told_are_called_right_by_chance(right, n, m):
 def test_a_sample_beyond_all_components_has_no_conditional():
     with pytest.raises(ValueError, match="below the range of float64"):
         gmm.conditional_mean([1e200, 0.0, np.nan], *MIXTURE)
+    with pytest.raises(ValueError, match="sample 1 is below the range of float64"):
+        gmm.missing_em_step([[0.0, 0.0, 1.0], [1e200, np.nan, 0.0]], *MIXTURE)
     with pytest.raises(ValueError, match="component 1 has effective count 0"):
         gmm.missing_em_step([[0.0, np.nan]], [1.0, 0.0], np.zeros((2, 2)), np.tile(np.eye(2), (2, 1, 1)))
 
