@@ -282,7 +282,7 @@ class GaussianMixture(Mixture):
         --------
         >>> import numpy as np
         >>> from gmm import GaussianMixture
-        >>> rng = np.random.default_rng(0)
+        >>> rng = np.random.default_rng(2)
         >>> variances = rng.uniform(0.5, 4.0, size=(2000, 1))
         >>> X = rng.normal(size=(2000, 1)) + np.sqrt(variances) * rng.normal(size=(2000, 1))
         >>> plain = GaussianMixture().fit(X)

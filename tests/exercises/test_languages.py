@@ -676,6 +676,84 @@ def diagonal_surprise(x, weights, means, variances):
     return result
 
 
+def observed(x, weights, means, variances):
+    log_joint = np.empty(len(weights))
+    for k in range(len(weights)):
+        log_joint[k] = math.log(weights[k])
+        for j in range(len(x)):
+            if not math.isnan(x[j]):
+                squared = (x[j] - means[k, j]) ** 2 / variances[k, j]
+                log_joint[k] -= 0.5 * (math.log(2 * math.pi * variances[k, j]) + squared)
+    peak, total = log_joint.max(), 0.0
+    for k in range(len(weights)):
+        total += math.exp(log_joint[k] - peak)
+    return peak + math.log(total)
+
+
+def answer(x, y, weights, means, covariances):
+    K = len(weights)
+    joint, given = np.empty(K), np.empty(K)
+    for k in range(K):
+        variance, slope = covariances[k, 0, 0], covariances[k, 0, 1] / covariances[k, 0, 0]
+        z = x - means[k, 0]
+        given[k] = math.log(weights[k]) - 0.5 * (math.log(2 * math.pi * variance) + z * z / variance)
+        left = covariances[k, 1, 1] - slope * covariances[k, 0, 1]
+        rest = y - means[k, 1] - slope * z
+        joint[k] = given[k] - 0.5 * (math.log(2 * math.pi * left) + rest * rest / left)
+    top, bottom = joint.max(), given.max()
+    return top - bottom + math.log(np.exp(joint - top).sum()) - math.log(np.exp(given - bottom).sum())
+
+
+def draw(x1, u, z, weights, means, covariances):
+    K = len(weights)
+    given = np.empty(K)
+    for k in range(K):
+        squared = (x1 - means[k, 0]) ** 2 / covariances[k, 0, 0]
+        given[k] = math.log(weights[k]) - 0.5 * (math.log(covariances[k, 0, 0]) + squared)
+    shares = np.exp(given - given.max())
+    k, reached = 0, shares[0] / shares.sum()
+    while reached <= u and k < K - 1:
+        k += 1
+        reached += shares[k] / shares.sum()
+    slope = covariances[k, 0, 1] / covariances[k, 0, 0]
+    left = covariances[k, 1, 1] - slope * covariances[k, 0, 1]
+    return means[k, 1] + slope * (x1 - means[k, 0]) + math.sqrt(left) * z
+
+
+def nearer(new, seen, unseen):
+    count = 0
+    for i in range(len(new)):
+        near, far = np.inf, np.inf
+        for j in range(len(seen)):
+            near = min(near, ((new[i] - seen[j]) ** 2).sum())
+        for j in range(len(unseen)):
+            far = min(far, ((new[i] - unseen[j]) ** 2).sum())
+        if near < far:
+            count += 1
+    return count / len(new)
+
+
+def step_through_gaps(x, y, mean, covariance):
+    n, slope = len(x), covariance[0, 1] / covariance[0, 0]
+    left = covariance[1, 1] - slope * covariance[0, 1]
+    filled, extra = np.empty(n), 0.0
+    for i in range(n):
+        filled[i] = y[i]
+        if math.isnan(y[i]):
+            filled[i] = mean[1] + slope * (x[i] - mean[0])
+            extra += left
+    new = np.array([x.mean(), filled.mean()])
+    result = np.zeros((2, 2))
+    for i in range(n):
+        a, b = x[i] - new[0], filled[i] - new[1]
+        result[0, 0] += a * a / n
+        result[0, 1] += a * b / n
+        result[1, 1] += b * b / n
+    result[1, 0] = result[0, 1]
+    result[1, 1] += extra / n
+    return new, result
+
+
 ANSWERS = {
     "ex-why-nearest": nearest,
     "ex-why-parameters": parameters,
@@ -729,6 +807,11 @@ ANSWERS = {
     "ex-select-bic": bic,
     "ex-select-icl": icl,
     "ex-select-cv": cross_validation,
+    "ex-given-observed": observed,
+    "ex-given-answer": answer,
+    "ex-given-draw": draw,
+    "ex-given-nearest": nearer,
+    "ex-given-step": step_through_gaps,
 }
 
 
