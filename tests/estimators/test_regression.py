@@ -324,10 +324,11 @@ def test_blocks_of_rows_change_nothing(monkeypatch, wide):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "template",
-    [None, GaussianMixture(missing="marginalise"), StudentMixture()],
+    [None, GaussianMixture(missing="marginalise"), StudentMixture(dof=4.0, tol=1e-12, max_iter=2000)],
     ids=["default", "missing values", "student"],
 )
 def test_check_estimator_passes_whole(template):
+    # The t fit converges: weighted and repeated rows may be one iteration apart where a looser tol stops.
     results = check_estimator(MixtureRegressor(template), on_fail=None, on_skip=None)
     assert not {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
     assert len(results) >= 40
