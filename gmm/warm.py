@@ -51,9 +51,13 @@ def _formulas():
         "scores": X[:, 0], "calibration": X[:, 1], "folds": np.array([0, 1] * 10), "false_alarm": 0.1, "rate": 0.1,
         "n_calibration": 19, "rank": 1, "n_folds": 2, "usual": X[:, 0], "odd": X[:, 1], "prevalence": 0.1,
         "detection": 0.5, "larger_log_likelihood": 0.0, "log_volume": 1.0, "statistic": 1.0,
+        "error_covariances": np.tile(covariances[0], (20, 1, 1)), "error_covariance": covariances[0], "count": 3.0,
+        "probability": 0.5, "conditional_variance": 0.5, "missing_share": 0.1, "n_right": 6, "n_real": 10,
+        "n_generated": 10,
     }  # fmt: skip
     both = np.full(2, 4.0)
     posterior = {"concentration": both, "mean_precision": both, "dof": both}
+    one_known = {"x": np.array([0.5, np.nan])}
     with_noise, tails = {"weights": np.array([0.4, 0.4, 0.2])}, {"dof": both, "u": resp + 1.0}
     special = {
         "univariate_log_density": {"mean": 0.0}, "bootstrap_p_value": {"replicates": X[:, 0]},
@@ -66,6 +70,12 @@ def _formulas():
         "noise_responsibilities": with_noise,
         "scale_mixture_log_density": {"u": X[:, 0] ** 2 + 1.0}, "student_responsibilities": tails,
         "student_m_step": tails, "update_dof": tails,
+        "lifted_moments": {"first": np.zeros(1), "second": np.ones((1, 1)), "observed": np.array([True, False])},
+        "mixture_quantile": {"means": means[:, 0], "variances": np.ones(2)},
+        "pooled_variance": {"estimates": X[:, 0], "variances": X[:, 0] ** 2},
+        "deconvolution_posterior": {"x": X[0]},
+        **dict.fromkeys(["observed_log_density", "conditional_gaussian", "conditional_mixture"], one_known),
+        **dict.fromkeys(["conditional_mean", "conditional_covariance"], one_known),
         **dict.fromkeys(["dirichlet_log_density", "dirichlet_divergence", "expected_log_weights"], posterior),
     }  # fmt: skip
     for function in formulas.EQUATIONS.values():
