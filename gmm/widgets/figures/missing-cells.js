@@ -104,7 +104,8 @@ function upper(feature) {
   order.forEach((i, rank) => { if (rank % 3 < 2) put(i, s.hide, true); });
 }
 
-const NAMES = ["hidden integrated out", "rows deleted", "nothing hidden"];
+const NAMES = ["gaps integrated out", "rows deleted", "nothing hidden"];
+const head = f => NAMES[f].replace("gaps ", "");  // a phone is narrow
 const plot = figure.plot({
   label: "Samples, what is hidden, and three fits", x: info.x, y: info.y, xlabel: info.axis_labels[0], ylabel: info.axis_labels[1], aspect: 0.62, narrow: 0.95,
   press: p => { const i = nearest(p); if (far(i, p) <= 22) figure.change(() => toggle(i)); },
@@ -115,9 +116,9 @@ const moments = fit => {
 };
 const both = values => Array.from(values, (v, j) => number(v, info.digits[j])).join(", ");
 figure.table(["fit", "rows", "mean", "sd", "correlation"], () => run.fits.map((fit, f) => {
-  if (fit.failed) return [NAMES[f], String(fit.rows), "–", "–", "–"];
+  if (fit.failed) return [head(f), String(fit.rows), "–", "–", "–"];
   const { mean, sd, correlation } = moments(fit);
-  return [NAMES[f], String(fit.rows), both(mean), both(sd), number(correlation)];
+  return [head(f), String(fit.rows), both(mean), both(sd), number(correlation)];
 }), figure.stage);
 figure.choice("Hide", info.names.map((name, j) => [j, name]), () => S().hide, hide => { S().hide = hide; });
 figure.button("8 at random", some, { label: "Hide eight more at random", off: s => s.mask.filter((_, i) => !hidden(s, i, s.hide)).length < 11 });
