@@ -67,6 +67,15 @@ def run_python():
     return run
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Start NumPy's global stream, which an unset `random_state` draws from, where each test and its fixtures begin.
+
+    GMM_TEST_SEED=n gives every such draw another value: what is red then hangs on chance.
+    """
+    np.random.seed(int(os.environ.get("GMM_TEST_SEED", "0")))
+
+
 @contextlib.contextmanager
 def _skipped_when_a_page_crashes():
     """Skip a test whose page was ended from outside, as the system does where memory is short."""
