@@ -67,15 +67,6 @@ def run_python():
     return run
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup():
-    """Start NumPy's global stream, which an unset `random_state` draws from, where each test and its fixtures begin.
-
-    GMM_TEST_SEED=n gives every such draw another value: what is red then hangs on chance.
-    """
-    np.random.seed(int(os.environ.get("GMM_TEST_SEED", "0")))
-
-
 @contextlib.contextmanager
 def _skipped_when_a_page_crashes():
     """Skip a test whose page was ended from outside, as the system does where memory is short."""
@@ -89,6 +80,11 @@ def _skipped_when_a_page_crashes():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item):
+    """Start NumPy's global stream, which an unset `random_state` draws from, anew for each test and its fixtures.
+
+    GMM_TEST_SEED=n gives every such draw another value: what is red then hangs on chance.
+    """
+    np.random.seed(int(os.environ.get("GMM_TEST_SEED", "0")))  # noqa: NPY002: the stream of an unset random_state
     with _skipped_when_a_page_crashes():
         return (yield)
 
