@@ -84,7 +84,7 @@ def pytest_runtest_setup(item):
 
     GMM_TEST_SEED=n gives every such draw another value: what is red then hangs on chance.
     """
-    np.random.seed(int(os.environ.get("GMM_TEST_SEED", "0")))  # noqa: NPY002: the stream of an unset random_state
+    np.random.seed(int(os.environ.get("GMM_TEST_SEED", "0")))  # noqa: NPY002
     with _skipped_when_a_page_crashes():
         return (yield)
 
