@@ -34,7 +34,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env book serve pdf test machines firefox lowest wheel nojit check lint format refresh index lab bench clean distclean lock
+.PHONY: help env book serve pdf test machines firefox lowest newest wheel nojit check lint format refresh index lab bench clean distclean lock
 
 help: ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -91,7 +91,10 @@ firefox: env ## drive the live figures in Firefox (yours: make firefox FIREFOX=/
 lowest: env ## run the package's tests with the lowest versions of its dependencies
 	$(PY) tools/elsewhere.py lowest
 
-wheel: env ## build the wheel, install it away from here and try it
+newest: env ## run the package's tests with the newest versions of its dependencies
+	$(PY) tools/elsewhere.py newest
+
+wheel: env ## build sdist and wheel, install it away from here and try it
 	$(PY) tools/elsewhere.py wheel
 
 nojit: env ## run the tests of the formulas as plain Python and count the lines they miss

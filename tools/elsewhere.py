@@ -1,11 +1,13 @@
 """Run the package where the environment of the book does not reach: ``python tools/elsewhere.py PLACE``, PLACE one of
 
 lowest   the package's tests with the lowest versions of its dependencies that pyproject.toml declares
-wheel    the wheel, installed by itself and away from the checkout: is all in it, and does it work?
+newest   the same with the newest versions that there are, pinned or not
+wheel    the sdist and the wheel made of it, installed by itself and away from the checkout: is all in it, and does
+         it work? (wheel --keep FOLDER puts both files there)
 nojit    the tests of the formulas as plain Python, with a count of the lines that no test runs
 
-The first two make an environment of their own, in a folder that is removed at the end, with the Python that they are
-run by. `make lowest`, `make wheel` and `make nojit` do the same.
+The first three make an environment of their own, in a folder that is removed at the end, with the Python that they are
+run by. `make lowest`, `make newest`, `make wheel` and `make nojit` do the same.
 """
 
 import os
@@ -44,8 +46,16 @@ def lowest_versions():
 
 
 def lowest(folder):
+    tests_with(folder, *lowest_versions())
+
+
+def newest(folder):
+    tests_with(folder)
+
+
+def tests_with(folder, *versions):
     # The last two are the book's: tests of docstrings and exercises read its pages.
-    python = environment(folder, *lowest_versions(), "-e", f"{ROOT}[test]", "numpydoc", "jupyter-book<2")
+    python = environment(folder, *versions, "-e", f"{ROOT}[test]", "numpydoc", "jupyter-book<2")
     run(python, "-m", "pip", "list", "--disable-pip-version-check")
     machine_code = {"NUMBA_CACHE_DIR": str(folder / "cache")}  # that beside the sources is of other versions
     tests = (*NO_TESTS_OF_THE_BOOK, *sys.argv[2:])
@@ -59,16 +69,21 @@ def wheel(folder):
     for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-PROSE"):
         shutil.copy(ROOT / name, source)
     wanted = {path.relative_to(source).as_posix() for path in (source / "gmm").rglob("*") if path.is_file()}
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, source)
+    run(environment(folder, "build"), "-m", "build", "--outdir", folder, source)  # the wheel from the sdist
     (built,) = folder.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(built).namelist() if name.startswith("gmm/")}
     if packed != wanted:
         sys.exit(f"{built.name} lacks {sorted(wanted - packed)} and holds {sorted(packed - wanted)} beside")
     print(f"{built.name} holds all {len(wanted)} files of the package, {built.stat().st_size / 1e6:.1f} MB")
-    python = environment(folder, built)
     away = folder / "away"
     away.mkdir()
+    python = environment(away, built)
     run(python, "-I", __file__, "smoke", cwd=away)  # -I: neither this folder nor the checkout is looked into
+    if "--keep" in sys.argv:
+        kept = Path(sys.argv[-1])
+        kept.mkdir(parents=True, exist_ok=True)
+        for file in (built, *folder.glob("*.tar.gz")):
+            shutil.copy(file, kept)
 
 
 def smoke(folder):
@@ -128,7 +143,7 @@ def nojit(folder):
 
 
 if __name__ == "__main__":
-    places = {place.__name__: place for place in (lowest, wheel, nojit, smoke)}
+    places = {place.__name__: place for place in (lowest, newest, wheel, nojit, smoke)}
     if not sys.argv[1:] or sys.argv[1] not in places:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as name:

@@ -4,6 +4,7 @@ import re
 import tomllib
 
 import chapters
+import release
 import yaml
 from chapters import ROOT
 
@@ -20,12 +21,16 @@ def test_files_of_the_readme_and_contributing_exist():
             assert re.search(rf"^{command}:", read("Makefile"), re.M), command
 
 
-def test_versions_agree():
-    version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
-    assert yaml.safe_load(read("CITATION.cff"))["version"] == version
-    import gmm
+def test_a_release_has_one_version_everywhere():
+    assert release.faults() == []
+    version = release.versions()["pyproject.toml"]
+    assert len(release.faults("v" + version + "1")) == len(release.PLACES) + ("Unreleased" in read("CHANGELOG.md"))
 
-    assert gmm.__version__ == version
+
+def test_workflows_use_actions_by_their_hashes():
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        for action in re.findall(r"uses: *(.+)", path.read_text(encoding="utf-8")):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", action), (path.name, action)
 
 
 def test_requirements_are_exact_and_free_of_the_machine():
@@ -92,3 +97,10 @@ def test_every_letter_of_a_numbered_equation_is_in_the_notation():
         for symbol in symbols(equation.tex) - known
     }
     assert sorted(missing) == []
+
+
+def test_the_paper_cites_what_the_bibliography_has():
+    entries = set(re.findall(r"^@\w+\{(\w+),", read("book/references.bib"), re.M))
+    cited = set(re.findall(r"@(\w+\d{4})", read("paper/paper.md")))
+    assert cited and not cited - entries
+    assert len(read("paper/paper.md").split()) < 1000  # the journal's limit
