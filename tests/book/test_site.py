@@ -76,7 +76,7 @@ def test_images_keep_their_room_and_wait_for_the_reader(site):
 
 @pytest.mark.parametrize("path", chapters.notebooks(), ids=lambda path: path.stem[:2])
 def test_hints_and_solutions_open_below_a_strip_that_stays(path, visit):
-    page = visit(f"book/{path.stem}.html", mathematics=False).page
+    page = visit(f"book/{path.stem}.html").page
     strip = page.locator("main .helps").first
     buttons, texts = strip.locator("> details > summary"), strip.locator("> details > .admonition")
     assert buttons.all_inner_texts()[-1].strip().endswith("Solution")
@@ -184,7 +184,7 @@ def test_formulas_are_no_tab_stops_unless_they_scroll(visit):
 
 
 def test_what_scrolls_fades_towards_what_is_hidden(visit):
-    page = visit(f"{NAMES[2]}.html", width=PHONE, mathematics=False).page
+    page = visit(f"{NAMES[2]}.html", width=PHONE).page
     page.wait_for_function("document.querySelectorAll('main pre.more-right').length > 3")
     box = page.locator("main pre.more-right").first
     seen = "e => [e.classList.contains('more-left'), e.classList.contains('more-right')]"
@@ -204,7 +204,7 @@ def test_what_scrolls_fades_towards_what_is_hidden(visit):
 
 def test_links_to_the_next_pages_are_whole_on_a_phone(visit):
     for name in (NAMES[4], NAMES[6]):
-        page = visit(f"{name}.html", width=PHONE, mathematics=False)
+        page = visit(f"{name}.html", width=PHONE)
         for scale in (75, 112):
             page.fonts(scale)
             links = page.page.locator(".prev-next-area a")
@@ -214,7 +214,7 @@ def test_links_to_the_next_pages_are_whole_on_a_phone(visit):
 
 
 def test_theme_button(visit):
-    page = visit("book/index.html", mathematics=False).page
+    page = visit("book/index.html").page
     seen = set()
     for _ in range(3):
         page.locator(".theme-switch-button").first.click()
