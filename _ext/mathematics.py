@@ -52,9 +52,10 @@ function scale(node) {
 function width(node) {
   if (is(node, "pstrut")) return 0;
   const style = node.style || {}, inside = (node.children || []).map(width);
-  const own = inside.length ? is(node, "vlist") || is(node, "vlist-t") ? Math.max(...inside) : inside.reduce((a, b) => a + b)
-    : typeof node.width === "number" ? node.width + (node.italic || 0)
-    : is(node, "nulldelimiter") ? 0.12 : em(style.width);
+  const stacked = is(node, "vlist") || is(node, "vlist-t");
+  const own = em(style.width) || (inside.length ? stacked ? Math.max(...inside) : inside.reduce((a, b) => a + b)
+    : node.text ? node.width * node.text.length + node.italic  // the width of the first letter is known
+    : is(node, "nulldelimiter") ? 0.12 : 0);
   return scale(node) * (own + em(style.marginLeft) + em(style.marginRight) + em(style.paddingLeft));
 }
 function script(node) {
@@ -127,7 +128,7 @@ class Formulas:
             try:
                 markup, width = self._engine.call("set", tex, display, NARROW)
             except JSEvalException as error:
-                raise ValueError(str(error).strip().split("\n")[0]) from None
+                raise ValueError(str(error).split("\n")[0].split("ParseError: ")[-1]) from None
             self._kept[key] = [markup, round(width, 2)]
         return self._kept[key]
 
