@@ -1,18 +1,13 @@
 """Make the built book self-contained: it asks for nothing from outside the folder it lies in.
 
-* MathJax comes from the package sphinx-mathjax-offline. Only the files that a page can ask for are
-  copied (the output format the book uses, its fonts, and the TeX extensions).
 * Thebe, which loads a live kernel from the web, is taken off the pages. Its script is put on every
   page whether or not it is asked for, and throws when it meets itself twice.
 * The ``singlehtml`` builder gets the visitors of the ``html`` one. An extension that registers a
   visitor for ``singlehtml`` by name otherwise hides all the visitors registered for ``html``.
 """
 
-import importlib.util
 import shutil
 from pathlib import Path
-
-MATHJAX_FILES = ["tex-chtml.js", "output/chtml/fonts", "input/tex/extensions"]
 
 
 def drop_thebe(app, pagename, templatename, context, doctree):
@@ -26,23 +21,14 @@ def drop_thebe(app, pagename, templatename, context, doctree):
         context[kind] = [asset for asset in context[kind] if not is_thebe(asset)]
 
 
-def copy_mathjax(app, exception):
-    """Put MathJax beside the pages, once they are written."""
+def drop_thebe_files(app, exception):
+    """Take Thebe's files off the written site."""
     if exception is not None or app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
     shutil.rmtree(static / "sphinx-thebe", ignore_errors=True)
     for name in ("sphinx-thebe.js", "sphinx-thebe.css"):
         (static / name).unlink(missing_ok=True)
-    package = importlib.util.find_spec("sphinx-mathjax-offline")
-    source = Path(package.origin).parent / "static" / "mathjax"
-    target = static / "mathjax"
-    for name in MATHJAX_FILES:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        if (source / name).is_dir():
-            shutil.copytree(source / name, target / name, dirs_exist_ok=True)
-        else:
-            shutil.copy2(source / name, target / name)
 
 
 def share_visitors(app):
@@ -53,8 +39,7 @@ def share_visitors(app):
 
 
 def setup(app):
-    app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("builder-inited", share_visitors)
     app.connect("html-page-context", drop_thebe, priority=900)
-    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", drop_thebe_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

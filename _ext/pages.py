@@ -8,9 +8,7 @@ What the theme and the extensions write is put right here, in one place, on the 
 * Figures of panels side by side have a stacked version for narrow screens (`narrow`).
 * Figures are drawn to one scale, whatever their size, and lead to the picture itself. Images say how large they
   are, and those below the first are loaded when they come near.
-* Long formulas in a line of text are cut where TeX would break the line, after a sign such as "=". Formulas keep
-  room for what MathJax will put there (`mathroom`), so that the text does not jump, and stay on the line of the
-  full stop that follows.
+* Formulas, which are TeX here and are set later (`mathematics`), stay on the line of the full stop that follows.
 * Scripts that no page needs are dropped: 1.5 MB that draw the icons a second time (the style sheet draws
   them from a font), and the search index on pages other than the search.
 
@@ -19,10 +17,9 @@ Pictures are stored with a palette of 256 colours, a third of the bytes of full 
 
 import io
 import re
-from html import escape, unescape
+from html import unescape
 from pathlib import Path
 
-import mathroom
 import narrow
 from PIL import Image, UnidentifiedImageError
 
@@ -63,30 +60,17 @@ REPAIRS = [
     ]
 ]
 IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^"]+)"[^>]*?>')
-FORMULA = re.compile(
-    r'<(span|div)(?: aria-hidden="true")? class="math notranslate nohighlight"([^>]*)>(.*?)</\1>', re.S
-)
 # A formula with the signs that belong to it; browsers break lines between the two.
 WITH_SIGNS = re.compile(
     r'([(\[“‘]*)(<span class="math notranslate nohighlight[^>]*>[^<]*</span>)((?:[-’]\w+)?[.,;:!?)\]’”]*)'
 )
 LONG_NAME = re.compile(r'(?<=<span class="pre">)[\w./]{15,}(?=(?:\(\))?</span>)')
 CODE = re.compile(r'<code class="([^"]*)">((?:[^<]|<span class="pre">|</span>)*)</code>')
-# In em of the text: what fits a phone's narrowest boxes. Wider formulas in a line scroll there (class "wide").
-NARROW = 12
-# Where a long formula may be broken, TeX's way: after a relation, and if that is not enough after a sum's sign or a
-# comma, never within brackets.
-AFTER = set(mathroom.RELATIONS) - {r"\mid", r"\perp", ":"}
-AFTER_TOO = {"+", "-", r"\pm", r"\times", r"\cup", ","}
-OPENING = {"{", r"\left", r"\begin", *mathroom.OPEN}
-CLOSING = {"}", r"\right", r"\end", *mathroom.CLOSE}
-TABLE = re.compile(r"(<table\b.*?</table>)", re.S)
 # Dots of a figure on an inch of the page (100 px), so that letters of 11 points are as large as those of the text.
 DOTS = 1.3
 FIGURE = re.compile(
     r'(<figure\b[^>]*>\s*)(?:<a class="[^"]*image-reference"[^>]*>)?(<img\b[^>]*?\bsrc="([^"]+)"[^>]*>)(?:</a>)?'
 )
-EQUATION_NUMBER = re.compile(r'^\s*<span class="eqno">.*?</span>', re.S)
 FORMULA_HEAD = re.compile(
     r'(<th class="head[^"]*">(?:<p>)?)'
     r'(<span class="math notranslate nohighlight"[^>]*>\\\((.*?)\\\)</span>)((?:</p>)?\s*</th>)'
@@ -127,72 +111,6 @@ def with_links(html):
         return f'{match[1]}<a class="reference internal image-reference" href="{match[3]}">{image}</a>'
 
     return FIGURE.sub(repair, html)
-
-
-def _cut(tex, signs):
-    """Return the pieces of a formula, cut after these signs where they stand outside all brackets."""
-    depth, bars, before, delimiter = 0, 0, None, False
-    pieces = [""]
-    for token in mathroom.TOKEN.findall(tex):
-        pieces[-1] += token
-        if token.isspace():
-            continue
-        if not delimiter:  # what follows \\left and \\right is theirs
-            depth += (token in OPENING) - (token in CLOSING)
-            bars ^= token in ("|", r"\|") and depth == 0
-        delimiter = token in (r"\left", r"\right")
-        sign = token in signs and depth == 0 and not bars
-        # A sign of a number or in a script is none between two terms.
-        if sign and before is not None and before not in AFTER | AFTER_TOO | {"^", "_", r"\mid"}:
-            pieces.append("")
-        before = "script" if before in ("^", "_") else token
-    if depth or bars or not pieces[-1].strip():
-        return [tex]
-    return [*(piece + "{}" for piece in pieces[:-1]), pieces[-1]]
-
-
-def pieces(tex):
-    r"""Return the parts of a formula, given without its delimiters, between which a line may be broken.
-
-    Each part but the last ends in a sign and an empty group, which keeps the space that follows the sign.
-    """
-
-    def long(part):
-        room = mathroom.room(rf"\({part}\)", False)
-        return room is not None and room.width > NARROW
-
-    if not long(tex) or re.search(r"\\(?:displaystyle|textstyle|color)\b", tex):
-        return [tex]
-    parts = _cut(tex, AFTER)
-    return [piece for part in parts for piece in (_cut(part, AFTER_TOO) if long(part) else [part])]
-
-
-def with_pieces(html):
-    """Cut long formulas in a line of text, so that lines can be broken there. Tables scroll instead."""
-
-    def repair(match):
-        tag, attributes, body = match.groups()
-        found = re.fullmatch(r"\s*\\\((.*)\\\)\s*", unescape(body), re.S)
-        if tag == "div" or found is None or "aria-hidden" in match[0]:
-            return match[0]
-        head = f'<span class="math notranslate nohighlight"{attributes}>'
-        return "<wbr>".join(rf"{head}\({escape(part, quote=False)}\)</span>" for part in pieces(found[1]))
-
-    return "".join(part if n % 2 else FORMULA.sub(repair, part) for n, part in enumerate(TABLE.split(html)))
-
-
-def with_room(html):
-    """Reserve room for the formulas of a page until MathJax has set them."""
-
-    def repair(match):
-        tag, _, body = match.groups()
-        tex = unescape(EQUATION_NUMBER.sub("", body)).strip()
-        room = mathroom.style(tex, display=tag == "div")
-        wide = " wide" if tag == "span" and (room is None or mathroom.room(tex, False).width > NARROW) else ""
-        style = "" if room is None else f' style="{room}"'
-        return match[0].replace('nohighlight"', f'nohighlight{wide}"{style}', 1)
-
-    return FORMULA.sub(repair, html)
 
 
 def with_signs(html):
@@ -238,7 +156,7 @@ def polish(html, size_of, search=False, stacked_of=lambda address: None):
     if not search:
         html = SEARCH_SCRIPTS.sub("", html)
     html = narrow.with_narrow(with_links(with_sizes(html, size_of)), stacked_of)
-    return with_breaks(with_signs(with_room(with_pieces(with_heads_in_words(html)))))
+    return with_breaks(with_signs(with_heads_in_words(html)))
 
 
 def polish_pages(app):

@@ -145,8 +145,10 @@ def read(site, page):
     for node in article.select("details"):
         node.name = "div"
         node["class"] = "unfolded"
-    for node in article.select(".math[aria-hidden]"):  # the head of a column, with its words beside it
-        del node["aria-hidden"]
+    for node in article.select(".math"):  # whose words MathJax says
+        node.attrs.pop("aria-hidden", None)  # the head of a column, with its words beside it
+        begin, end = (r"\[", r"\]") if node.name == "div" else (r"\(", r"\)")
+        node.select_one(".katex-display, .katex").replace_with(begin + node.annotation.get_text() + end)
     for node in article.select("figure"):  # in which the image is the figure
         node["role"] = "group"
     for node in article.select("td code"):

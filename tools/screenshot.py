@@ -55,10 +55,9 @@ WIDE = """() => {
   return { page: document.documentElement.scrollWidth - limit,
            parts: wide.slice(0, 5).map(e => e.tagName.toLowerCase() + "." + e.className) };
 }"""
-# Math that MathJax left alone or could not read.
+# Mathematics that was not set.
 RAW_TEX = """() => [
-  ...[...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.textContent),
-  ...[...document.querySelectorAll("main .math")].filter(e => !e.querySelector("mjx-container"))
+  ...[...document.querySelectorAll("main .math")].filter(e => !e.querySelector(".katex-base"))
      .map(e => e.textContent.slice(0, 60)),
   ...(document.querySelector("main").innerText.match(
       /\\\\(?:frac|sum|boldsymbol|mathbf|label|begin)\\b.{0,40}/g) || []),
@@ -107,9 +106,9 @@ SETTLED = """() => new Promise(resolve =>
 # alike. The first few formulas are kept, and of the others their room; of code, one word of a kind.
 THIN = """() => {
   const seen = new Map(), count = kind => seen.set(kind, (seen.get(kind) || 0) + 1).get(kind);
-  const formulas = [...document.querySelectorAll("mjx-container")]
-    .filter(e => count(e.hasAttribute("display")) > 3)
-    .map(e => [e, (e.querySelector("mjx-math") || e).getBoundingClientRect()]);
+  const formulas = [...document.querySelectorAll(".katex")]
+    .filter(e => count(e.parentElement.className) > 3)
+    .map(e => [e, e.getBoundingClientRect()]);
   const words = [...document.querySelectorAll(".highlight pre span[class], code span.pre")]
     .filter(e => count(e.className + e.closest("pre, code").className) > 1);
   const shown = document.body.style.display;
@@ -218,7 +217,7 @@ class Visit:
         Errors on the console, uncaught exceptions and failed requests.
     """
 
-    def __init__(self, running, url, width=1280, dark=False, mathematics=True):
+    def __init__(self, running, url, width=1280, dark=False):
         # A browser gives the visit a context of its own; in a given context pages share what they loaded.
         self.context = running.new_context() if hasattr(running, "new_context") else None
         self.page = (self.context or running).new_page()
@@ -236,15 +235,11 @@ class Visit:
             "response",
             lambda r: self.messages.append(f"{r.status} {r.url}") if r.status >= 400 else None,
         )
-        if not mathematics:  # much faster, where formulas do not matter
-            self.page.route("**/mathjax/**", lambda route: route.abort())
         self.page.goto(url, wait_until="load")
         self.settle()
 
     def settle(self):
-        """Wait until the formulas are set and their fonts are there."""
-        # A page without mathematics carries no MathJax.
-        self.page.evaluate("window.MathJax?.startup?.promise")
+        """Wait until the fonts are there."""
         # Letters are asked for when they are first laid out.
         self.page.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
         self.page.evaluate("document.fonts.ready.then(() => true)")

@@ -1,7 +1,7 @@
 // Whatever scrolls sideways can be reached with the Tab key and fades out towards what is hidden; it is left alone
 // when everything fits.
 (() => {
-  const boxes = "main .math, main mjx-container, main .highlight pre, main .output pre, "
+  const boxes = "main .katex-display, main .katex-base.wide, main .highlight pre, main .output pre, "
     + "main .pst-scrollable-table-container, main div.cell_output, main div.text_html";
   const fade = box => {
     box.classList.toggle("more-left", box.tabIndex === 0 && box.scrollLeft > 1);

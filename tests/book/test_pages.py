@@ -1,6 +1,5 @@
-"""What _ext/pages.py does to the text of a page: figures of one scale, long formulas that lines can be broken in."""
+"""What _ext/pages.py does to the text of a page: figures of one scale, stops beside their formulas."""
 
-import re
 import sys
 
 import chapters
@@ -8,73 +7,15 @@ import pytest
 from PIL import Image
 
 sys.path.append(str(chapters.ROOT / "_ext"))
-import mathroom
 import narrow
 import numpy as np
 import pages
 
-LONG = r"\frac{a+b}{c} \exp\bigl(-\lVert x - m \rVert^2\bigr)"
 
-
-@pytest.mark.parametrize(
-    "tex",
-    [
-        "a = b",  # short enough
-        "r =¦ LONG =¦ 2",
-        r"r \le¦ LONG",
-        # Nothing within brackets or bars of any kind, nor after the sign of a number.
-        r"p(x = y \mid LONG)",
-        r"\left. LONG = y \right]",
-        "|LONG = y|",
-        r"\begin{cases} LONG = y \end{cases}",
-        r"\left( LONG \right) =¦ -y",
-        # Relations first; sums and commas where a part is still long.
-        "a + b =¦ LONG +¦ LONG",
-        "y =¦ LONG LONG +¦ c,¦ d",
-        "x^- =¦ LONG^+ y",
-        # Better whole than wrong.
-        "[0, 1 LONG = y",
-        r"\displaystyle y = LONG",
-    ],
-)
-def test_pieces_of_a_formula(tex):
-    """The bar stands where a line may be broken."""
-    tex = tex.replace("LONG", LONG)
-    parts = pages.pieces(tex.replace("¦", ""))
-    assert "¦".join(part.removesuffix("{}") for part in parts) == tex
-    assert all(part.endswith("{}") for part in parts[:-1])
-
-
-def inline_formulas():
-    for path in chapters.notebooks():
-        prose = re.sub(r"```.*?```|\$\$.*?\$\$", "", chapters.markdown(path), flags=re.S)
-        yield from re.findall(r"(?<![\\$])\$([^$]+)\$", prose)
-
-
-def test_pieces_make_up_the_formula():
-    cut = 0
-    for tex in inline_formulas():
-        parts = pages.pieces(tex)
-        assert "".join(part.removesuffix("{}") for part in parts) == tex
-        whole, sum_of_parts = (sum(mathroom.room(rf"\({t}\)", False).width for t in group) for group in ([tex], parts))
-        assert sum_of_parts == pytest.approx(whole, abs=0.01), tex
-        for part in parts:
-            assert part.count("{") == part.count("}"), part
-        cut += len(parts) > 1
-    assert cut > 50
-
-
-def formula(tex):
-    return rf'<span class="math notranslate nohighlight">\({tex}\)</span>'
-
-
-def test_long_formulas_are_cut_on_the_page_but_not_in_tables():
-    html = f"<p>So ({formula(f'a &lt; {LONG}')}).</p><table><tr><td>{formula(f'a = {LONG}')}</td></tr></table>"
-    cut = pages.with_pieces(html)
-    assert cut == html.replace(formula(f"a &lt; {LONG}"), f"{formula('a &lt;{}')}<wbr>{formula(f' {LONG}')}")
-    # The brackets stay with their pieces.
-    together = re.findall(r'"together">(\(|)<span[^>]*>[^<]*</span>([).]*)', pages.with_signs(cut))
-    assert together == [("(", ""), ("", ").")]
+def test_brackets_and_stops_stay_beside_their_formula():
+    one = r'<span class="math notranslate nohighlight">\(a &lt; b\)</span>'
+    together = pages.with_signs(f"<p>So ({one}), as {one}</p>")
+    assert together == f'<p>So <span class="together">({one}),</span> as {one}</p>'
 
 
 def test_figures_have_one_scale_and_lead_to_the_picture():
