@@ -197,7 +197,7 @@ def _card_of(app, pagename, doctree):
         if image["uri"].endswith(".png"):
             cards_of(app)[pagename] = Path(image["uri"]).name
             break
-    return f"_images/card-{Path(pagename if pagename in cards_of(app) else COVER).name}.png"
+    return f"cards/{Path(pagename if pagename in cards_of(app) else COVER).name}.png"
 
 
 def cards_of(app):
@@ -347,13 +347,14 @@ def write_files(app, exception):
     if exception is not None or app.builder.name != "html":
         return
     out, base = Path(app.outdir), app.config.html_baseurl
-    (out / "data").mkdir(exist_ok=True)
+    for folder in ("data", "cards"):
+        (out / folder).mkdir(exist_ok=True)
     for name in TABLES:
         text = csv(getattr(datasets, f"load_{name}")())
         (out / "data" / f"{name}.csv").write_text(text, encoding="utf-8", newline="\n")
     for name, file in cards_of(app).items():
         with Image.open(out / "_images" / file) as picture:
-            card(picture).save(out / "_images" / f"card-{Path(name).name}.png", "PNG")
+            card(picture).save(out / "cards" / f"{Path(name).name}.png")
     if base:
         urls = sorted(urljoin(base, app.builder.get_target_uri(name)) for name in app.env.found_docs)
         entries = "".join(f"<url><loc>{escape(url)}</loc></url>\n" for url in urls)

@@ -87,7 +87,7 @@ def test_missing_values(rng):
     assert np.isfinite(fit(X, missing="marginalise").means_).all()
 
 
-@shows("It rises without end")
+@shows("The log-likelihood rises without end")
 def test_no_upper_bound(rng):
     X = rng.normal(size=(20, 1))
     spikes = [
@@ -97,7 +97,7 @@ def test_no_upper_bound(rng):
     assert_allclose(spikes[2] - spikes[1], 8 * np.log(10), atol=1e-3)  # half the logarithm of the variance
 
 
-@shows("It is flat from the first iteration")
+@shows("The log-likelihood is flat from the first iteration")
 def test_equal_components(faithful):
     covariance = np.cov(faithful.T)
     result = gmm.em(faithful, [0.5, 0.5], [[3.0, 70.0]] * 2, [covariance] * 2)
@@ -106,7 +106,7 @@ def test_equal_components(faithful):
     assert fit(faithful).score(faithful) > result.log_likelihood / 272 + 0.1
 
 
-@shows("It is flat, and the fit is poor")
+@shows("The log-likelihood is flat, and the fit is poor")
 def test_plateau(faithful):
     long = faithful[faithful[:, 0] > 4]  # chapter 8's start: both among the long eruptions
     covariance = [np.cov(faithful.T)] * 2
@@ -116,7 +116,7 @@ def test_plateau(faithful):
     assert late.log_likelihood > soon.log_likelihood + 50
 
 
-@shows("It falls")
+@shows("The log-likelihood falls")
 def test_prior_is_part_of_what_rises(faithful):
     """With a strong prior the likelihood falls from its maximum while what is maximised rises."""
     best = fit(faithful, tol=1e-9, max_iter=1000)
@@ -126,7 +126,7 @@ def test_prior_is_part_of_what_rises(faithful):
     assert np.all(np.diff(held.lower_bounds_) > -1e-9)
 
 
-@shows("It is positive, or BIC is negative")
+@shows("The score is positive, or BIC is negative")
 def test_units(faithful):
     days = faithful / (24 * 60)
     ours, theirs = fit(faithful, reg_covar=0.0), fit(days, reg_covar=0.0)
