@@ -17,6 +17,7 @@ from docutils.parsers.rst import Directive
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
 
 from chapters import notebooks
+from metadata import citation
 
 from gmm import datasets, widgets
 from gmm.exercises import _session
@@ -42,6 +43,8 @@ COUNTS = {
     "chapters": lambda: len(notebooks()),
     "equations": lambda: len(EQUATIONS),
     "exercises": lambda: len(_session.texts()),
+    "version": lambda: citation()["version"],
+    "year": lambda: str(citation()["date-released"])[:4],
     "kernels": lambda: len(json.loads(_live.kernels().partition("=")[2].rstrip(";"))["kernels"]),
 }
 

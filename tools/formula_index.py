@@ -62,11 +62,20 @@ def _entry(equation, registry, tests):
         f"· kernel `{function.kernel.py_func.__name__}`",
         "",
     ]
-    for file, of_file in groupby(tests.get(equation.label, ()), key=lambda test: test[0]):
-        names = ", ".join(f"`{name}`" for _, name in of_file)
-        lines += [f"Tests in `{file}`: {names}", ""]
+    own = tests.get(equation.label, ())
+    if own:
+        number = f"{len(own)} tests" if len(own) > 1 else "1 test"
+        lines += _html(f'<details class="tests"><summary>{number}</summary>')
+        for file, of_file in groupby(own, key=lambda test: test[0]):
+            names = ", ".join(f"`{name}`" for _, name in of_file)
+            lines += [f"Tests in `{file}`: {names}", ""]
+        lines += _html("</details>")
     lines[-1] = ":::"
     return lines
+
+
+def _html(text):
+    return ["```{raw} html", text, "```", ""]
 
 
 def page(known=None, registry=None, tests=None):

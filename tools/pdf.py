@@ -12,8 +12,10 @@ import mimetypes
 import posixpath
 import re
 import shutil
+import subprocess
 import sys
 from contextlib import nullcontext
+from datetime import date
 from html import escape
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -26,13 +28,16 @@ from built import SITE, require
 from pikepdf import Array, Dictionary, Name, String
 from screenshot import browser, chromium
 
+sys.path.append(str(chapters.ROOT / "_ext"))
+from metadata import COVER, citation
+
 NAME = "gaussian-mixtures.pdf"
 #: The home page holds this comment where a link to the PDF goes once there is one.
 MARKER = "<!-- book-pdf -->"
 WIDTH = 642  # pixels between the margins of an A4 page: 170 mm at 96 dots per inch
 _SCREEN_ONLY = (
     "script:not([type='application/json']), .headerlink, .copybtn, .toctree-wrapper, summary, noscript, "
-    ".book-pdf, .landing-buttons, .visually-hidden, .genindex-jumpbox, .gw-controls"
+    ".book-pdf, .landing-buttons, .report, .visually-hidden, .genindex-jumpbox, .gw-controls"
 )
 # Parts of code in (nearly) the colour of the text; each would be a tag of its own.
 _PLAIN = re.compile(r'<span class="(?:n|nn|nx|o|p|w|pre)">([^<]*)</span>')
@@ -121,6 +126,16 @@ NUMBERED = ".contents a, .to-solution a, a.to-exercise"
 NUMBER = """([links, numbers]) => document.querySelectorAll(links).forEach(a => {
   a.dataset.page = numbers[a.getAttribute("href")] ?? "";
 })"""
+
+
+def committed(folder=chapters.ROOT):
+    """Return the day of the last commit as in "30 November 2026", or None where none is known."""
+    command = ["git", "-C", str(folder), "log", "-1", "--format=%cs"]
+    try:
+        day = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:  # no git
+        return None
+    return f"{date.fromisoformat(day):%d %B %Y}".lstrip("0") if day else None
 
 
 def configuration():
@@ -226,10 +241,16 @@ class _Book:
         self.soup.body.extend(tags)
 
     def add_title(self, config):
+        """Add the title page: the title, a line about the book, its picture, and what edition this is."""
+        line = read(self.site, "book/index").select_one("h1 ~ p").get_text()
+        picture = read(self.site, COVER).select_one("figure img")
+        edition = ", ".join(filter(None, [f"Version {citation()['version']}", committed()]))
         title = self.new("header", class_="title-page")
         title.append(self.new("p", config["title"], class_="title"))
+        title.append(self.new("p", line))
+        title.append(self.new("img", src=picture["src"], alt=picture["alt"]))
         title.append(self.new("p", f"By {config['author']}"))
-        title.append(self.new("p", config["html"]["extra_footer"].strip()))
+        title.append(self.new("p", f"{edition}. {config['html']['extra_footer'].strip()}"))
         self.add(title)
 
     def add_part(self, caption):

@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import shutil
+import subprocess
 import sys
 import unicodedata
 
@@ -75,6 +77,17 @@ class TestOfTheParts:
         printed.remove_old_pdf(App)
         assert not (tmp_path / pdf.NAME).exists()
         assert printed.NAME == pdf.NAME
+
+    @pytest.mark.skipif(shutil.which("git") is None, reason="no git on this computer")
+    def test_day_of_the_last_commit(self, tmp_path, monkeypatch):
+        assert pdf.committed(tmp_path) is None
+        for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
+            monkeypatch.setenv(f"{name}_DATE", "2031-03-05T12:00:00Z")
+            monkeypatch.setenv(f"{name}_NAME", "a")
+            monkeypatch.setenv(f"{name}_EMAIL", "a@b.c")
+        for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "a"]):
+            subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+        assert pdf.committed(tmp_path) == "5 March 2031"
 
     def test_says_what_is_missing(self, tmp_path, monkeypatch):
         with pytest.raises(SystemExit, match="run make book first"):
@@ -279,6 +292,15 @@ class TestOfAPrintedPart:
         assert root["/Lang"] == "en-GB"
         assert reader.metadata.title == "Gaussian mixtures from first principles"
         assert bool(root["/ViewerPreferences"]["/DisplayDocTitle"])
+
+    def test_opens_on_a_title_page_and_then_the_contents(self, reader, texts):
+        words = " ".join(texts[0][0].split())
+        for part in ("Gaussian mixtures from first principles", "Every formula derived", "By the", "CC BY 4.0"):
+            assert part in words
+        assert f"Version {pdf.citation()['version']}" in words
+        assert (pdf.committed() or "Version") in words
+        assert len(reader.pages[0].images) == 1
+        assert "Contents" in texts[1][0]
 
     def test_outline_is_the_headings(self, reader, part):
         entries = list(_flat(reader.outline))
