@@ -122,10 +122,15 @@ def table_of(app, here, env):
             f'<tr><td>{link} {mark(label)}</td><th scope="row">{escape(about)}</th><td>{kind}</td>'
             f"<td>{level or '–'}</td><td>{minutes}</td></tr>"
         )
+    _, label, number, *_ = everything[0]
+    address = f"{app.builder.get_relative_uri(here, everything[0][0])}#{label}"
+    first = f'<a href="{escape(address)}">Next unsolved: {".".join(map(str, number))}</a>'
+    nothing = f"Solved 0 of {len(everything)}. {first}"  # as the script writes it, so that the page stands still
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Number", "Exercise", "Kind", "Difficulty", "Minutes"))
     body = "".join(rows).removeprefix("</tbody>")
     return (
-        '<div class="answer-progress"><span></span><button type="button">Forget what was solved</button></div>'
+        f'<div class="answer-progress"><span>{nothing}</span>'
+        '<button type="button">Forget what was solved</button></div>'
         '<div class="pst-scrollable-table-container"><table class="table exercise-list">'
         f"<thead><tr>{head}</tr></thead>{body}</tbody></table></div>"
     )

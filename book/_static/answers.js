@@ -284,10 +284,14 @@
       ? element("a", `Next: ${number.textContent.trim().toLowerCase()}`, { href: `#${labelOf(other)}` })
       : element("a", "All exercises of this chapter are done: the others", { href: form.dataset.list });
   };
+  const wrongs = {};
   const say = (form, { status, text }) => {
     const box = form.querySelector(".answer-verdict");
     const parts = [element("strong", HEADS[status]), ...text ? [": ", ...withCode(text)] : ["."]];
     if (status === "right") parts.push(" ", next(form));
+    else if (status === "wrong" && (wrongs[labelOf(form)] = (wrongs[labelOf(form)] || 0) + 1) > 1) {
+      parts.push(" There are hints below.");
+    }
     box.className = `answer-verdict answer-${status}`;
     box.replaceChildren(...parts);
   };

@@ -195,7 +195,9 @@ def test_exercises_that_ask_for_values_have_a_sheet_and_others_have_none():
         ("(1/2, 2)", [0.5, 2.0]), ("0.5,2", [0.5, 2.0]),
         ("eight", None), ("1 2", None), ("3 s", None), ("50,000", None), ("1..2", None), ("(1", None), ("1)", None),
         ("2 +", None), ("1e", None), ("0x1f", None), ("alert(1)", None), ("constructor", None), ("sqrt", None),
-        ("%", None), ("1;DROP", None), ("__proto__", None),
+        ("%", None), ("1;DROP", None), ("constructor(1)", None), ("ln -1", None),
+        ("exp(1)^2", [np.exp(2)]), ("ln 2^2", [np.log(4)]), ("LN 2", [np.log(2)]), ("5-2+1", [4.0]),
+        ("__proto__", None),
     ],
 )  # fmt: skip
 def test_what_is_typed_is_read(text, numbers, script):
@@ -282,7 +284,8 @@ def test_answers_are_checked_kept_counted_and_forgotten(running, address):
         )
         assert form(page, label).locator(".answer-mark").inner_text() == "◦ tried"
         named = TASKS[label].mistakes[-1]
-        assert answer(page, label, *map(str, named.wrong)).endswith(f"Not yet: {named.message}")
+        said = answer(page, label, *map(str, named.wrong))
+        assert said.endswith(f"Not yet: {named.message} There are hints below.")
         assert page.evaluate(place, label) == top
         assert visit.overflow() == []
         assert answer(page, label, "0.5", "3", "2") == "✓ Right. Next: exercise 6.3"
@@ -339,6 +342,11 @@ def test_choices_are_made_by_keyboard_and_pages_from_disk_check_too(site, runnin
         choices.locator(".answer-right").wait_for()
         assert choices.locator(".answer-mark").inner_text() == "✓ solved"
         assert visit.axe(without=["color-contrast"]) == []
+        cell = visit.page.locator(f"#{label} .answered-here")
+        assert not cell.is_visible()
+        visit.page.emulate_media(media="print")
+        assert cell.is_visible()
+        assert not choices.is_visible()
         assert problems(visit) == []
     finally:
         context.close()
