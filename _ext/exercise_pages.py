@@ -5,12 +5,13 @@
   (tools/exercise_cells.py).
 * Where nothing runs, the verdict on a stub that nobody changed says nothing: it is left out.
 * The directive ``exercise-list`` writes a table of all exercises in reading order. Minutes follow from kind and
-  difficulty, by `MINUTES`.
+  difficulty, by `MINUTES`. What was solved on the pages (`answers`) is marked there by the script.
 """
 
 import re
 from html import escape
 
+from answers import mark
 from chapter_numbers import CHAPTER
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -110,19 +111,26 @@ def table_of(app, here, env):
             chapter = docname
             own = [item for item in everything if item[0] == docname]
             title = f"{number[0]}. {escape(env.titles[docname].astext())}"
-            sums = f"{len(own)} exercises, {sum(item[-1] for item in own)} minutes"
+            minutes_of_all = sum(item[-1] for item in own)
+            sums = f'{len(own)} exercises, {minutes_of_all} minutes<span class="answer-count"></span>'
             rows.append(
                 f'</tbody><tbody><tr><th colspan="5" scope="rowgroup"><a href="{escape(address)}">{title}</a> '
                 f"<small>{sums}</small></th></tr>"
             )
         link = f'<a href="{escape(address)}#{label}">{".".join(map(str, number))}</a>'
         rows.append(
-            f'<tr><td>{link}</td><th scope="row">{escape(about)}</th><td>{kind}</td><td>{level or "–"}</td>'
-            f"<td>{minutes}</td></tr>"
+            f'<tr><td>{link} {mark(label)}</td><th scope="row">{escape(about)}</th><td>{kind}</td>'
+            f"<td>{level or '–'}</td><td>{minutes}</td></tr>"
         )
+    _, label, number, *_ = everything[0]
+    address = f"{app.builder.get_relative_uri(here, everything[0][0])}#{label}"
+    first = f'<a href="{escape(address)}">Next unsolved: {".".join(map(str, number))}</a>'
+    nothing = f"Solved 0 of {len(everything)}. {first}"  # as the script writes it, so that the page stands still
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Number", "Exercise", "Kind", "Difficulty", "Minutes"))
     body = "".join(rows).removeprefix("</tbody>")
     return (
+        f'<div class="answer-progress"><span>{nothing}</span>'
+        '<button type="button">Forget what was solved</button></div>'
         '<div class="pst-scrollable-table-container"><table class="table exercise-list">'
         f"<thead><tr>{head}</tr></thead>{body}</tbody></table></div>"
     )

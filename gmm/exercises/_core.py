@@ -59,6 +59,8 @@ class Exercise:
         From the answer to None if it is right, and to what is wrong with it otherwise; instead of cases.
     asks : str
         What is handed in where there are cases: ``"function"`` or ``"class"``.
+    page : object, optional
+        How the book's page asks, where the reference does not tell: one of the classes of `_page`.
     """
 
     label: str
@@ -70,6 +72,7 @@ class Exercise:
     via: Callable | None = None
     judge: Callable | None = None
     asks: str = "function"
+    page: object = None
     memory: dict = field(default_factory=dict, compare=False, repr=False)
 
     def results(self, function):
@@ -93,7 +96,9 @@ def _result(function, case):
             return _FAILED
 
 
-def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), via=None, judge=None, asks="function"):
+def exercise(
+    label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), via=None, judge=None, asks="function", page=None
+):
     """Register an exercise.
 
     Parameters
@@ -118,6 +123,8 @@ def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), 
         what it raises at the reader's line is shown there. `reference` is then an answer that is right.
     asks : str
         ``"class"`` if the reader hands in a class.
+    page : Choices, Pieces, Costs or Rare, optional
+        How the book's page asks for a value that is chosen from a few or judged by a program.
 
     Raises
     ------
@@ -127,7 +134,7 @@ def exercise(label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), 
     if label in EXERCISES:
         raise ValueError(f"exercise {label!r} exists already")
     wrong = tuple(Mistake(answer, message) for answer, message in mistakes)
-    EXERCISES[label] = Exercise(label, reference, tuple(cases), wrong, rtol, tuple(returns), via, judge, asks)
+    EXERCISES[label] = Exercise(label, reference, tuple(cases), wrong, rtol, tuple(returns), via, judge, asks, page)
 
 
 @functools.cache

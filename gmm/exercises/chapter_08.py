@@ -29,6 +29,7 @@ exercise(
 exercise(
     "ex-converge-digits",
     np.array([22.0, 11.0]),
+    returns=("the number for the parameters", "the number for the log-likelihood"),
     mistakes=[
         (np.array([22.0, 22.0]), "the gap is quadratic in the error: it shrinks by the square of the rate."),
         (np.array([11.0, 22.0]), "the right numbers, in the other order: the gap shrinks faster than the error."),

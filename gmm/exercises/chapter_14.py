@@ -8,6 +8,7 @@ import numpy as np
 
 from gmm.datasets import load_old_faithful
 from gmm.exercises._core import exercise
+from gmm.exercises._page import Choices
 
 # ------------------------------------------------------------------------- predict: which criterion is stricter
 
@@ -357,6 +358,7 @@ exercise(
         (1, "that is behind by many standard errors."),
         (5, "that is behind by more than one standard error, and there are smaller ones."),
     ],
+    page=Choices(("one", "two", "three", "four", "five")),
 )
 
 # ------------------------------------------------------------------------- break: rounded durations

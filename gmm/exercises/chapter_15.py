@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import digamma, gammaln, logsumexp
 
 from gmm.exercises._core import exercise
+from gmm.exercises._page import Pieces
 
 _rng = np.random.default_rng(1515)
 
@@ -225,5 +228,6 @@ exercise(
     "ex-vb-keep",
     0.1,
     judge=_kept,
+    page=Pieces(_POSITIVE, [(0.0, _POSITIVE), (0.220174, None), (1.0, _FEW), (math.inf, _WIDE)]),
     mistakes=[(1.0, _FEW), (20.0, _WIDE), (-0.1, _POSITIVE), ((0.1, 0.1), _POSITIVE)],
 )

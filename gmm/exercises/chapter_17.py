@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm.exercises._core import exercise
+from gmm.exercises._page import Rare
 
 _rng = np.random.default_rng(1717)
 
@@ -210,6 +211,16 @@ exercise(
     "ex-anomaly-together",
     (2.0, 80.0),
     judge=_together,
+    page=Rare(
+        ("eruption", "waiting"),
+        (_SHAPE, _ALONE, _INSIDE),
+        low=(1.883881, 51.112352),
+        high=(4.707780, 86.057086),
+        level=-7.751499,
+        weights=(0.355873, 0.644127),
+        means=((2.036389, 54.478522), (4.289662, 79.968121)),
+        covariances=(((0.069169, 0.435172), (0.435172, 33.697314)), ((0.169969, 0.940602), (0.940602, 36.046124))),
+    ),
     mistakes=[
         ((2.0, 95.0), _ALONE),
         ((4.4, 80.0), _INSIDE),

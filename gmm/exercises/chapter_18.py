@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gmm.exercises._core import exercise
+from gmm.exercises._page import Pieces
 
 _rng = np.random.default_rng(1818)
 
@@ -210,5 +213,6 @@ exercise(
     "ex-tails-swallow",
     0.1,
     judge=_swallowed,
+    page=Pieces(_POSITIVE, [(0.0, _POSITIVE), (8.311426, None), (128.48123, _PART), (math.inf, _THIN)]),
     mistakes=[(1e6, _THIN), (50.0, _PART), (-0.1, _POSITIVE), ((0.1, 0.1), _POSITIVE)],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gmm.exercises._core import exercise
+from gmm.exercises._page import Choices, Pieces
 
 _rng = np.random.default_rng(1919)
 
@@ -91,6 +94,9 @@ exercise(
     "ex-given-random",
     [2, 3, 5],
     judge=_random,
+    page=Choices(
+        ("1: the scales", "2: the lost forms", "3: age", "4: income", "5: the costly measurement"), several=True
+    ),
     mistakes=[([2], _ONLY_COMPLETELY), ([2, 3, 4, 5], _ITSELF), ([2, 3], _MORE), ([0, 2], _NUMBERS)],
 )
 
@@ -329,6 +335,18 @@ exercise(
     "ex-given-valley",
     66.0,
     judge=_valley,
+    page=Pieces(
+        _WAIT,
+        [
+            (math.nextafter(40.0, 0.0), _WAIT),
+            (63.050931, _PEAK),
+            (64.825673, _SLOPE),
+            (66.850623, None),
+            (68.843597, _SLOPE),
+            (100.0, _PEAK),
+            (math.inf, _WAIT),
+        ],
+    ),
     mistakes=[(80.0, _PEAK), (68.0, _SLOPE), (300.0, _WAIT), ((66.0, 67.0), _WAIT)],
 )
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from gmm.datasets import load_old_faithful
 from gmm.exercises._core import Refusal, examine, exercise
+from gmm.exercises._page import Choices
 from gmm.formulas.em import em, random_start
 
 # ------------------------------------------------------------------------- classes and diffs
@@ -1796,6 +1797,9 @@ exercise(
     "ex-debug-blind",
     np.array([1, 0, 0, 0, 0]),
     returns=("bug 1", "bug 2", "bug 3", "bug 4", "bug 5"),
+    page=Choices(
+        ("1: columns", "2: weights", "3: old means", "4: standard deviations", "5: seed"), several=True, counts=True
+    ),
     mistakes=[
         (np.ones(5), "five alarms are too many: a rising log-likelihood proves nothing."),
         (np.zeros(5), "one of them does make the log-likelihood fall: which one breaks the lower bound?"),
