@@ -163,6 +163,8 @@ class Search:
         model = self.model
         self.rows.clear()
         self.display = progress(model.verbose, model.verbose_interval, self.n_init)
+        if hasattr(self.source, "watch"):
+            self.source.watch = self.display.batch
         best, failure = None, None
         try:
             for initialisation in range(self.n_init):

@@ -314,7 +314,7 @@ class GaussianMixture(Mixture):
 
     def _search(self, present, scaled_weight, row_numbers, initial, resume, **options):
         """The search for a fit to these samples."""
-        box, noise = make_noise(self, present, scaled_weight) if self.noise else (None, None)
+        box, noise = make_noise(self, options["source"]) if self.noise else (None, None)
         if resume is not None:
             resume = renewed(resume[0], noise), resume[1]
         fixed = check_fixed(self, initial, resume, present.shape[1])

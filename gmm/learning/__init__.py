@@ -14,6 +14,7 @@ processor in the `update` of `gmm.engine.full` and its neighbours.
 """
 
 from gmm.engine import TotalScatter
+from gmm.learning.batches import BatchSource, tree_sum
 from gmm.learning.climb import Failure, Result, climb
 from gmm.learning.deconvolution import DeconvolutionSource
 from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
@@ -37,6 +38,7 @@ __all__ = [
     "ONE_FEATURE",
     "STRUCTURES",
     "ArraySource",
+    "BatchSource",
     "Box",
     "CovarianceError",
     "DeconvolutionSource",
@@ -71,4 +73,5 @@ __all__ = [
     "precisions",
     "register",
     "structure_of",
+    "tree_sum",
 ]

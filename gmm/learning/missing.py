@@ -72,23 +72,10 @@ class PatternSource:
     def gaussian(self):
         """Parameters of the one Gaussian that fits the observed values best, with a millionth of each variance added.
 
-        EM from the mean and the variance of the observed values of each feature. Features that are never observed
-        together stay uncorrelated given the others: of them the likelihood does not tell.
+        Features that are never observed together stay uncorrelated given the others: of them the likelihood does not
+        tell.
         """
-        X, weights = np.asarray(self.X), self.sample_weight
-        n_features = X.shape[1]
-        means, variances = np.empty(n_features), np.empty(n_features)
-        for j in range(n_features):
-            seen = ~np.isnan(X[:, j])
-            values, w = X[seen, j].astype(np.float64), weights[seen] if weights.size else None
-            differences = values - values[0]
-            middle = np.average(differences, weights=w)
-            means[j] = values[0] + middle
-            variances[j] = np.average((differences - middle) ** 2, weights=w)
-        largest = variances.max()
-        ridge = RIDGE * np.where(variances > 0.0, variances, largest if largest > 0.0 else 1.0)
-        start = make_parameters(np.ones(1), means[None], np.diag(variances + ridge)[None], "full")
-        return climb(self, MaximumLikelihood(ridge), start, tol=TOL, max_iter=MAX_ITER).state
+        return gaussian_of(self, lambda: [(np.asarray(self.X), self.sample_weight)])
 
     def mean(self):
         """Mean of the samples, that of `gaussian`."""
@@ -105,5 +92,49 @@ class PatternSource:
         one that is missing, and the completed data have the covariance of `gaussian`: filled with means they would be
         flat where much is missing.
         """
-        n_features = self.gaussian.n_features
-        return impute(self.X, self.gaussian.density(Units(np.zeros(n_features))), rng, self.n_threads)
+        return impute_by(self.gaussian, self.X, rng, self.n_threads)
+
+
+def impute_by(gaussian, X, rng, n_threads):
+    """X with what is missing drawn from its distribution under one Gaussian, given the rest."""
+    return impute(X, gaussian.density(Units(np.zeros(gaussian.n_features))), rng, n_threads)
+
+
+def gaussian_of(source, blocks):
+    """The one Gaussian that fits the observed values of a source best, with a millionth of each variance added.
+
+    EM from the mean and the variance of the observed values of each feature. ``blocks()`` begins a pass over pairs
+    (X, sample_weight), of size 0 where there are no weights.
+    """
+    origin = first_observed(X for X, _ in blocks())
+    counts, first = _observed_sums(blocks(), origin, 1)
+    middle = origin + first / counts
+    variances = _observed_sums(blocks(), middle, 2)[1] / counts
+    largest = variances.max()
+    ridge = RIDGE * np.where(variances > 0.0, variances, largest if largest > 0.0 else 1.0)
+    start = make_parameters(np.ones(1), middle[None], np.diag(variances + ridge)[None], "full")
+    return climb(source, MaximumLikelihood(ridge), start, tol=TOL, max_iter=MAX_ITER).state
+
+
+def first_observed(blocks):
+    """The first value of each feature that is not missing, (d,)."""
+    found = None
+    for X in blocks:
+        rows = np.asarray(X)
+        at = np.argmin(np.isnan(rows), axis=0)
+        values = rows[at, np.arange(rows.shape[1])].astype(np.float64)
+        found = values if found is None else np.where(np.isnan(found), values, found)
+        if not np.isnan(found).any():
+            break
+    return found
+
+
+def _observed_sums(blocks, about, power):
+    """(Σ w, Σ w (x - about)^power) over the observed values of each feature."""
+    total = np.zeros((2, len(about)))
+    for X, weights in blocks:
+        differences = np.asarray(X, dtype=np.float64) - about
+        seen = ~np.isnan(differences)
+        powers = np.where(seen, differences, 0.0) ** power
+        total += (seen.sum(axis=0), powers.sum(axis=0)) if not weights.size else (weights @ seen, weights @ powers)
+    return total

@@ -20,6 +20,7 @@ import numpy as np
 
 from gmm.engine import Tied
 from gmm.engine.samples import SLAB_VALUES
+from gmm.learning.missing import first_observed
 from gmm.learning.steps import MaximumLikelihood, _counts
 
 FLAT = 1e-12  # an eigenvalue of the correlation matrix below this is one of rounding
@@ -58,14 +59,20 @@ class Box(NamedTuple):
         return self.centre + (t * self.widths) @ self.axes.T
 
 
+def _blocks(X):
+    """The arrays of which X consists: those of a `BatchSource`, or itself."""
+    return X.blocks() if hasattr(X, "blocks") else [np.asarray(X)]
+
+
 def _extent(X, origin, axes=None):
     """Smallest and largest coordinates of the samples about `origin`, slab by slab; NaN is passed over."""
     low, high = np.full(len(origin), np.inf), np.full(len(origin), -np.inf)
     step = max(1, SLAB_VALUES // len(origin))
-    for start in range(0, X.shape[0], step):
-        rows = X[start : start + step] - origin
-        rows = rows if axes is None else rows @ axes
-        low, high = np.fmin(low, np.fmin.reduce(rows)), np.fmax(high, np.fmax.reduce(rows))
+    for block in _blocks(X):
+        for start in range(0, block.shape[0], step):
+            rows = block[start : start + step] - origin
+            rows = rows if axes is None else rows @ axes
+            low, high = np.fmin(low, np.fmin.reduce(rows)), np.fmax(high, np.fmax.reduce(rows))
     return low, high
 
 
@@ -74,7 +81,7 @@ def box_along_features(X):
 
     Of its uniform density the marginals are uniform too; in other axes they are not.
     """
-    origin = np.array([column[np.argmin(np.isnan(column))] for column in np.asarray(X).T], dtype=np.float64)
+    origin = first_observed(_blocks(X))
     low, high = _extent(X, origin)
     return Box(origin + 0.5 * (low + high), np.eye(len(origin)), high - low)
 
@@ -84,7 +91,7 @@ def bounding_boxes(X, covariance):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray of shape (n_samples, n_features), or gmm.learning.BatchSource
     covariance : ndarray of shape (n_features, n_features)
         Of the samples: its eigenvectors are the principal axes.
 
@@ -93,7 +100,7 @@ def bounding_boxes(X, covariance):
     list of Box
         The first alone where the data lie in a plane or a feature is constant: the other has no volume but rounding.
     """
-    origin = np.asarray(X[0], dtype=np.float64)
+    origin = np.asarray(next(iter(_blocks(X)))[0], dtype=np.float64)
     low, high = _extent(X, origin)
     boxes = [Box(origin + 0.5 * (low + high), np.eye(len(origin)), high - low)]
     deviations = np.sqrt(np.diagonal(covariance))
