@@ -82,11 +82,11 @@ class Bar(Silent):
     def iteration(self, number, change):
         if number % self.interval == 0:
             self.text = {"iteration": number, "change": f"{change:.2e}"}
-            self.bar.set_postfix(self.text)
+            self.bar.set_postfix(**self.text)
 
     def batch(self, number, n_batches):
         if perf_counter() - self.told >= BATCH_TEXTS:
-            self.bar.set_postfix({**self.text, "batch": f"{number}/{n_batches}"})
+            self.bar.set_postfix(**self.text, batch=f"{number}/{n_batches}")
             self.told = perf_counter()
 
     def end(self, lower_bound, converged):
