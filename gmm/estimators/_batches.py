@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 import os
 from typing import NamedTuple
@@ -150,7 +151,137 @@ class _Seen(NamedTuple):
         return "" if self.rows == other.rows else "holds other values"
 
 
-class Batches:
+class Record(NamedTuple):
+    """What the first pass notes of a batch.
+
+    end : number of the row after its last one
+    n_present : how many rows take part
+    largest : its largest weight; 1 without weights
+    weighted, any_missing : bool
+    origin : the first value of each feature that is not missing among the rows that take part, NaN where all are
+    """
+
+    end: int
+    n_present: int
+    largest: float
+    weighted: bool
+    any_missing: bool
+    origin: np.ndarray
+
+
+def record(X, weights, n_present, missing, start=0):
+    """The `Record` of a checked batch."""
+    gaps = missing and has_missing(X)
+    rows = X if weights is None or weights.all() else X[weights > 0.0]
+    origin = learning.first_observed(rows) if len(rows) else np.full(X.shape[1], np.nan)
+    largest = 1.0 if weights is None else float(weights.max())
+    return Record(start + X.shape[0], n_present, largest, weights is not None, gaps, origin)
+
+
+def taking_part(X, weights, missing):
+    """(X, weights, row numbers or None) of the rows with weight and an observed value."""
+    mask = None if weights is None else weights > 0.0
+    if missing and has_missing(X):
+        observed = ~np.isnan(X).all(axis=1)
+        mask = observed if mask is None else mask & observed
+    if mask is None or mask.all():
+        return X, weights, None
+    rows = np.flatnonzero(mask)
+    return X[rows], None if weights is None else weights[rows], rows
+
+
+def checked(kind, missing, name, first, X, names=None):
+    """(X, names of its columns) of a batch; errors begin with its name and count rows from `first`."""
+    if np.ndim(X) != 2:
+        raise ValueError(
+            f"{name} must have the shape (n_samples, n_features); got an array of {np.ndim(X)} dimensions. Weights "
+            "stand beside samples in a pair: [(X, sample_weight), …]"
+        )
+    stand_in = type(kind, (BaseEstimator,), {})()
+    stand_in.missing = how = "marginalise" if missing else "raise"
+    try:
+        X = check_samples(stand_in, X, reset=True, missing=how)
+    except (TypeError, ValueError) as error:
+        row = _bad_row(X, missing)
+        where = "" if row is None else f", row {first + row[0]} (feature {row[1]})"
+        raise type(error)(f"{name}{where}: {str(error).splitlines()[0]}") from None
+    return X, getattr(stand_in, "feature_names_in_", names)
+
+
+def check_same_columns(name, X, names, n_features, expected):
+    """Refuse a batch whose columns are not those of the first."""
+    if X.shape[1] != n_features:
+        raise ValueError(f"{name} has {X.shape[1]} features, and the first one has {n_features}")
+    if names is not None and expected is not None and list(names) != list(expected):
+        raise ValueError(f"{name} has the columns {list(names)}, and the first one has {list(expected)}")
+
+
+def checked_weights(name, weights, X):
+    """The weights of a batch, float64."""
+    if np.shape(weights) != (X.shape[0],):
+        raise ValueError(f"{name}: its weights must have shape ({X.shape[0]},); got {np.shape(weights)}")
+    weights = np.asarray(weights, dtype=np.float64)
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
+    if bad.size:
+        raise ValueError(f"{name}: weights must be finite and not negative; row {bad[0]} has {weights[bad[0]]}")
+    return weights
+
+
+def reservoir_size(model):
+    """How many samples starts are drawn from."""
+    return max(RESERVOIR, EACH * model.n_components)
+
+
+class Surveyed:
+    """What a first pass has found of samples that lie in parts.
+
+    Attributes
+    ----------
+    n_samples, n_present : int
+        How many there are, and how many take part: those with weight and an observed value.
+    unit : float
+        What the weights are multiplied by.
+    weighted, any_missing : bool
+    origin : ndarray of shape (n_features,)
+    X, sample_weight, row_numbers : ndarray (or None)
+        Samples to draw starts from.
+    """
+
+    def __init__(self, model):
+        self.model, self.missing = model, model.missing == "marginalise"
+
+    def _conclude(self, records, n_parts, scaled, what):
+        """Put together the records of the parts, in their order; raise ValueError where nothing can be fitted."""
+        self.n_samples = records[-1].end if records else 0
+        self.n_present = sum(r.n_present for r in records)
+        self.weighted, self.any_missing = (any(r[i] for r in records) for i in (3, 4))
+        if self.n_samples == 0:
+            raise ValueError(f"{what} hold no samples ({n_parts} of them were read)")
+        needed = max(2, self.model.n_components)
+        if self.n_present < needed:
+            raise ValueError(
+                f"Expected n_samples >= {needed} (n_components = {self.model.n_components}) but {what} have "
+                f"{self.n_present} samples that take part, of {self.n_samples}"
+            )
+        self.origin = functools.reduce(learning.filled, (r.origin for r in records))
+        empty = np.flatnonzero(np.isnan(self.origin))
+        if empty.size:
+            raise ValueError(f"feature {empty[0]} has no observed value in {what}: leave it out")
+        largest = max(r.largest for r in records)
+        self.unit = float(np.ldexp(1.0, -int(np.frexp(largest)[1]))) if self.weighted and scaled else 1.0
+
+    def _keep(self, X, weights, row_numbers):
+        self.X, self.row_numbers = X, row_numbers
+        self.sample_weight = weights * self.unit if self.weighted else None
+
+    def _scaled(self, X, weights):
+        """The weights of a part as the fit counts them, or None."""
+        if not self.weighted:
+            return None
+        return np.full(len(X), self.unit) if weights is None else weights * self.unit
+
+
+class Batches(Surveyed):
     """The batches of one fit, checked in each pass.
 
     Parameters
@@ -165,18 +296,12 @@ class Batches:
 
     Attributes
     ----------
-    n_samples, n_present : int
-        How many there are, and how many take part: those with weight and an observed value.
     n_features, names : int, ndarray or None
-    unit : float
-        What the weights are multiplied by.
-    any_missing : bool
-    X, sample_weight, row_numbers : ndarray (or None)
-        Samples to draw starts from.
     """
 
     def __init__(self, model, batches, sample_weight=None, scaled=True):
-        self.model, self.given = model, opened(batches)
+        super().__init__(model)
+        self.given = opened(batches)
         self.all_weights = None
         if sample_weight is not None:
             self.all_weights = np.asarray(sample_weight)
@@ -186,7 +311,6 @@ class Batches:
                     f"shape {self.all_weights.shape}"
                 )
         self.seen = None
-        self.unit, self.any_missing = 1.0, False
         self._survey(scaled)
 
     # ---- passes
@@ -246,81 +370,32 @@ class Batches:
 
     def _samples(self, name, first, X, names):
         """The checked X of a piece, whose columns are those of the first one."""
-        if np.ndim(X) != 2:
-            raise ValueError(
-                f"{name} must have the shape (n_samples, n_features); got an array of {np.ndim(X)} dimensions. Weights "
-                "stand beside samples in a pair: [(X, sample_weight), …]"
-            )
-        stand_in = type(type(self.model).__name__, (BaseEstimator,), {})()
-        stand_in.missing = self.model.missing
-        try:
-            X = check_samples(stand_in, X, reset=True, missing=self.model.missing)
-        except (TypeError, ValueError) as error:
-            row = _bad_row(X, self.model.missing)
-            where = "" if row is None else f", row {first + row[0]} (feature {row[1]})"
-            raise type(error)(f"{name}{where}: {str(error).splitlines()[0]}") from None
-        names = getattr(stand_in, "feature_names_in_", names)
+        X, names = checked(type(self.model).__name__, self.missing, name, first, X, names)
         if self.seen is None:
             self.n_features, self.names, self.seen = X.shape[1], names, []
-        if X.shape[1] != self.n_features:
-            raise ValueError(f"{name} has {X.shape[1]} features, and the first one has {self.n_features}")
-        if names is not None and self.names is not None and list(names) != list(self.names):
-            raise ValueError(f"{name} has the columns {list(names)}, and the first one has {list(self.names)}")
+        check_same_columns(name, X, names, self.n_features, self.names)
         return X
 
     def _weights(self, name, weights, X, end):
-        if np.shape(weights) != (X.shape[0],):
-            raise ValueError(
-                f"{name}: its weights must have shape ({X.shape[0]},); got {np.shape(weights)}"
-                if self.all_weights is None
-                else f"sample_weight has {len(self.all_weights)} weights, and batches have {end} rows or more"
-            )
-        weights = np.asarray(weights, dtype=np.float64)
-        bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
-        if bad.size:
-            raise ValueError(f"{name}: weights must be finite and not negative; row {bad[0]} has {weights[bad[0]]}")
-        return weights
+        if np.shape(weights) != (X.shape[0],) and self.all_weights is not None:
+            raise ValueError(f"sample_weight has {len(self.all_weights)} weights, and batches have {end} rows or more")
+        return checked_weights(name, weights, X)
 
     def _survey(self, scaled):
         """The first pass: check, count, and keep some samples."""
-        kept = Reservoir(max(RESERVOIR, EACH * self.model.n_components), self.model.random_state)
-        seen, self.n_samples, self.n_present, largest, observed, weighted = [], 0, 0, 0.0, None, False
+        kept = Reservoir(reservoir_size(self.model), self.model.random_state)
+        seen, records = [], []
         for _, X, weights in self._checked():
             seen.append(_fingerprint(X, weights))
             if X is None:
                 continue
-            present, w, numbers = self._taking_part(X, weights)
-            if self._has_missing(X):
-                self.any_missing = True
-                now = ~np.isnan(X).all(axis=0)
-            else:
-                now = np.ones(X.shape[1], dtype=bool)
-            observed = now if observed is None else observed | now
-            if weights is not None:
-                weighted = True
-                largest = max(largest, float(weights.max()))
-            else:
-                largest = max(largest, 1.0)
-            kept.add(present, w, self.n_samples + (np.arange(len(X)) if numbers is None else numbers))
-            self.n_samples += X.shape[0]
-            self.n_present += len(present)
+            present, w, numbers = taking_part(X, weights, self.missing)
+            start = records[-1].end if records else 0
+            kept.add(present, w, start + (np.arange(len(X)) if numbers is None else numbers))
+            records.append(record(X, weights, len(present), self.missing, start))
         self.seen = seen
-        if self.n_samples == 0:
-            raise ValueError(f"batches hold no samples ({len(seen)} batches were read)")
-        empty = np.flatnonzero(~observed)
-        if empty.size:
-            raise ValueError(f"feature {empty[0]} has no observed value in any batch: leave it out")
-        needed = max(2, self.model.n_components)
-        if self.n_present < needed:
-            raise ValueError(
-                f"Expected n_samples >= {needed} (n_components = {self.model.n_components}) but batches have "
-                f"{self.n_present} samples that take part, of {self.n_samples}"
-            )
-        self.weighted = weighted
-        if weighted and scaled:
-            self.unit = float(np.ldexp(1.0, -int(np.frexp(largest)[1])))
-        self.X, w, self.row_numbers = kept.rows()
-        self.sample_weight = w * self.unit if weighted else None
+        self._conclude(records, len(seen), scaled, "batches")
+        self._keep(*kept.rows())
 
     def __len__(self):
         return len(self.seen)
@@ -346,36 +421,17 @@ class Batches:
             if X is None:
                 yield None
                 continue
-            X, weights, _ = self._taking_part(X, weights)
-            if not len(X):
-                yield None
-            elif self.weighted:
-                yield X, np.full(len(X), self.unit) if weights is None else weights * self.unit
-            else:
-                yield X, None
+            X, weights, _ = taking_part(X, weights, self.missing)
+            yield (X, self._scaled(X, weights)) if len(X) else None
         if number + 1 < len(self.seen):
             raise ValueError(
                 f"batches changed between two passes: there were {len(self.seen)}, now there are {number + 1}"
             )
 
-    def _has_missing(self, X):
-        return self.model.missing == "marginalise" and has_missing(X)
-
-    def _taking_part(self, X, weights):
-        """(X, weights, row numbers or None) of the rows with weight and an observed value."""
-        mask = None if weights is None else weights > 0.0
-        if self._has_missing(X):
-            observed = ~np.isnan(X).all(axis=1)
-            mask = observed if mask is None else mask & observed
-        if mask is None or mask.all():
-            return X, weights, None
-        rows = np.flatnonzero(mask)
-        return X[rows], None if weights is None else weights[rows], rows
-
     def source(self):
         """The source of these samples."""
         n_threads, missing = self.model.n_threads, self.any_missing
-        return learning.BatchSource(self, n_threads, missing, self.X, self.sample_weight)
+        return learning.BatchSource(self, n_threads, missing, self.X, self.sample_weight, self.origin)
 
 
 def _as_array(X):
@@ -394,7 +450,7 @@ def _bad_row(X, missing):
         values = np.zeros(0) if values.dtype.kind == "c" else values.astype(np.float64)
     except (TypeError, ValueError):
         return None
-    bad = np.argwhere(np.isinf(values) if missing == "marginalise" else ~np.isfinite(values))
+    bad = np.argwhere(np.isinf(values) if missing else ~np.isfinite(values))
     return (int(bad[0][0]), int(bad[0][1])) if values.ndim == 2 and len(bad) else None
 
 
@@ -421,7 +477,7 @@ class Reservoir:
         """Take the next rows; what is kept of them is a copy."""
         weights = np.ones(len(X)) if weights is None else weights
         if self.generator is None and self.n_seen + len(X) > self.size:
-            self.generator = _generator(self.random_state)
+            self.generator = reservoir_generator(self.random_state)
             self.parts = [(*part[:3], self.generator.random(len(part[0]))) for part in self.parts]
         self.n_seen += len(X)
         if self.generator is None:
@@ -439,7 +495,7 @@ class Reservoir:
         return tuple(np.concatenate(values) for values in list(zip(*self.parts, strict=True))[:3])
 
 
-def _generator(random_state):
+def reservoir_generator(random_state):
     """A stream of its own, so that starts are drawn as they are of a whole array."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31, size=4))

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
-from gmm.estimators import _conditional, _levels, _order, _persistence, _summary
+from gmm.estimators import _blocks, _conditional, _levels, _order, _persistence, _summary
 from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._fitting import warn_unless_converged
 from gmm.estimators._history import History
@@ -189,6 +189,8 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
     def _fit(self, X, sample_weight, error_covariances=None):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
+        if _blocks.is_lazy(X):
+            return self._fit_lazy(X, sample_weight, error_covariances)
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2, missing=self.missing)
             observed = self._observed(X)
@@ -594,10 +596,15 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
 
         parameters = self._parameters()
         density, p = parameters.density(), self._n_parameters()
-        X, scoring = self._samples(X, error_covariances)
-        sample_weight = check_weights_of(sample_weight, X)
-        n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-        log_likelihood = scoring.log_likelihood(X, density, sample_weight, self.n_threads)
+        if _blocks.is_lazy(X):
+            if entropy or error_covariances is not None:
+                raise ValueError("icl and error_covariances need samples in memory; X is one of Dask's")
+            log_likelihood, n_samples = _blocks.log_likelihood(self, X, sample_weight)
+        else:
+            X, scoring = self._samples(X, error_covariances)
+            sample_weight = check_weights_of(sample_weight, X)
+            n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+            log_likelihood = scoring.log_likelihood(X, density, sample_weight, self.n_threads)
         found = {
             "log_likelihood": log_likelihood,
             "aic": aic_kernel(log_likelihood, p),

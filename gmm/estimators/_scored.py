@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import missing
+from gmm.estimators import _blocks
 from gmm.estimators._batches import Batches
 from gmm.estimators._conditional import feature_indices
 from gmm.estimators._errors import Measured, check_errors
@@ -105,13 +106,26 @@ class Scored:
         if getattr(self, "resp_init", None) is not None:
             raise ValueError("resp_init gives the start of samples that are all at hand: fit_batches needs None")
         with self._unchanged_on_failure():
-            found = Batches(self, batches, sample_weight, self._scaled_weights)
-            self.n_features_in_ = found.n_features
-            self.__dict__.pop("feature_names_in_", None)
-            if found.names is not None:
-                self.feature_names_in_ = found.names
-            self._fit_batches(found)
+            self._fit_parts(Batches(self, batches, sample_weight, self._scaled_weights))
         return self
+
+    def _fit_parts(self, found):
+        """Fit what a first pass over parts of the data has found."""
+        self.n_features_in_ = found.n_features
+        self.__dict__.pop("feature_names_in_", None)
+        if found.names is not None:
+            self.feature_names_in_ = found.names
+        self._fit_batches(found)
+
+    def _fit_lazy(self, X, sample_weight, error_covariances=None):
+        """Fit an array or data frame of Dask."""
+        if error_covariances is not None:
+            raise ValueError("error_covariances need samples in memory; X is one of Dask's")
+        if getattr(self, "resp_init", None) is not None:
+            raise ValueError("resp_init gives the start of samples in memory; X is one of Dask's")
+        with self._unchanged_on_failure():
+            self._fit_parts(_blocks.Blocks(self, X, sample_weight, self._scaled_weights))
+        return X
 
     def fit_predict(self, X, y=None, sample_weight=None):
         """Fit, then label the samples: the same as ``fit(X).predict(X)``.
@@ -124,6 +138,8 @@ class Scored:
             Index of the most probable component of each sample.
         """
         X = self._fit(X, sample_weight)
+        if _blocks.is_lazy(X):
+            return self.predict(X)
         return self._scoring(X).predict(X, self._density(), n_threads=self.n_threads)
 
     def _samples(self, X, error_covariances=None):
@@ -167,6 +183,8 @@ class Scored:
 
     def _scored(self, what, X, error_covariances=None):
         density = self._density()
+        if _blocks.is_lazy(X) and error_covariances is None:
+            return _blocks.scores(self, what, X)
         X, scoring = self._samples(X, error_covariances)
         return getattr(scoring, what)(X, density, n_threads=self.n_threads)
 
@@ -188,6 +206,9 @@ class Scored:
 
     def _mean_score(self, X, sample_weight, error_covariances=None):
         density = self._density()
+        if _blocks.is_lazy(X) and error_covariances is None:
+            found, total = _blocks.log_likelihood(self, X, sample_weight)
+            return found / total
         X, scoring = self._samples(X, error_covariances)
         sample_weight = check_weights_of(sample_weight, X)
         total = X.shape[0] if sample_weight is None else float(sample_weight.sum())

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import Diagonal, Full, Spherical, Tied
-from gmm.estimators import _persistence
+from gmm.estimators import _blocks, _persistence
 from gmm.estimators._fitting import Search, warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -273,6 +273,8 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
     def _fit(self, X, sample_weight):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
+        if _blocks.is_lazy(X):
+            return self._fit_lazy(X, sample_weight)
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2, missing=self.missing)
             observed = self._observed(X)

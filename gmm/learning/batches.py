@@ -6,16 +6,18 @@ numbers of the batches, so that whoever takes the passes, in whatever order they
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from gmm import engine
 from gmm.engine import Tied, passes
-from gmm.engine.samples import NO_WEIGHTS, Samples
-from gmm.learning.missing import PatternSource, gaussian_of, impute_by
+from gmm.engine.samples import Samples
+from gmm.learning.missing import PatternSource, filled, first_observed, gaussian_of, impute_by
 from gmm.learning.sources import ArraySource
 
 
-def tree_sum(parts):
+def tree_sum(parts, add=operator.add):
     """Sum parts in a fixed binary tree over their numbers 0, 1, …: neighbours first, then neighbours of these sums.
 
     On each level part 2i is added to part 2i + 1, in this order; one without a neighbour goes up as it is. The tree
@@ -27,6 +29,8 @@ def tree_sum(parts):
     parts : iterable
         Of whatever adds, such as `Statistics` about the same centres, or arrays. They are taken one after the other,
         and no more than log₂ of their number are held at one time. None stands for a part that is empty.
+    add : callable
+        ``add(a, b)`` in the place of ``a + b``.
 
     Returns
     -------
@@ -42,16 +46,24 @@ def tree_sum(parts):
     for part in parts:
         level = 0
         while branches and branches[-1][0] == level:
-            part, level = _plus(branches.pop()[1], part), level + 1
+            part, level = merged(branches.pop()[1], part, add), level + 1
         branches.append((level, part))
     total = None
     while branches:
-        total = _plus(branches.pop()[1], total)
+        total = merged(branches.pop()[1], total, add)
     return total
 
 
-def _plus(a, b):
-    return b if a is None else a if b is None else a + b
+def merged(a, b, add):
+    """add(a, b), or the one that is not None."""
+    return b if a is None else a if b is None else add(a, b)
+
+
+def source_of(batch, missing, n_threads, total=None):
+    """The source of a batch (X, sample_weight), or None where there is none."""
+    if batch is None:
+        return None
+    return PatternSource(*batch, n_threads) if missing else ArraySource(*batch, n_threads, total)
 
 
 class _NoScatter:
@@ -83,6 +95,8 @@ class BatchSource:
         Some of the samples: what starts are drawn from.
     sample_weight : ndarray, optional
         Their weights.
+    origin : ndarray of shape (n_features,), optional
+        A point near the samples, from which sums are taken: the first value of each feature that is not missing.
 
     Attributes
     ----------
@@ -92,32 +106,32 @@ class BatchSource:
 
     watch = None
 
-    def __init__(self, batches, n_threads=None, missing=False, sample=None, sample_weight=None):
+    def __init__(self, batches, n_threads=None, missing=False, sample=None, sample_weight=None, origin=None):
         self.batches, self.missing = batches, missing
         self.n_threads = engine.resolve_n_threads(n_threads)
         self.sample, self.sample_weight = sample, sample_weight
         self.total = engine.TotalScatter()  # of `sample`, for the starts
-        self._known = {}
+        self._known = {} if origin is None else {"origin": origin}
 
-    def _parts(self, total=None):
+    def _parts(self, total):
         """A source for each batch, or None where it is empty."""
         for number, batch in enumerate(self.batches(), 1):
             if self.watch is not None:
                 self.watch(number, len(self.batches) if hasattr(self.batches, "__len__") else "?")
-            if batch is None:
-                yield None
-            elif self.missing:
-                yield PatternSource(*batch, self.n_threads)
-            else:
-                yield ArraySource(*batch, self.n_threads, total)
+            yield source_of(batch, self.missing, self.n_threads, total)
 
-    def _sum(self, of, total=None):
-        """Σ of(source) over the batches."""
-        return tree_sum(None if part is None else of(part) for part in self._parts(total))
+    def gather(self, of, add=operator.add, total=None):
+        """Make a pass: of(source) of each batch, added by `tree_sum`.
 
-    def blocks(self):
-        """Yield the X of each batch that has one."""
-        return (batch[0] for batch in self.batches() if batch is not None)
+        Parameters
+        ----------
+        of : callable
+            Of the source of one batch.
+        add : callable
+        total : optional
+            What those sources take for `gmm.engine.TotalScatter`.
+        """
+        return tree_sum((None if part is None else of(part) for part in self._parts(total)), add)
 
     def _once(self, name, found):
         """found(), which takes passes, and later what it returned then."""
@@ -128,15 +142,20 @@ class BatchSource:
     @property
     def total_weight(self):
         """Σ_i w_i, n without weights."""
-        return self._once("weight", lambda: float(self._sum(lambda part: part.total_weight)))
+        return self._once("weight", lambda: float(self.gather(lambda part: part.total_weight)))
 
     def mean(self):
         """Mean of the samples (d,); with missing values that of the one Gaussian that fits what was observed."""
         return self.gaussian.means[0] if self.missing else self._once("mean", self._mean)
 
+    @property
+    def origin(self):
+        """A point near the samples, from which sums are taken (d,)."""
+        return self._once("origin", lambda: self.gather(lambda part: first_observed(part.X), filled))
+
     def _mean(self):
-        origin = np.asarray(next(iter(self.blocks()))[0], dtype=np.float64)
-        return origin + self._sum(lambda part: part.total_weight * (part.mean() - origin)) / self.total_weight
+        origin = self.origin
+        return origin + self.gather(lambda part: part.total_weight * (part.mean() - origin)) / self.total_weight
 
     def covariance(self):
         """Covariance of the samples (d, d), dividing by the total weight; of missing values as `mean`."""
@@ -149,15 +168,12 @@ class BatchSource:
             samples = Samples(part.X, shift, scale)
             return passes.total_scatter(samples, reference, part.sample_weight)
 
-        return self._sum(of)
+        return self.gather(of)
 
     @property
     def gaussian(self):
         """Parameters of the one Gaussian that fits the observed values best, as `PatternSource.gaussian`."""
-        return self._once("gaussian", lambda: gaussian_of(self, self._weighted_blocks))
-
-    def _weighted_blocks(self):
-        return ((X, NO_WEIGHTS if w is None else w) for X, w in filter(None, self.batches()))
+        return self._once("gaussian", lambda: gaussian_of(self, self.origin))
 
     def completed(self, rng):
         """What starts are drawn from: the sample, what is missing in it drawn as `PatternSource.completed` does."""
@@ -171,10 +187,10 @@ class BatchSource:
         whitened = density.model is Tied and not self.missing and centres is None
         whitened = whitened and isinstance(density, engine.Density) and isinstance(density.compiled(), Tied)
         if not whitened:
-            return self._sum(lambda part: part.statistics(density, centres))
+            return self.gather(lambda part: part.statistics(density, centres))
         units = density.units
         reference = (self.mean() - units.shift) * units.scale
         key = "scatter", units.scale, units.shift.tobytes()
         scatter = self._once(key, lambda: self._total_scatter(reference, units.shift, units.scale))
-        found = self._sum(lambda part: part.statistics(density), _NoScatter(reference))
+        found = self.gather(lambda part: part.statistics(density), total=_NoScatter(reference))
         return found._replace(centres=about, second=scatter + found.second)

@@ -75,7 +75,11 @@ class PatternSource:
         Features that are never observed together stay uncorrelated given the others: of them the likelihood does not
         tell.
         """
-        return gaussian_of(self, lambda: [(np.asarray(self.X), self.sample_weight)])
+        return gaussian_of(self, first_observed(self.X))
+
+    def gather(self, of, add=None):
+        """of(self): samples that are one part, as `BatchSource.gather` has many."""
+        return of(self)
 
     def mean(self):
         """Mean of the samples, that of `gaussian`."""
@@ -100,41 +104,38 @@ def impute_by(gaussian, X, rng, n_threads):
     return impute(X, gaussian.density(Units(np.zeros(gaussian.n_features))), rng, n_threads)
 
 
-def gaussian_of(source, blocks):
+def gaussian_of(source, origin):
     """The one Gaussian that fits the observed values of a source best, with a millionth of each variance added.
 
-    EM from the mean and the variance of the observed values of each feature. ``blocks()`` begins a pass over pairs
-    (X, sample_weight), of size 0 where there are no weights.
+    EM from the mean and the variance of the observed values of each feature, as differences from `origin`.
     """
-    origin = first_observed(X for X, _ in blocks())
-    counts, first = _observed_sums(blocks(), origin, 1)
+    counts, first = source.gather(lambda part: _observed_sums(part, origin, 1))
     middle = origin + first / counts
-    variances = _observed_sums(blocks(), middle, 2)[1] / counts
+    variances = source.gather(lambda part: _observed_sums(part, middle, 2))[1] / counts
     largest = variances.max()
     ridge = RIDGE * np.where(variances > 0.0, variances, largest if largest > 0.0 else 1.0)
     start = make_parameters(np.ones(1), middle[None], np.diag(variances + ridge)[None], "full")
     return climb(source, MaximumLikelihood(ridge), start, tol=TOL, max_iter=MAX_ITER).state
 
 
-def first_observed(blocks):
-    """The first value of each feature that is not missing, (d,)."""
-    found = None
-    for X in blocks:
-        rows = np.asarray(X)
-        at = np.argmin(np.isnan(rows), axis=0)
-        values = rows[at, np.arange(rows.shape[1])].astype(np.float64)
-        found = values if found is None else np.where(np.isnan(found), values, found)
-        if not np.isnan(found).any():
-            break
-    return found
+def first_observed(X):
+    """The first value of each feature that is not missing (d,), NaN where all are."""
+    rows = np.asarray(X)
+    first = rows[0].astype(np.float64)
+    if not np.isnan(first).any():
+        return first
+    at = np.argmin(np.isnan(rows), axis=0)
+    return rows[at, np.arange(rows.shape[1])].astype(np.float64)
 
 
-def _observed_sums(blocks, about, power):
-    """(Σ w, Σ w (x - about)^power) over the observed values of each feature."""
-    total = np.zeros((2, len(about)))
-    for X, weights in blocks:
-        differences = np.asarray(X, dtype=np.float64) - about
-        seen = ~np.isnan(differences)
-        powers = np.where(seen, differences, 0.0) ** power
-        total += (seen.sum(axis=0), powers.sum(axis=0)) if not weights.size else (weights @ seen, weights @ powers)
-    return total
+def filled(values, others):
+    """`values` (d,), those of `others` where they are NaN."""
+    return np.where(np.isnan(values), others, values)
+
+
+def _observed_sums(part, about, power):
+    """(Σ w, Σ w (x - about)^power) over the observed values of each feature, (2, d)."""
+    differences, weights = np.asarray(part.X, dtype=np.float64) - about, part.sample_weight
+    seen = ~np.isnan(differences)
+    powers = np.where(seen, differences, 0.0) ** power
+    return np.array((weights @ seen, weights @ powers) if weights.size else (seen.sum(axis=0), powers.sum(axis=0)))

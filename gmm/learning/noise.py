@@ -59,21 +59,26 @@ class Box(NamedTuple):
         return self.centre + (t * self.widths) @ self.axes.T
 
 
-def _blocks(X):
-    """The arrays of which X consists: those of a `BatchSource`, or itself."""
-    return X.blocks() if hasattr(X, "blocks") else [np.asarray(X)]
-
-
 def _extent(X, origin, axes=None):
     """Smallest and largest coordinates of the samples about `origin`, slab by slab; NaN is passed over."""
+    if hasattr(X, "gather"):
+        return X.gather(lambda part: _extent(part.X, origin, axes), _around_both)
     low, high = np.full(len(origin), np.inf), np.full(len(origin), -np.inf)
     step = max(1, SLAB_VALUES // len(origin))
-    for block in _blocks(X):
-        for start in range(0, block.shape[0], step):
-            rows = block[start : start + step] - origin
-            rows = rows if axes is None else rows @ axes
-            low, high = np.fmin(low, np.fmin.reduce(rows)), np.fmax(high, np.fmax.reduce(rows))
+    for start in range(0, X.shape[0], step):
+        rows = X[start : start + step] - origin
+        rows = rows if axes is None else rows @ axes
+        low, high = np.fmin(low, np.fmin.reduce(rows)), np.fmax(high, np.fmax.reduce(rows))
     return low, high
+
+
+def _around_both(a, b):
+    return np.fmin(a[0], b[0]), np.fmax(a[1], b[1])
+
+
+def _origin(X):
+    """A point that is not far from the samples of an array or of a `BatchSource`."""
+    return X.origin if hasattr(X, "origin") else first_observed(X)
 
 
 def box_along_features(X):
@@ -81,7 +86,7 @@ def box_along_features(X):
 
     Of its uniform density the marginals are uniform too; in other axes they are not.
     """
-    origin = first_observed(_blocks(X))
+    origin = _origin(X)
     low, high = _extent(X, origin)
     return Box(origin + 0.5 * (low + high), np.eye(len(origin)), high - low)
 
@@ -100,7 +105,7 @@ def bounding_boxes(X, covariance):
     list of Box
         The first alone where the data lie in a plane or a feature is constant: the other has no volume but rounding.
     """
-    origin = np.asarray(next(iter(_blocks(X)))[0], dtype=np.float64)
+    origin = _origin(X)
     low, high = _extent(X, origin)
     boxes = [Box(origin + 0.5 * (low + high), np.eye(len(origin)), high - low)]
     deviations = np.sqrt(np.diagonal(covariance))

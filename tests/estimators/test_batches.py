@@ -344,8 +344,8 @@ REFUSED = {
     "the same iterator again": ((lambda it: lambda: it)(iter(PARTS)), TypeError, "must make a new iterator at each"),
     "a number": (3, TypeError, "batches must be a list of arrays, files .* got int"),
     "a function of something else": (lambda: 3, TypeError, r"batches\(\) must return an iterable of batches; got int"),
-    "nothing": ([], ValueError, r"batches hold no samples \(0 batches were read\)"),
-    "nothing in them": ([X[:0], X[:0]], ValueError, r"batches hold no samples \(2 batches were read\)"),
+    "nothing": ([], ValueError, r"batches hold no samples \(0 of them were read\)"),
+    "nothing in them": ([X[:0], X[:0]], ValueError, r"batches hold no samples \(2 of them were read\)"),
     "one row": ([X[:1], X[:0]], ValueError, "Expected n_samples >= 2 .* batches have 1 samples that take part, of 1"),
     "NaN": (with_value(np.nan), ValueError, r"^batch 3 of batches, row 5 \(feature 1\): Input X contains NaN"),
     "infinity": (with_value(np.inf, 4, 8), ValueError, r"^batch 4 of batches, row 8 \(feature 1\): Input X .* inf"),
@@ -389,7 +389,7 @@ def test_bad_arguments_beside_the_batches(fitted):
             model.fit_batches(PARTS, sample_weight=weights)
     with pytest.raises(ValueError, match=r"is a pair .* and sample_weight is given"):
         model.fit_batches([(X, np.ones(300))], sample_weight=np.ones(300))
-    with pytest.raises(ValueError, match="feature 1 has no observed value in any batch"):
+    with pytest.raises(ValueError, match="feature 1 has no observed value in batches"):
         model.set_params(missing="marginalise").fit_batches([X * [1.0, np.nan]] * 2)
     with pytest.raises(ValueError, match=r"resp_init .* fit_batches needs None"):
         model.set_params(resp_init=LABELS).fit_batches(PARTS)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm import learning
+from gmm.engine import Units
 from gmm.learning import ArraySource, BatchSource, PatternSource, tree_sum
 
 
@@ -114,13 +115,26 @@ def test_tied_components_far_apart():
     np.testing.assert_allclose(mine.second, offsets.T @ offsets, rtol=1e-9)
 
 
+def test_one_source_serves_fits_in_different_units():
+    """Its total scatter is kept, but for each of the units that it was asked in."""
+    X = 1e7 + np.random.default_rng(1).normal(size=(400, 3))
+    source, whole, parameters = source_of(X, None, CUTS), ArraySource(X), mixture("tied", 1e7)
+    shifted = parameters.units()
+    for units in (shifted, Units(np.full(3, 1e7 + 1.0), 0.5, False), shifted):
+        density = parameters.in_units(units).density(units)
+        mine, theirs = source.statistics(density), whole.statistics(density)
+        np.testing.assert_allclose(mine.second, theirs.second, rtol=1e-9)
+
+
 @pytest.mark.parametrize("covariance_type", MODELS)
 def test_missing_values(covariance_type):
     rng = np.random.default_rng(2)
     X = rng.normal(size=(400, 3)) @ [[1.0, 0.5, 0.2], [0.0, 1.0, 0.4], [0.0, 0.0, 0.8]] + 20.0
     X[rng.random(X.shape) < 0.3] = np.nan
+    X[:45, 1] = np.nan  # the first batches do not know of it
     X = X[~np.isnan(X).all(axis=1)]
     parts, whole = source_of(X, None, CUTS, missing=True, sample=X), PatternSource(X)
+    np.testing.assert_array_equal(parts.origin, [column[~np.isnan(column)][0] for column in X.T])
     density = mixture(covariance_type, 20.0).density()
     for mine, theirs in zip(parts.statistics(density)[1:], whole.statistics(density)[1:]):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-10)
