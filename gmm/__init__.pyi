@@ -30,6 +30,7 @@ from .estimators import RegularisationWarning as RegularisationWarning
 from .estimators import Selection as Selection
 from .estimators import SelectionSummary as SelectionSummary
 from .estimators import StudentMixture as StudentMixture
+from .estimators import SufficientStatistics as SufficientStatistics
 from .estimators import Summary as Summary
 from .estimators import TableSynthesizer as TableSynthesizer
 from .estimators import TwoSampleTest as TwoSampleTest

@@ -24,6 +24,7 @@ CALLS = {
     "kmeans_labels": "engine.kmeans_labels(X, rng.normal(size=(30_000, 5)), n_threads=2)",
     "fit": "model.set_params(n_components=300, max_iter=10**6).fit(X)",
     "fit of data that are converted": "model.set_params(n_components=300, max_iter=10**6).fit(X.astype('f'))",
+    "fit of batches": "model.set_params(n_components=300, max_iter=10**6).fit_batches(np.split(X, 8))",
     "fit of small data": "model.set_params(max_iter=10**6, n_init=10**6).fit(X[:100])",
     "predict_proba": "wide.predict_proba(np.resize(X, (40_000, 100)))",
     "select": "gmm.select(X, 200, ['full', 'tied'], n_jobs=2, max_iter=10**6, tol=0.0, random_state=0)",

@@ -7,6 +7,7 @@ from gmm.estimators._collapse import CollapsedComponentError, CollapsedComponent
 from gmm.estimators._conditional import ConditionalMoments
 from gmm.estimators._history import History
 from gmm.estimators._levels import DensityLevel
+from gmm.estimators._online import SufficientStatistics
 from gmm.estimators._summary import SelectionSummary, Summary
 from gmm.estimators._surprises import Explanation
 from gmm.estimators.anomaly import AnomalyDetector
@@ -50,6 +51,7 @@ __all__ = [
     "Selection",
     "SelectionSummary",
     "StudentMixture",
+    "SufficientStatistics",
     "Summary",
     "TableSynthesizer",
     "TwoSampleTest",

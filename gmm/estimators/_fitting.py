@@ -63,6 +63,13 @@ def warn_unless_converged(best, max_iter):
         )
 
 
+def make_step(ridge, prior=None, fixed=None, noise=None):
+    """The M-step of a Gaussian mixture with all that its settings ask for."""
+    step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
+    step = step if fixed is None else learning.Fixed(step, *fixed)
+    return step if noise is None else learning.Noisy(step)
+
+
 class Search:
     """The initialisations of one fit.
 
@@ -127,12 +134,8 @@ class Search:
         self.prior = prior
         self.ridge = ridge
         self.source = learning.ArraySource(X, sample_weight, model.n_threads) if source is None else source
-        self.step = learning.MaximumLikelihood(ridge) if prior is None else learning.MaximumAPosteriori(prior)
-        if fixed is not None:
-            self.step = learning.Fixed(self.step, *fixed)
+        self.step = make_step(ridge, prior, fixed, noise)
         self.noise, self.dense, self.box = noise, None, None
-        if noise is not None:
-            self.step = learning.Noisy(self.step)
         self.tol = model.tol
         self.rng = random_generator(model.random_state)
         # What starts are drawn from, and what is said of a collapse: complete samples.
@@ -163,6 +166,8 @@ class Search:
         model = self.model
         self.rows.clear()
         self.display = progress(model.verbose, model.verbose_interval, self.n_init)
+        if hasattr(self.source, "watch"):
+            self.source.watch = self.display.batch
         best, failure = None, None
         try:
             for initialisation in range(self.n_init):

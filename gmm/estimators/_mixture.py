@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
-from gmm.estimators import _conditional, _levels, _order, _persistence, _summary
+from gmm.estimators import _blocks, _conditional, _levels, _order, _persistence, _summary
 from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._fitting import warn_unless_converged
 from gmm.estimators._history import History
@@ -189,6 +189,8 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
     def _fit(self, X, sample_weight, error_covariances=None):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
+        if _blocks.is_lazy(X):
+            return self._fit_lazy(X, sample_weight, error_covariances)
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2, missing=self.missing)
             observed = self._observed(X)
@@ -198,23 +200,41 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
             present, scaled_weight, row_numbers = check_sample_weight(sample_weight, X, self.n_components, observed)
             resp = resp if resp is None or row_numbers is None else resp[row_numbers]
             check_no_component_empty(resp, self.n_components, self.noise)
-            initial = check_initial_values(self, X.shape[1])
-            resume = self._resume(X.shape[1])
-            # Values near the ends of float64's range: the search itself looks at what comes out.
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                source = self._source(present, scaled_weight, observed, errors_of(errors, row_numbers))
-                prior = self._prior(source, sample_weight, scaled_weight, row_numbers)
-                ridge = in_numbers(self.reg_covar, source)
-                search = self._search(
-                    present, scaled_weight, row_numbers, initial, resume, ridge=ridge, prior=prior, resp=resp,
-                    trees=getattr(self, "_trees", None), source=source,
-                )  # fmt: skip
-                best = search.best()
-            self._adopt(best.parameters, search.box)
-            self.reg_covar_ = ridge
-            self._record(best.converged, best.log_likelihoods, best.history, search.rows)
-            warn_unless_converged(best, self.max_iter)
+            unit = 1.0
+            if scaled_weight is not None:
+                first = 0 if row_numbers is None else row_numbers[0]
+                unit = scaled_weight[0] / np.asarray(sample_weight, dtype=np.float64).ravel()[first]
+            self._learn(
+                lambda: self._source(present, scaled_weight, observed, errors_of(errors, row_numbers)),
+                present, scaled_weight, row_numbers, unit, resp=resp, trees=getattr(self, "_trees", None),
+            )  # fmt: skip
         return X
+
+    def _learn(self, make_source, X, sample_weight, row_numbers, unit, **options):
+        """Fit the samples of a source; X, weights and row numbers are of those from which starts are drawn.
+
+        `unit` is what one sample counts, for the prior is scaled as the weights are.
+        """
+        initial = check_initial_values(self, X.shape[1])
+        resume = self._resume(X.shape[1])
+        # Values near the ends of float64's range: the search itself looks at what comes out.
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            source = make_source()
+            prior = self._prior(source, unit)
+            ridge = in_numbers(self.reg_covar, source)
+            search = self._search(
+                X, sample_weight, row_numbers, initial, resume, ridge=ridge, prior=prior, source=source, **options
+            )
+            best = search.best()
+        self._adopt(best.parameters, search.box)
+        self.reg_covar_ = ridge
+        self._record(best.converged, best.log_likelihoods, best.history, search.rows)
+        warn_unless_converged(best, self.max_iter)
+
+    def _fit_batches(self, batches):
+        """Fit checked `gmm.estimators._batches.Batches`."""
+        learning.structure_of(self.covariance_type).check_features(batches.n_features)
+        self._learn(batches.source, batches.X, batches.sample_weight, batches.row_numbers, batches.unit)
 
     def _source(self, X, sample_weight, observed, errors):
         """The source of these samples."""
@@ -223,14 +243,10 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
         kind = learning.ArraySource if observed is None else learning.PatternSource
         return kind(X, sample_weight, self.n_threads)
 
-    def _prior(self, source, sample_weight, scaled_weight, row_numbers):
-        """Return the prior on the covariances, or None. The fit sees scaled weights, and the prior is scaled alike."""
+    def _prior(self, source, unit):
+        """Return the prior on the covariances, or None."""
         if self.covariance_prior is None:
             return None
-        unit = 1.0
-        if scaled_weight is not None:
-            first = 0 if row_numbers is None else row_numbers[0]
-            unit = scaled_weight[0] / np.asarray(sample_weight, dtype=np.float64).ravel()[first]
         return make_prior(self.covariance_prior, source, self.n_features_in_, self.n_components, unit)
 
     def _resume(self, n_features):
@@ -580,10 +596,15 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
 
         parameters = self._parameters()
         density, p = parameters.density(), self._n_parameters()
-        X, scoring = self._samples(X, error_covariances)
-        sample_weight = check_weights_of(sample_weight, X)
-        n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-        log_likelihood = scoring.log_likelihood(X, density, sample_weight, self.n_threads)
+        if _blocks.is_lazy(X):
+            if entropy or error_covariances is not None:
+                raise ValueError("icl and error_covariances need samples in memory; X is one of Dask's")
+            log_likelihood, n_samples = _blocks.log_likelihood(self, X, sample_weight)
+        else:
+            X, scoring = self._samples(X, error_covariances)
+            sample_weight = check_weights_of(sample_weight, X)
+            n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+            log_likelihood = scoring.log_likelihood(X, density, sample_weight, self.n_threads)
         found = {
             "log_likelihood": log_likelihood,
             "aic": aic_kernel(log_likelihood, p),

@@ -18,8 +18,8 @@ DENSE = 0.75  # share of the samples that such a start is drawn from
 NEAR = 0.025  # share of the samples within the radius by which they are judged
 
 
-def make_noise(model, X, sample_weight):
-    """(box, noise) of these samples, all of which have weight; the noise has the weight that a start gives it.
+def make_noise(model, source):
+    """(box, noise) of the samples of a source, all of which have weight; the noise has the weight of a start.
 
     Raises
     ------
@@ -27,11 +27,8 @@ def make_noise(model, X, sample_weight):
         If X lies in a plane and `noise_volume` is not given: its box has no volume.
     """
     along = model.missing == "marginalise"
-    if along:
-        boxes = [learning.box_along_features(X)]
-    else:
-        covariance = learning.ArraySource(X, sample_weight, model.n_threads).covariance()
-        boxes = learning.bounding_boxes(X, covariance)
+    X = getattr(source, "X", source)
+    boxes = [learning.box_along_features(X)] if along else learning.bounding_boxes(X, source.covariance())
     box = boxes[0]
     if model.noise_volume is None:
         constant = np.flatnonzero(~(box.widths > 0.0))
@@ -40,7 +37,7 @@ def make_noise(model, X, sample_weight):
                 f"noise=True takes the volume of a box around X, and features {constant.tolist()} of X are constant. "
                 "Leave them out, or give noise_volume"
             )
-        if len(boxes) == 1 and X.shape[1] > 1 and not along:
+        if len(boxes) == 1 and box.widths.size > 1 and not along:
             raise ValueError(
                 "noise=True takes the volume of a box around X, and X lies in a plane: features depend on others, or "
                 "are more than the samples less one. Leave some out, or give noise_volume"

@@ -35,6 +35,8 @@ def reordered(mixture, order):
     """A copy of the mixture whose component i is component order[i] of this one."""
     new = copy.copy(mixture)
     new._adopt(mixture._parameters().components(order))
+    if hasattr(mixture, "online_"):
+        new.online_ = mixture.online_.components(order)
     new.lower_bounds_ = list(mixture.lower_bounds_)
     log_likelihoods, course = mixture.history_
     new.history_ = History(log_likelihoods, None if course is None else [state.components(order) for state in course])

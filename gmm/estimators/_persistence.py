@@ -53,7 +53,11 @@ class Layout(NamedTuple):
 
 
 NOISE = ("noise_weight_", "noise_centre_", "noise_axes_", "noise_widths_")
-GAUSSIAN = Layout("GaussianMixture", TEXT_SETTINGS, ARRAY_SETTINGS, FITTED, (*PRIOR, *NOISE))
+# What `partial_fit` goes on from.
+ONLINE = (
+    "online_centres", "online_counts", "online_first", "online_second", "online_numbers", "online_scale",
+)  # fmt: skip
+GAUSSIAN = Layout("GaussianMixture", TEXT_SETTINGS, ARRAY_SETTINGS, FITTED, (*PRIOR, *NOISE, *ONLINE))
 MOST_THREADS = 4096  # in a file; who needs more can set it afterwards
 
 
@@ -86,10 +90,10 @@ def write(model, path, layout=GAUSSIAN, **more):
     if hasattr(model, RIDGE):
         arrays[RIDGE] = np.asarray(model.reg_covar_, dtype=np.float64)
     check_factors(model._parameters(), arrays["precisions_cholesky_"])
-    _write_whole(path, lambda file: np.savez(file, about=np.array(json.dumps(about)), **arrays))
+    write_whole(path, lambda file: np.savez(file, about=np.array(json.dumps(about)), **arrays))
 
 
-def _write_whole(path, fill):
+def write_whole(path, fill):
     """Write a file whole or not at all: where symbolic links lead, with the mode of the file that it replaces."""
     path = os.fspath(path)
     try:
@@ -116,7 +120,7 @@ def _write_whole(path, fill):
                 os.unlink(temporary)
                 raise
     except OSError as error:
-        if error.filename is None:
+        if error.errno is None:
             raise
         raise type(error)(error.errno, error.strerror, path) from None
 
@@ -194,8 +198,18 @@ def read(path, layout=GAUSSIAN):
     ValueError
         If the file is not a mixture written by this package, or damaged.
     """
+    refusal = f"{os.fspath(path)!r} is not a mixture saved by {layout.name}.save"
+    about, arrays = contents(path, layout, refusal)
+    try:
+        _check(about, arrays, layout)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{refusal}: {type(error).__name__}: {error}") from None
+    return about, arrays
+
+
+def contents(path, layout, refusal):
+    """(about, arrays) of a file of this layout; what they hold is not checked. Errors begin with `refusal`."""
     path = os.fspath(path)
-    refusal = f"{path!r} is not a mixture saved by {layout.name}.save"
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError(f"{refusal}: it is not an .npz archive.")
@@ -212,10 +226,6 @@ def read(path, layout=GAUSSIAN):
         raise ValueError(f"{refusal}: it holds {kind!r}.")
     if version != VERSION:
         raise ValueError(f"{path!r} has format version {version!r}; this version of gmm reads version {VERSION}.")
-    try:
-        _check(about, arrays, layout)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{refusal}: {type(error).__name__}: {error}") from None
     return about, arrays
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
+BATCH_LINES, BATCH_TEXTS = 5.0, 0.2  # seconds at least between two lines, or two texts, that tell the batch
+
 
 class Silent:
     """verbose=0: no output, and no call per iteration."""
@@ -15,6 +17,9 @@ class Silent:
 
     def iteration(self, number, change):
         """An EM iteration is done."""
+
+    def batch(self, number, n_batches):
+        """A pass has come to a batch, counted from 1."""
 
     def end(self, lower_bound, converged):
         """An initialisation has ended."""
@@ -31,10 +36,16 @@ class Lines(Silent):
     def __init__(self, verbose, interval):
         self.detailed = verbose >= 2
         self.interval = interval
+        self.told = perf_counter()
 
     def begin(self, initialisation):
         print(f"Initialization {initialisation}")
         self.began = self.last = perf_counter()
+
+    def batch(self, number, n_batches):
+        if self.detailed and perf_counter() - self.told >= BATCH_LINES:
+            print(f"  Batch {number} of {n_batches}")
+            self.told = perf_counter()
 
     def iteration(self, number, change):
         if number % self.interval:
@@ -56,17 +67,27 @@ class Lines(Silent):
 
 
 class Bar(Silent):
-    """A tqdm bar over initialisations; its text tells the iteration and the last change of the log-likelihood."""
+    """A tqdm bar over initialisations; its text tells iteration, last change of the log-likelihood, and batch."""
 
     wants_iterations = True
 
     def __init__(self, tqdm, n_init, interval):
         self.bar = tqdm(total=n_init, desc="EM", unit="init")
         self.interval = interval
+        self.told, self.text = perf_counter(), {}
+
+    def begin(self, initialisation):
+        self.text = {}
 
     def iteration(self, number, change):
         if number % self.interval == 0:
-            self.bar.set_postfix(iteration=number, change=f"{change:.2e}")
+            self.text = {"iteration": number, "change": f"{change:.2e}"}
+            self.bar.set_postfix(**self.text)
+
+    def batch(self, number, n_batches):
+        if perf_counter() - self.told >= BATCH_TEXTS:
+            self.bar.set_postfix(**self.text, batch=f"{number}/{n_batches}")
+            self.told = perf_counter()
 
     def end(self, lower_bound, converged):
         self.bar.set_postfix(log_likelihood=f"{lower_bound:.6g}", converged=converged)

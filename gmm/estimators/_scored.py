@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import missing
+from gmm.estimators import _blocks
+from gmm.estimators._batches import Batches
 from gmm.estimators._conditional import feature_indices
 from gmm.estimators._errors import Measured, check_errors
 from gmm.estimators._validation import check_observed, check_samples, check_weights_of, has_missing, random_generator
@@ -35,6 +37,96 @@ def unchanged_on_failure(estimator):
 class Scored:
     """Methods of an estimator that has `weights_`, `means_`, `covariances_`, ``_fit`` and ``_density``."""
 
+    _scaled_weights = True
+
+    def fit_batches(self, batches, *, sample_weight=None):
+        """Fit data that do not fit into memory, batch by batch: the same fit as `fit` of all of them together.
+
+        Each iteration of EM is a pass over the batches. It keeps the sums of `statistics`, K(1 + d + d²) numbers, and
+        one batch at a time; as statistics add, the result is that of `fit` from the same start, to rounding.
+
+        Parameters
+        ----------
+        batches : iterable, callable, str, os.PathLike or array
+            What can be read again and again:
+
+            - a list or another collection of batches; each is an array or a data frame of shape (n_samples,
+              n_features), the path of such an array in a file (.npy), or a pair (X, sample_weight), a tuple;
+            - a function without arguments, which returns an iterator of batches each time it is called, as a generator
+              function does;
+            - one array that is larger than memory: the path of an .npy file, a `numpy.memmap`, an array of Zarr or
+              HDF5. It is read in slabs of 8 MB, or the chunks that it is stored in;
+            - a data set, table or Parquet file of Arrow.
+
+            Each pass must give the same rows in the same order. Batches without rows are allowed.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of all batches, one after the other; or pairs carry them.
+
+        Returns
+        -------
+        GaussianMixture
+            This object, or whatever it is; attributes are those of `fit`. After an error it is what it was before.
+
+        Raises
+        ------
+        TypeError
+            If `batches` can be iterated only once, or not at all.
+        ValueError
+            For batches that cannot be fitted, naming batch and row, before any work; for ones that change between two
+            passes; with `resp_init`, which belongs to samples that are all at hand.
+        OSError
+            If a file cannot be read.
+
+        Notes
+        -----
+        The first pass checks all batches and draws 20 000 samples, or 50 for each component if that is more, by a
+        random number for each row from a stream of its own that `random_state` seeds. Starts are drawn from these
+        samples and all EM sees all data. If there are no more samples than that, starts are those of `fit` itself. A
+        collapse names those of these samples that it concerns.
+
+        Sums over batches are made in a fixed binary tree (`gmm.learning.tree_sum`), so that the result has the same
+        bits for any number of threads. It depends on how rows are cut into batches by rounding alone.
+
+        With ``missing='marginalise'`` missing values are integrated out in each batch.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gmm import GaussianMixture
+        >>> def batches():
+        ...     for seed in range(10):
+        ...         rng = np.random.default_rng(seed)
+        ...         yield rng.normal(size=(1000, 2)) + 5 * rng.integers(2, size=(1000, 1))
+        >>> mixture = GaussianMixture(2, random_state=0).fit_batches(batches).sorted(0)
+        >>> mixture.means_.round(1) + 0.0
+        array([[0., 0.],
+               [5., 5.]])
+        """
+        self._validate_params()
+        if getattr(self, "resp_init", None) is not None:
+            raise ValueError("resp_init gives the start of samples that are all at hand: fit_batches needs None")
+        with self._unchanged_on_failure():
+            self._fit_parts(Batches(self, batches, sample_weight, self._scaled_weights))
+        return self
+
+    def _fit_parts(self, found):
+        """Fit what a first pass over parts of the data has found."""
+        self.n_features_in_ = found.n_features
+        self.__dict__.pop("feature_names_in_", None)
+        if found.names is not None:
+            self.feature_names_in_ = found.names
+        self._fit_batches(found)
+
+    def _fit_lazy(self, X, sample_weight, error_covariances=None):
+        """Fit an array or data frame of Dask."""
+        if error_covariances is not None:
+            raise ValueError("error_covariances need samples in memory; X is one of Dask's")
+        if getattr(self, "resp_init", None) is not None:
+            raise ValueError("resp_init gives the start of samples in memory; X is one of Dask's")
+        with self._unchanged_on_failure():
+            self._fit_parts(_blocks.Blocks(self, X, sample_weight, self._scaled_weights))
+        return X
+
     def fit_predict(self, X, y=None, sample_weight=None):
         """Fit, then label the samples: the same as ``fit(X).predict(X)``.
 
@@ -46,6 +138,8 @@ class Scored:
             Index of the most probable component of each sample.
         """
         X = self._fit(X, sample_weight)
+        if _blocks.is_lazy(X):
+            return self.predict(X)
         return self._scoring(X).predict(X, self._density(), n_threads=self.n_threads)
 
     def _samples(self, X, error_covariances=None):
@@ -89,6 +183,8 @@ class Scored:
 
     def _scored(self, what, X, error_covariances=None):
         density = self._density()
+        if _blocks.is_lazy(X) and error_covariances is None:
+            return _blocks.scores(self, what, X)
         X, scoring = self._samples(X, error_covariances)
         return getattr(scoring, what)(X, density, n_threads=self.n_threads)
 
@@ -110,6 +206,9 @@ class Scored:
 
     def _mean_score(self, X, sample_weight, error_covariances=None):
         density = self._density()
+        if _blocks.is_lazy(X) and error_covariances is None:
+            found, total = _blocks.log_likelihood(self, X, sample_weight)
+            return found / total
         X, scoring = self._samples(X, error_covariances)
         sample_weight = check_weights_of(sample_weight, X)
         total = X.shape[0] if sample_weight is None else float(sample_weight.sum())

@@ -228,6 +228,28 @@ SETTINGS = {
         V, in the product of the features' units, in place of that of the data; with `noise` only.""",
         _none,
     ),
+    "learning_decay": Setting(
+        [Interval(Real, 0.5, 1.0, closed="right")],
+        """float, default=0.7
+        κ in (0.5, 1] of the steps of `partial_fit`: of what it has learnt, its call t + 1 replaces the part
+        γ_t = (t + t₀)^-κ by what the new samples say. Online EM converges for these κ; small ones forget a poor start
+        sooner, large ones average over more.""",
+        lambda value: type(value) is float and 0.5 < value <= 1.0,
+    ),
+    "learning_offset": Setting(
+        [Interval(Real, 0.0, None, closed="left")],
+        """float, default=10.0
+        t₀ ≥ 0 of these steps, which makes the first ones smaller. ``learning_decay=1.0, learning_offset=1.0`` gives
+        all calls the same weight.""",
+        _amount,
+    ),
+    "forgetting": Setting(
+        [Interval(Real, 0.0, 1.0, closed="right"), None],
+        """float in (0, 1], default=None
+        A constant γ in their place, for data that change: what was learnt s calls ago counts (1 - γ)^s as much. It
+        then follows the data, and does not converge. 1 forgets all but the new samples.""",
+        _none,
+    ),
     "callback": Setting(
         [callable, None],
         """callable, default=None

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
 from gmm.engine import Diagonal, Full, Spherical, Tied
-from gmm.estimators import _persistence
+from gmm.estimators import _blocks, _persistence
 from gmm.estimators._fitting import Search, warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
@@ -273,25 +273,37 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
     def _fit(self, X, sample_weight):
         """Fit and return the checked X. Attributes change only when all is done."""
         self._validate_params()
+        if _blocks.is_lazy(X):
+            return self._fit_lazy(X, sample_weight)
         with self._unchanged_on_failure():
             X = check_samples(self, X, reset=True, min_samples=2, missing=self.missing)
             observed = self._observed(X)
             present, weights, rows = _present(sample_weight, X, self.n_components, observed)
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                kind = learning.ArraySource if observed is None else learning.PatternSource
-                source = kind(present, weights, self.n_threads)
-                ridge = in_numbers(self.reg_covar, source)
-                prior = self._prior(source, X.shape[1], ridge)
-                resume = self._resume(X.shape[1])
-                search = BayesianSearch(self, present, weights, rows, resume, ridge, prior, source)
-                best = search.best()
-            total = search.source.total_weight
-            self._adopt_prior(prior)
-            self._adopt(best.parameters)
-            self.reg_covar_ = ridge
-            self._record(best, [row | {"lower_bound": row["lower_bound"] * total} for row in search.rows], total)
-            warn_unless_converged(best, self.max_iter)
+            kind = learning.ArraySource if observed is None else learning.PatternSource
+            self._learn(lambda: kind(present, weights, self.n_threads), present, weights, rows)
         return X
+
+    def _learn(self, make_source, X, sample_weight, row_numbers):
+        """Fit the samples of a source; X, weights and row numbers are of those from which starts are drawn."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            source = make_source()
+            ridge = in_numbers(self.reg_covar, source)
+            prior = self._prior(source, X.shape[1], ridge)
+            resume = self._resume(X.shape[1])
+            search = BayesianSearch(self, X, sample_weight, row_numbers, resume, ridge, prior, source)
+            best = search.best()
+        total = search.source.total_weight
+        self._adopt_prior(prior)
+        self._adopt(best.parameters)
+        self.reg_covar_ = ridge
+        self._record(best, [row | {"lower_bound": row["lower_bound"] * total} for row in search.rows], total)
+        warn_unless_converged(best, self.max_iter)
+
+    _scaled_weights = False  # they count samples
+
+    def _fit_batches(self, batches):
+        """Fit checked `gmm.estimators._batches.Batches`."""
+        self._learn(batches.source, batches.X, batches.sample_weight, batches.row_numbers)
 
     def _prior(self, source, d, ridge):
         """The prior in numbers; raises ValueError, in scikit-learn's words, for one that is none."""

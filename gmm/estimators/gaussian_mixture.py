@@ -13,6 +13,7 @@ from gmm.estimators import _adaptation, _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._mixture import Mixture
 from gmm.estimators._noise import LABEL, make_noise, renewed
+from gmm.estimators._online import Incremental, Online
 from gmm.estimators._settings import CONSTRAINTS, DOCUMENTATION, are_plain
 from gmm.estimators._validation import (
     check_fixed,
@@ -22,7 +23,7 @@ from gmm.estimators._validation import (
 )
 
 
-class GaussianMixture(Mixture):
+class GaussianMixture(Incremental, Mixture):
     """A mixture of Gaussian distributions, fitted by expectation-maximization.
 
     Constructor, methods, fitted attributes and error messages are those of scikit-learn's ``GaussianMixture``, which it
@@ -90,6 +91,9 @@ class GaussianMixture(Mixture):
         one that was kept); ``reason`` ('' or why it collapsed). With `record_parameters` also ``start`` and
         ``parameters``, each with the arrays `weights`, `means`, `covariances` and `precisions_cholesky`, or None if
         there are none. Empty if there was no fit. A warm start has one row.
+    online_ : Online
+        After `partial_fit` only: what it goes on from. ``statistics``, the averages, as sums of ``total_weight``
+        samples; ``n_updates``, the number of calls after the first; ``n_samples``, the weight of all samples so far.
     n_features_in_ : int
         Number of features seen by `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -148,6 +152,9 @@ class GaussianMixture(Mixture):
         missing="raise",
         noise=False,
         noise_volume=None,
+        learning_decay=0.7,
+        learning_offset=10.0,
+        forgetting=None,
         callback=None,
         record_parameters=False,
         n_threads=None,
@@ -173,6 +180,9 @@ class GaussianMixture(Mixture):
         self.missing = missing
         self.noise = noise
         self.noise_volume = noise_volume
+        self.learning_decay = learning_decay
+        self.learning_offset = learning_offset
+        self.forgetting = forgetting
         self.callback = callback
         self.record_parameters = record_parameters
         self.n_threads = n_threads
@@ -219,9 +229,10 @@ class GaussianMixture(Mixture):
         return cls._with(parameters, {"covariance_type": covariance_type, **settings})
 
     def _more_arrays(self):
+        arrays = self.online_.arrays() if hasattr(self, "online_") else {}
         if self._noise() is None:
-            return {}
-        return {"noise_weight_": np.asarray(self.noise_weight_), **_persistence.box_arrays(self.noise_box_)}
+            return arrays
+        return arrays | {"noise_weight_": np.asarray(self.noise_weight_), **_persistence.box_arrays(self.noise_box_)}
 
     def _stored(self, arrays, factors):
         """What `_adopt` takes, of a file."""
@@ -229,7 +240,7 @@ class GaussianMixture(Mixture):
         parameters = check_parameters(weights, arrays["means_"], arrays["covariances_"], self.covariance_type)
         if noise is not None:
             parameters = parameters._replace(weights=arrays["weights_"], noise=noise)
-        return parameters._replace(precisions_cholesky=factors), box
+        return parameters._replace(precisions_cholesky=factors), box, Online.of(arrays, parameters)
 
     # ---- fitting
 
@@ -314,7 +325,7 @@ class GaussianMixture(Mixture):
 
     def _search(self, present, scaled_weight, row_numbers, initial, resume, **options):
         """The search for a fit to these samples."""
-        box, noise = make_noise(self, present, scaled_weight) if self.noise else (None, None)
+        box, noise = make_noise(self, options["source"]) if self.noise else (None, None)
         if resume is not None:
             resume = renewed(resume[0], noise), resume[1]
         fixed = check_fixed(self, initial, resume, present.shape[1])
@@ -322,8 +333,11 @@ class GaussianMixture(Mixture):
         search.box = box
         return search
 
-    def _adopt(self, parameters, box=None):
+    def _adopt(self, parameters, box=None, online=None):
         """Make these the parameters of this mixture; `box` is that of the noise, None where it keeps its own."""
+        self.__dict__.pop("online_", None)
+        if online is not None:
+            self.online_ = online
         if parameters.noise is None:
             self.__dict__.pop("noise_weight_", None)
             self.__dict__.pop("noise_box_", None)

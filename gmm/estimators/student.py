@@ -21,7 +21,8 @@ MODES = ("each", "shared")
 LEAST = 1e-300  # of a chi-squared draw: with few degrees of freedom it may vanish
 MOST = 1e12  # degrees of freedom: beyond, what is left of their difference to a Gaussian is rounding
 
-_OWN = ("covariance_type", "fixed", "noise", "noise_volume")  # these, or settings that it has not
+# These, or settings that it has not.
+_OWN = ("covariance_type", "fixed", "noise", "noise_volume", "learning_decay", "learning_offset", "forgetting")
 _SHARED = tuple(name for name in SETTINGS if name not in _OWN)
 CONSTRAINTS = {
     **{name: SETTINGS[name].constraints for name in _SHARED},

@@ -14,10 +14,12 @@ processor in the `update` of `gmm.engine.full` and its neighbours.
 """
 
 from gmm.engine import TotalScatter
+from gmm.learning.batches import BatchSource, tree_sum
+from gmm.learning.blocks import BlockSource
 from gmm.learning.climb import Failure, Result, climb
 from gmm.learning.deconvolution import DeconvolutionSource
 from gmm.learning.fourteen import FOURTEEN, ONE_FEATURE, decomposition
-from gmm.learning.missing import PatternSource
+from gmm.learning.missing import PatternSource, filled, first_observed
 from gmm.learning.noise import Box, Noisy, bounding_boxes, box_along_features
 from gmm.learning.parameters import Noise, Parameters, make_parameters, parameters_from_precisions, precisions
 from gmm.learning.sources import ArraySource, Source
@@ -37,6 +39,8 @@ __all__ = [
     "ONE_FEATURE",
     "STRUCTURES",
     "ArraySource",
+    "BatchSource",
+    "BlockSource",
     "Box",
     "CovarianceError",
     "DeconvolutionSource",
@@ -62,6 +66,8 @@ __all__ = [
     "box_along_features",
     "climb",
     "decomposition",
+    "filled",
+    "first_observed",
     "make_parameters",
     "parameters_from_centres",
     "parameters_from_kmeans",
@@ -71,4 +77,5 @@ __all__ = [
     "precisions",
     "register",
     "structure_of",
+    "tree_sum",
 ]

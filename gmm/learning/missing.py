@@ -72,23 +72,14 @@ class PatternSource:
     def gaussian(self):
         """Parameters of the one Gaussian that fits the observed values best, with a millionth of each variance added.
 
-        EM from the mean and the variance of the observed values of each feature. Features that are never observed
-        together stay uncorrelated given the others: of them the likelihood does not tell.
+        Features that are never observed together stay uncorrelated given the others: of them the likelihood does not
+        tell.
         """
-        X, weights = np.asarray(self.X), self.sample_weight
-        n_features = X.shape[1]
-        means, variances = np.empty(n_features), np.empty(n_features)
-        for j in range(n_features):
-            seen = ~np.isnan(X[:, j])
-            values, w = X[seen, j].astype(np.float64), weights[seen] if weights.size else None
-            differences = values - values[0]
-            middle = np.average(differences, weights=w)
-            means[j] = values[0] + middle
-            variances[j] = np.average((differences - middle) ** 2, weights=w)
-        largest = variances.max()
-        ridge = RIDGE * np.where(variances > 0.0, variances, largest if largest > 0.0 else 1.0)
-        start = make_parameters(np.ones(1), means[None], np.diag(variances + ridge)[None], "full")
-        return climb(self, MaximumLikelihood(ridge), start, tol=TOL, max_iter=MAX_ITER).state
+        return gaussian_of(self, first_observed(self.X))
+
+    def gather(self, of, add=None):
+        """of(self): samples that are one part, as `BatchSource.gather` has many."""
+        return of(self)
 
     def mean(self):
         """Mean of the samples, that of `gaussian`."""
@@ -105,5 +96,46 @@ class PatternSource:
         one that is missing, and the completed data have the covariance of `gaussian`: filled with means they would be
         flat where much is missing.
         """
-        n_features = self.gaussian.n_features
-        return impute(self.X, self.gaussian.density(Units(np.zeros(n_features))), rng, self.n_threads)
+        return impute_by(self.gaussian, self.X, rng, self.n_threads)
+
+
+def impute_by(gaussian, X, rng, n_threads):
+    """X with what is missing drawn from its distribution under one Gaussian, given the rest."""
+    return impute(X, gaussian.density(Units(np.zeros(gaussian.n_features))), rng, n_threads)
+
+
+def gaussian_of(source, origin):
+    """The one Gaussian that fits the observed values of a source best, with a millionth of each variance added.
+
+    EM from the mean and the variance of the observed values of each feature, as differences from `origin`.
+    """
+    counts, first = source.gather(lambda part: _observed_sums(part, origin, 1))
+    middle = origin + first / counts
+    variances = source.gather(lambda part: _observed_sums(part, middle, 2))[1] / counts
+    largest = variances.max()
+    ridge = RIDGE * np.where(variances > 0.0, variances, largest if largest > 0.0 else 1.0)
+    start = make_parameters(np.ones(1), middle[None], np.diag(variances + ridge)[None], "full")
+    return climb(source, MaximumLikelihood(ridge), start, tol=TOL, max_iter=MAX_ITER).state
+
+
+def first_observed(X):
+    """The first value of each feature that is not missing (d,), NaN where all are."""
+    rows = np.asarray(X)
+    first = rows[0].astype(np.float64)
+    if not np.isnan(first).any():
+        return first
+    at = np.argmin(np.isnan(rows), axis=0)
+    return rows[at, np.arange(rows.shape[1])].astype(np.float64)
+
+
+def filled(values, others):
+    """`values` (d,), those of `others` where they are NaN."""
+    return np.where(np.isnan(values), others, values)
+
+
+def _observed_sums(part, about, power):
+    """(Σ w, Σ w (x - about)^power) over the observed values of each feature, (2, d)."""
+    differences, weights = np.asarray(part.X, dtype=np.float64) - about, part.sample_weight
+    seen = ~np.isnan(differences)
+    powers = np.where(seen, differences, 0.0) ** power
+    return np.array((weights @ seen, weights @ powers) if weights.size else (seen.sum(axis=0), powers.sum(axis=0)))

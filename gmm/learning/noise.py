@@ -20,6 +20,7 @@ import numpy as np
 
 from gmm.engine import Tied
 from gmm.engine.samples import SLAB_VALUES
+from gmm.learning.missing import first_observed
 from gmm.learning.steps import MaximumLikelihood, _counts
 
 FLAT = 1e-12  # an eigenvalue of the correlation matrix below this is one of rounding
@@ -60,6 +61,8 @@ class Box(NamedTuple):
 
 def _extent(X, origin, axes=None):
     """Smallest and largest coordinates of the samples about `origin`, slab by slab; NaN is passed over."""
+    if hasattr(X, "gather"):
+        return X.gather(lambda part: _extent(part.X, origin, axes), _around_both)
     low, high = np.full(len(origin), np.inf), np.full(len(origin), -np.inf)
     step = max(1, SLAB_VALUES // len(origin))
     for start in range(0, X.shape[0], step):
@@ -69,12 +72,21 @@ def _extent(X, origin, axes=None):
     return low, high
 
 
+def _around_both(a, b):
+    return np.fmin(a[0], b[0]), np.fmax(a[1], b[1])
+
+
+def _origin(X):
+    """A point that is not far from the samples of an array or of a `BatchSource`."""
+    return X.origin if hasattr(X, "origin") else first_observed(X)
+
+
 def box_along_features(X):
     """The box of the observed values (n_samples, n_features), NaN where one is missing, in given axes.
 
     Of its uniform density the marginals are uniform too; in other axes they are not.
     """
-    origin = np.array([column[np.argmin(np.isnan(column))] for column in np.asarray(X).T], dtype=np.float64)
+    origin = _origin(X)
     low, high = _extent(X, origin)
     return Box(origin + 0.5 * (low + high), np.eye(len(origin)), high - low)
 
@@ -84,7 +96,7 @@ def bounding_boxes(X, covariance):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray of shape (n_samples, n_features), or gmm.learning.BatchSource
     covariance : ndarray of shape (n_features, n_features)
         Of the samples: its eigenvectors are the principal axes.
 
@@ -93,7 +105,7 @@ def bounding_boxes(X, covariance):
     list of Box
         The first alone where the data lie in a plane or a feature is constant: the other has no volume but rounding.
     """
-    origin = np.asarray(X[0], dtype=np.float64)
+    origin = _origin(X)
     low, high = _extent(X, origin)
     boxes = [Box(origin + 0.5 * (low + high), np.eye(len(origin)), high - low)]
     deviations = np.sqrt(np.diagonal(covariance))

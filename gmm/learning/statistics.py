@@ -78,6 +78,49 @@ class Statistics(NamedTuple):
             second = self.second - (change if self.second.ndim == 2 else change.sum(axis=1))
         return self._replace(centres=centres, first=moved, second=second)
 
+    def in_units(self, units):
+        """Return the statistics of the same samples in the kernels' units, x' = (x - shift) scale."""
+        if units.plain:
+            return self
+        centres = (self.centres - units.shift) * units.scale
+        return self._scaled(centres, units.scale, -units.log_unit)
+
+    def from_units(self, units):
+        """Return them in the units of X again."""
+        if units.plain:
+            return self
+        return self._scaled(self.centres / units.scale + units.shift, 1.0 / units.scale, units.log_unit)
+
+    def _scaled(self, centres, scale, log_unit):
+        return self._replace(
+            centres=centres, log_likelihood=self.log_likelihood + log_unit * self.total_weight,
+            first=self.first * scale, second=self.second * scale * scale,
+        )  # fmt: skip
+
+    def components(self, chosen):
+        """Return the statistics of these components, in this order; what they share stays."""
+        second = self.second if self.model is Tied else self.second[chosen]
+        return self._replace(
+            centres=self.centres[chosen], counts=self.counts[chosen], first=self.first[chosen], second=second
+        )
+
+    def averaged(self, new, step):
+        """Return (1 - γ) of these and γ of new ones, each a sample as sums of samples again.
+
+        How many these are worth is the effective size of a weighted mean: with γ_t = 1/t of batches of n samples it is
+        their number t n; with a constant γ it tends to n (2 - γ) / γ.
+
+        Parameters
+        ----------
+        new : Statistics
+            About other centres, perhaps: the result is about these.
+        step : float
+            γ, from 0 to 1.
+        """
+        old, n, n_new = self.about(new.centres), self.total_weight, new.total_weight
+        size = 1.0 / ((1.0 - step) ** 2 / n + step**2 / n_new)
+        return (size * (1.0 - step) / n) * old + (size * step / n_new) * new
+
 
 class StudentStatistics(NamedTuple):
     """What one pass of the t family returns; everything is weighted by the sample weights.

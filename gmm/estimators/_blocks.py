@@ -1,0 +1,242 @@
+"""What Dask holds: fits of its arrays and data frames, and scores of them that are computed when they are wanted."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from gmm.estimators._batches import (
+    Surveyed,
+    check_same_columns,
+    checked,
+    checked_weights,
+    record,
+    reservoir_generator,
+    reservoir_size,
+    taking_part,
+)
+from gmm.learning.blocks import BlockSource, tree_of_tasks
+
+
+def is_lazy(X):
+    """Whether X is an array or a data frame of Dask, which is not in memory."""
+    return hasattr(X, "__dask_graph__") and hasattr(X, "to_delayed") and hasattr(X, "ndim")
+
+
+def _tasks(X):
+    """A task for each block of rows."""
+    if X.ndim != 2:
+        raise ValueError(f"X must have the shape (n_samples, n_features); got {X.ndim} dimension(s)")
+    if hasattr(X, "chunks") and len(X.chunks[1]) > 1:
+        X = X.rechunk({1: -1})
+    return list(np.ravel(X.to_delayed()))
+
+
+def _check(kind, missing, name, X, weights):
+    """The checked block: (X, weights, names of its columns), or None where it has no rows."""
+    if np.ndim(X) == 2 and len(X) == 0:
+        return None
+    X, names = checked(kind, missing, name, 0, X)
+    return X, None if weights is None else checked_weights(name, np.asarray(weights), X), names
+
+
+def _note(block, missing):
+    """(record, names, number of features) of a checked block."""
+    if block is None:
+        return None
+    X, weights, names = block
+    return record(X, weights, len(taking_part(X, weights, missing)[0]), missing), names, X.shape[1]
+
+
+def _present(block, missing, weighted, unit):
+    """(X, weights) of what takes part in a pass, or None."""
+    if block is None:
+        return None
+    X, weights, _ = taking_part(*block[:2], missing)
+    if not len(X):
+        return None
+    if not weighted:
+        return X, None
+    return X, np.full(len(X), unit) if weights is None else weights * unit
+
+
+def _candidates(block, missing, start, before, generator, size):
+    """The rows of a block that may be kept: (X, weights, numbers, keys). `before` rows that take part came earlier."""
+    if block is None:
+        return None
+    X, weights, numbers = taking_part(*block[:2], missing)
+    numbers = start + (np.arange(len(X)) if numbers is None else numbers)
+    weights = np.ones(len(X)) if weights is None else weights
+    if generator is None:
+        return X, weights, numbers, np.zeros(len(X))
+    generator = copy.deepcopy(generator)  # which other blocks share
+    generator.bit_generator.advance(before)
+    return _largest((X, weights, numbers, generator.random(len(X))), size)
+
+
+def _largest(rows, size):
+    keys = rows[3]
+    if len(keys) <= size:
+        return rows
+    kept = keys >= np.partition(keys, -size)[-size]
+    return tuple(values[kept] for values in rows)
+
+
+class _Kept:
+    """How candidates of two blocks are joined."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self, a, b):
+        return _largest(tuple(np.concatenate(pair) for pair in zip(a, b, strict=True)), self.size)
+
+
+class Blocks(Surveyed):
+    """The blocks of one fit. They are checked in every pass, where they are; a block that was lost is made again.
+
+    Parameters
+    ----------
+    model : estimator
+    X : dask.array.Array or dask.dataframe.DataFrame
+    sample_weight : dask.array.Array, array-like of shape (n_samples,) or None
+    scaled : bool
+        Whether weights are scaled by a power of two.
+    """
+
+    def __init__(self, model, X, sample_weight=None, scaled=True):
+        import dask
+
+        super().__init__(model)
+        tasks, delayed = _tasks(X), dask.delayed
+        weights = _weights_of(sample_weight, X, tasks)
+        check = delayed(_check, pure=False)
+        kind = type(model).__name__
+        blocks = [
+            check(kind, self.missing, f"block {i} of X", block, w)
+            for i, (block, w) in enumerate(zip(tasks, weights, strict=True))
+        ]
+        note = delayed(_note, pure=False)
+        notes = dask.compute(*[note(block, self.missing) for block in blocks])
+        found, starts, befores = [], [], []
+        self.n_features = self.names = None
+        for i, entry in enumerate(notes):
+            starts.append(found[-1].end if found else 0)
+            befores.append(sum(r.n_present for r in found))
+            if entry is None:
+                continue
+            noted, names, n_features = entry
+            if self.n_features is None:
+                self.n_features, self.names = n_features, names
+            check_same_columns(f"block {i} of X", np.empty((0, n_features)), names, self.n_features, self.names)
+            found.append(noted._replace(end=starts[-1] + noted.end))
+        self._conclude(found, len(notes), scaled, "blocks of X")
+        size = reservoir_size(model)
+        generator = reservoir_generator(model.random_state) if self.n_present > size else None
+        take = delayed(_candidates, pure=False)
+        rows = [
+            take(block, self.missing, start, before, generator, size)
+            for block, start, before in zip(blocks, starts, befores, strict=True)
+        ]
+        self._keep(*dask.compute(tree_of_tasks(rows, _Kept(size), delayed))[0][:3])
+        present = delayed(_present, pure=False)
+        self.blocks = [present(block, self.missing, self.weighted, self.unit) for block in blocks]
+
+    def source(self):
+        """The source of these samples."""
+        return BlockSource(self.blocks, self.model.n_threads, self.any_missing, self.X, self.sample_weight, self.origin)
+
+
+def _weights_of(sample_weight, X, tasks):
+    """The weights of each block, tasks or arrays; None where there are none."""
+    if sample_weight is None:
+        return [None] * len(tasks)
+    if hasattr(sample_weight, "__dask_graph__"):
+        if hasattr(sample_weight, "chunks") and hasattr(X, "chunks"):
+            chunks = X.chunks[0]
+            if not np.isnan([*chunks, *sample_weight.chunks[0]]).any():  # nan where a size is not known
+                if sample_weight.shape != (sum(chunks),):
+                    raise ValueError(f"sample_weight must have shape ({sum(chunks)},); got {sample_weight.shape}")
+                sample_weight = sample_weight.rechunk((chunks,))
+        weights = list(np.ravel(sample_weight.to_delayed()))
+        if len(weights) != len(tasks):
+            raise ValueError(f"sample_weight has {len(weights)} blocks, and X has {len(tasks)}; they must lie alike")
+        return weights
+    import dask
+
+    sample_weight = np.asarray(sample_weight)
+    ends = np.cumsum(dask.compute(*[dask.delayed(len)(block) for block in tasks]))
+    if sample_weight.shape != (ends[-1],):
+        raise ValueError(f"sample_weight must have shape ({ends[-1]},); got {sample_weight.shape}")
+    return np.split(sample_weight, ends[:-1])
+
+
+class _Score:
+    """A method of a fitted mixture for one block after another."""
+
+    def __init__(self, model, what):
+        self.model, self.what = model, what
+
+    def __call__(self, X):
+        X = X[None] if np.ndim(X) == 1 else X
+        return getattr(self.model, self.what)(X)
+
+
+def scores(model, what, X):
+    """An array of Dask with what a method gives for the rows of X; nothing is computed yet."""
+    import dask.array as da
+
+    if X.ndim != 2:
+        raise ValueError(f"X must have the shape (n_samples, n_features); got {X.ndim} dimension(s)")
+    if not hasattr(X, "chunks"):
+        return _of_frame(model, what, X)
+    if X.shape[1] != model.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(model).__name__} is expecting {model.n_features_in_} features as "
+            "input"
+        )
+    X = X.rechunk({1: -1}) if len(X.chunks[1]) > 1 else X
+    one = nameless(model)
+    example = _Score(one, what)(np.zeros((1, X.shape[1])))
+    if example.ndim == 1:
+        return da.map_blocks(_Score(one, what), X, dtype=example.dtype, drop_axis=1, meta=example[:0])
+    chunks = (X.chunks[0], (example.shape[1],))
+    return da.map_blocks(_Score(one, what), X, dtype=example.dtype, chunks=chunks, meta=example[:0])
+
+
+def _of_frame(model, what, X):
+
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None and list(X.columns) != list(names):
+        raise ValueError(f"X must have the columns {list(map(str, names))}; got {list(map(str, X.columns))}")
+    return scores(model, what, X.to_dask_array())
+
+
+def nameless(model):
+    """A copy that takes arrays without a word about the names of their columns, and works on one thread."""
+    model = copy.copy(model)
+    model.__dict__.pop("feature_names_in_", None)
+    model.n_threads = 1 if model.n_threads is None else model.n_threads
+    model.callback = None
+    return model
+
+
+def log_likelihood(model, X, sample_weight):
+    """(Σ w log p(x), Σ w) of the rows of X."""
+    import dask
+
+    logs = scores(model, "score_samples", X)
+    weights = _weights_of(sample_weight, X, _tasks(X))
+    parts = [
+        dask.delayed(_weighted_sum)(block, w) for block, w in zip(np.ravel(logs.to_delayed()), weights, strict=True)
+    ]
+    total = dask.compute(tree_of_tasks(parts, np.add, dask.delayed))[0]
+    return float(total[0]), float(total[1])
+
+
+def _weighted_sum(values, weights):
+    if weights is None:
+        return np.array([values.sum(), len(values)])
+    weights = np.asarray(weights, dtype=np.float64)
+    return np.array([weights @ values, weights.sum()])
