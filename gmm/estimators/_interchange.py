@@ -408,8 +408,8 @@ class GaussianInterchange:
     def from_mclust(cls, parameters, **settings):
         """Make a mixture of the list of parameters that mclust, the R package, gives.
 
-        In R, ``jsonlite::toJSON(model$parameters, digits = NA)`` writes the list of a fitted ``model`` with all its
-        digits.
+        In R, ``jsonlite::toJSON(model$parameters, digits = NA)`` writes the list of a fitted ``model`` with fifteen
+        digits; jsonlite's default keeps four decimals.
 
         Parameters
         ----------

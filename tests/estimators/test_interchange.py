@@ -80,8 +80,25 @@ class TestScikitLearn:
         )  # fmt: skip
         model.set_params(warm_start=True, max_iter=2000).fit(X)  # its settings are such as scikit-learn takes
         assert model.lower_bound_ >= mixture.lower_bound_ - 1e-6
-        model.means_ += 1.0  # shares nothing
-        assert not np.allclose(model.means_, mixture.means_)
+
+    def test_nothing_is_shared(self):
+        mixture = random_mixture(0, "full")
+        before = mixture.means_.copy(), mixture.weights_.copy(), mixture.precisions_cholesky_.copy()
+        model = mixture.to_sklearn()
+        for name in ("means_", "weights_", "covariances_", "precisions_cholesky_", "precisions_"):
+            getattr(model, name).fill(7.0)
+        again = GaussianMixture.from_sklearn(fitted("full"))
+        again.means_.fill(7.0)
+        for name, value in zip(("means_", "weights_", "precisions_cholesky_"), before, strict=True):
+            np.testing.assert_array_equal(getattr(mixture, name), value)
+
+    def test_a_start_of_another_shape_stays_behind(self):
+        start = {"means_init": X[[0, 60]], "weights_init": [0.5, 0.5], "precisions_init": [np.eye(4)] * 2}
+        mixture = GaussianMixture(2, covariance_type="EEE", **start).fit(X)
+        model = mixture.to_sklearn()
+        assert model.precisions_init is None
+        model.fit(X)
+        assert model.means_init is not None
 
     def test_names_of_features_go_along(self):
         pandas = pytest.importorskip("pandas")
