@@ -14,7 +14,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from docutils.statemachine import StringList
 
-from gmm.estimators._mixture import Mixture
+from gmm.estimators._interchange import Dictionaries
 from gmm.estimators._scored import Scored
 
 
@@ -72,7 +72,7 @@ class BookApi(Directive):
             lines += ["", f".. {kind}:: {name}"]
             if kind == "autoclass":
                 lines += ["   :members:"]
-                if issubclass(getattr(import_module(home), name.removeprefix(home + ".")), Mixture):
+                if issubclass(getattr(import_module(home), name.removeprefix(home + ".")), Dictionaries):
                     lines += [f"   :inherited-members: {Scored.__name__}"]  # what it shares with other mixtures
         content = StringList(lines, source=module.__file__)
         node = nodes.Element()

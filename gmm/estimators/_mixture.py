@@ -12,6 +12,7 @@ from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._fitting import warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
+from gmm.estimators._interchange import Dictionaries
 from gmm.estimators._prior import make_prior
 from gmm.estimators._ridge import in_numbers
 from gmm.estimators._scored import Scored
@@ -28,7 +29,7 @@ from gmm.estimators._validation import (
 )
 
 
-class Mixture(Scored, DensityMixin, BaseEstimator):
+class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
     """A mixture with the settings of `GaussianMixture`, or some of them.
 
     A subclass has ``_layout`` (what its files hold), ``from_parameters``, and ``_search``, ``_adopt``, ``_parameters``,
@@ -99,9 +100,13 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
         OSError
             If the file cannot be written.
         """
+        _persistence.write(path, *self._filed())
+
+    def _filed(self):
+        """What is kept of this mixture: (about, arrays)."""
         check_is_fitted(self)
         more = _persistence.prior_arrays(self.covariance_prior) | self._more_arrays()
-        _persistence.write(self, path, self._layout, **more)
+        return _persistence.described(self, self._layout, **more)
 
     @classmethod
     def load(cls, path):
@@ -124,7 +129,11 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
         ValueError
             If the file is something else, or damaged.
         """
-        about, arrays = _persistence.read(path, cls._layout)
+        return cls._restored(*_persistence.read(path, cls._layout), repr(str(path)))
+
+    @classmethod
+    def _restored(cls, about, arrays, where):
+        """The mixture that `_filed` described."""
         model = cls(**about["settings"] | cls._stored_settings(arrays))
         try:
             model._validate_params()
@@ -138,7 +147,7 @@ class Mixture(Scored, DensityMixin, BaseEstimator):
                 raise ValueError(f"{len(names)} feature names for {parameters.n_features} features")
             check_initial_values(model, parameters.n_features)
         except ValueError as error:
-            raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
+            raise ValueError(f"{where} does not hold a valid mixture: {error}") from None
         model.n_features_in_ = parameters.n_features
         if names:
             model.feature_names_in_ = np.array(names, dtype=object)

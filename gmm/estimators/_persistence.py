@@ -70,8 +70,8 @@ def _plain(value):
     return value if isinstance(value, (bool, int, float, str)) else None
 
 
-def write(model, path, layout=GAUSSIAN, **more):
-    """Write a fitted mixture to `path`, whole or not at all; `more` are further arrays."""
+def described(model, layout=GAUSSIAN, **more):
+    """Return (about, arrays) of a fitted mixture; `more` are further arrays."""
     about = {
         "format": layout.format,
         "version": VERSION,
@@ -90,6 +90,11 @@ def write(model, path, layout=GAUSSIAN, **more):
     if hasattr(model, RIDGE):
         arrays[RIDGE] = np.asarray(model.reg_covar_, dtype=np.float64)
     check_factors(model._parameters(), arrays["precisions_cholesky_"])
+    return about, arrays
+
+
+def write(path, about, arrays):
+    """Write what `described` returned to `path`, whole or not at all."""
     write_whole(path, lambda file: np.savez(file, about=np.array(json.dumps(about)), **arrays))
 
 
@@ -277,6 +282,9 @@ def _check(about, arrays, layout):
     _check_settings(about["settings"], layout.text)
     if not all(type(name) is str for name in about["feature_names_in_"]):
         raise ValueError(f"feature_names_in_ is {about['feature_names_in_']!r}")
+    means, n_components = arrays["means_"], about["settings"].get("n_components")
+    if type(n_components) is int and means.shape[:1] != (n_components,):
+        raise ValueError(f"n_components is {n_components}, means_ has shape {means.shape}")
     for row in about.setdefault("restarts_", []):  # older files have none
         if not isinstance(row, dict) or {name: type(value) for name, value in row.items()} != RESTART:
             raise ValueError(f"restarts_ has a row {row}")

@@ -17,6 +17,7 @@ from gmm.estimators import _blocks, _persistence
 from gmm.estimators._fitting import Search, warn_unless_converged
 from gmm.estimators._history import History
 from gmm.estimators._hooks import refuse_hooks
+from gmm.estimators._interchange import BayesianInterchange, Dictionaries
 from gmm.estimators._ridge import in_numbers
 from gmm.estimators._scored import Scored
 from gmm.estimators._settings import SETTINGS
@@ -108,7 +109,7 @@ class BayesianSearch(Search):
         pass
 
 
-class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
+class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, DensityMixin, BaseEstimator):
     """A mixture of Gaussian distributions with a posterior for its parameters, found by variational Bayes.
 
     Constructor, methods and fitted attributes are those of scikit-learn's ``BayesianGaussianMixture``. Beyond it: the
@@ -184,6 +185,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = CONSTRAINTS
+    _layout = LAYOUT
     on_collapse = "raise"
 
     def __init__(
@@ -448,14 +450,22 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
 
     def save(self, path):
         """Write the fitted mixture and its settings to `path`; as `GaussianMixture.save`, whose errors it raises."""
+        _persistence.write(path, *self._filed())
+
+    def _filed(self):
+        """What is kept of this mixture: (about, arrays)."""
         check_is_fitted(self)
         numbers = [self.weight_concentration_prior_, self.mean_precision_prior_, self.degrees_of_freedom_prior_]
-        _persistence.write(self, path, LAYOUT, prior_numbers=np.array(numbers, dtype=np.float64))
+        return _persistence.described(self, LAYOUT, prior_numbers=np.array(numbers, dtype=np.float64))
 
     @classmethod
     def load(cls, path):
         """Read a mixture that `save` wrote; as `GaussianMixture.load`, whose errors it raises."""
-        about, arrays = _persistence.read(path, LAYOUT)
+        return cls._restored(*_persistence.read(path, LAYOUT), repr(str(path)))
+
+    @classmethod
+    def _restored(cls, about, arrays, where):
+        """The mixture that `_filed` described."""
         settings = {name: arrays[name] for name in LAYOUT.settings if name in arrays}
         settings |= {name: float(value) for name, value in settings.items() if value.ndim == 0}
         model = cls(**about["settings"], **settings)
@@ -486,7 +496,7 @@ class BayesianGaussianMixture(Scored, DensityMixin, BaseEstimator):
             if names and len(names) != d:
                 raise ValueError(f"{len(names)} feature names for {d} features")
         except ValueError as error:
-            raise ValueError(f"{str(path)!r} does not hold a valid mixture: {error}") from None
+            raise ValueError(f"{where} does not hold a valid mixture: {error}") from None
         model.n_features_in_ = d
         if names:
             model.feature_names_in_ = np.array(names, dtype=object)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from gmm import engine, learning
 from gmm.estimators import _adaptation, _conditional, _persistence
 from gmm.estimators._fitting import Search
+from gmm.estimators._interchange import GaussianInterchange
 from gmm.estimators._mixture import Mixture
 from gmm.estimators._noise import LABEL, make_noise, renewed
 from gmm.estimators._online import Incremental, Online
@@ -23,7 +24,7 @@ from gmm.estimators._validation import (
 )
 
 
-class GaussianMixture(Incremental, Mixture):
+class GaussianMixture(Incremental, GaussianInterchange, Mixture):
     """A mixture of Gaussian distributions, fitted by expectation-maximization.
 
     Constructor, methods, fitted attributes and error messages are those of scikit-learn's ``GaussianMixture``, which it

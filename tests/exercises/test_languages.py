@@ -754,6 +754,41 @@ def step_through_gaps(x, y, mean, covariance):
     return new, result
 
 
+def covariances_of_parts(scale, shape, orientation):
+    d, K = shape.shape
+    out = np.zeros((K, d, d))
+    for k in range(K):
+        for i in range(d):
+            for j in range(d):
+                for m in range(d):
+                    out[k, i, j] += orientation[i, m, k] * scale[k] * shape[m, k] * orientation[j, m, k]
+    return out
+
+
+def factor_of_precision(R):
+    d = len(R)
+    P = np.zeros((d, d))
+    for j in range(d):
+        P[j, j] = 1.0 / R[j, j]
+        for i in range(j - 1, -1, -1):
+            total = 0.0
+            for m in range(i + 1, j + 1):
+                total += R[i, m] * P[m, j]
+            P[i, j] = -total / R[i, i]
+    return P
+
+
+def stop(values, tol):
+    t = 1
+    while t < len(values) - 1 and abs(values[t] - values[t - 1]) >= tol * (1.0 + abs(values[t])):
+        t += 1
+    return t
+
+
+def unit(log_likelihood, n, d):
+    return math.exp(log_likelihood / (n * d))
+
+
 ANSWERS = {
     "ex-why-nearest": nearest,
     "ex-why-parameters": parameters,
@@ -812,6 +847,10 @@ ANSWERS = {
     "ex-given-draw": draw,
     "ex-given-nearest": nearer,
     "ex-given-step": step_through_gaps,
+    "ex-tools-layout": covariances_of_parts,
+    "ex-tools-factor": factor_of_precision,
+    "ex-tools-stop": stop,
+    "ex-tools-unit": unit,
 }
 
 
