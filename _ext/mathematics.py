@@ -79,7 +79,7 @@ function slim(node) {
   // What stands in a table of KaTeX's, and in a built-up bracket, is found by its depth.
   const deep = ["vlist", "delimsizinginner", "katex-inner"].some(name => is(node, name));
   if (node.children && !deep && !node.children.some(child => is(child, "pstrut")))
-    node.children = node.children.flatMap(child => bare(child) ? child.children : [child]);
+    node.children = node.children.flatMap(child => bare(child) ? child.children : is(child, "allowbreak") ? [] : [child]);
 }
 // On display a phone's lines are broken after relations and wide spaces only.
 function join(parts) {
