@@ -75,15 +75,28 @@ function slim(node) {
   if (node.classes) node.classes = node.classes.filter(name => !MEANINGLESS.includes(name));
   const bare = child => child.children?.length && child.classes?.length === 0
     && !Object.keys(child.style || {}).length && !Object.keys(child.attributes || {}).length;
-  // What stands in a table of KaTeX's is found by its depth.
   node.children?.forEach(slim);
-  if (node.children && !node.children.some(child => is(child, "pstrut")) && !is(node, "vlist"))
-    node.children = node.children.flatMap(child => bare(child) ? child.children : [child]);
+  // What stands in a table of KaTeX's, and in a built-up bracket, is found by its depth.
+  const deep = ["vlist", "delimsizinginner", "katex-inner"].some(name => is(node, name));
+  if (node.children && !deep && !node.children.some(child => is(child, "pstrut")))
+    node.children = node.children.flatMap(child => bare(child) ? child.children : is(child, "allowbreak") ? [] : [child]);
+}
+// On display a phone's lines are broken after relations and wide spaces only.
+function join(parts) {
+  const joined = [];
+  for (const part of parts) {
+    const last = joined.at(-1)?.children.findLast(child => !is(child, "mspace"));
+    if (last && is(last, "mbin")) joined.at(-1).children.push(...part.children);
+    else joined.push(part);
+  }
+  return joined;
 }
 function set(tex, displayMode, narrow) {
-  const tree = katex.__renderToDomTree(tex, { displayMode, strict: "error", output: "htmlAndMathml" });
+  const breakable = displayMode ? tex.replace(/\\q?quad(?![a-zA-Z])/g, "$&\\allowbreak ") : tex;
+  const tree = katex.__renderToDomTree(breakable, { displayMode, strict: "error", output: "htmlAndMathml" });
   const parts = [];
   (function find(node) {
+    if (displayMode && is(node, "katex-html")) node.children = join(node.children);
     if (is(node, "katex-base")) parts.push(node);
     else (node.children || []).forEach(find);
   })(tree);
@@ -92,8 +105,8 @@ function set(tex, displayMode, narrow) {
     slim(part);
     if (widths[i] > narrow) part.classes.push("wide");
   });
-  return [tree.toMarkup().replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replaceAll(';"', '"'),
-          widths.reduce((a, b) => a + b, 0)];
+  const markup = tree.toMarkup().replaceAll("\\allowbreak ", "").replaceAll(';"', '"');
+  return [markup.replace(/ xmlns="[^"]*MathML"/, ""), widths.reduce((a, b) => a + b, 0)];
 }
 """
 logger = logging.getLogger(__name__)

@@ -1,9 +1,9 @@
 """Print the built book as one PDF: ``python tools/pdf.py [folder of the built pages] [--out FILE]``.
 
 The pages are put together in the order of the table of contents, with a title page, contents with page numbers, and
-the solutions in a part of their own at the end, linked to and from their exercises. Chromium sets the mathematics
-with MathJax and prints. The PDF is tagged and has an outline; each formula is real text, with its words as MathJax's
-speech engine says them as alternative text. A copy lands beside the pages, and the home page is given a link to it.
+the solutions in a part of their own at the end, linked to and from their exercises. Chromium prints them. The PDF is
+tagged and has an outline; each formula is real text, with its words as MathJax's speech engine says them as
+alternative text. A copy lands beside the pages, and the home page is given a link to it.
 """
 
 import argparse
@@ -56,67 +56,50 @@ SPOKEN = [
     (r"\s*\bLine \d+: (?:blank )?", ", "),
 ]
 
-# Typesets, and gives each formula its words as alternative text; returns how many were not set.
-TYPESET = r"""async ([mark, spoken]) => {
-  const formulas = [...document.querySelectorAll(".math")];
-  const clean = t => t.trim().replace(/^\\[(\[]|\\[)\]]$/g, "").trim();
-  const tex = formulas.map(e => clean([...e.childNodes].filter(n => n.nodeType === 3).map(n => n.data).join("")));
+# Gives each formula its words as alternative text; returns how many have none.
+SPEAK = r"""async ([mark, spoken]) => {
   await MathJax.startup.promise;
-  await MathJax.typesetPromise(formulas);
   const speech = MathJax._.a11y.sre.Sre, said = new Map();
   await speech.setupEngine({ locale: "en", domain: "clearspeak", modality: "speech" });
   await speech.sreReady();
   const words = source => {
     if (!said.has(source)) {
-      let text = speech.toSpeech(MathJax.tex2mml(source));
+      let text = speech.toSpeech(source);
       for (const [what, by] of spoken) text = text.replace(new RegExp(what, "g"), by);
       said.set(source, text.replace(/\s+/g, " ").trim());
     }
     return said.get(source);
   };
-  // Chromium tags only what is in the document: the letters, which MathJax has in its style sheet, move there.
-  const letters = [...document.querySelectorAll("mjx-c")].map(e => [e, getComputedStyle(e, "::before").content]);
-  for (const [e, content] of letters) {
-    const letter = e.appendChild(document.createElement("mjx-b"));
-    letter.textContent = content.replace(/^"|"$|\\(?=["\\])/g, "");
+  let dumb = 0;
+  for (const formula of document.querySelectorAll(".katex")) {
+    const meaning = formula.querySelector(".katex-mathml"), math = document.createElement("math");
+    math.append(meaning.querySelector("semantics").firstElementChild);
+    const text = words(math.outerHTML.replaceAll("&nbsp;", "\u00a0"));
+    dumb += !text;
+    formula.setAttribute("role", "img");
+    formula.setAttribute("aria-label", mark + text);
+    meaning.remove();
+    formula.querySelector(".katex-html").removeAttribute("aria-hidden");
   }
-  const sheet = document.getElementById("MJX-CHTML-styles").sheet;
-  const rules = [...sheet.cssRules].map(r => r.cssText.replace(/content: ("[^"]*"|none|normal);/, ""));
-  document.head.append(Object.assign(document.createElement("style"),
-    { textContent: rules.join("\n").replaceAll("::before", " > mjx-b") }));
-  sheet.disabled = true;
-  let bare = 0;
-  formulas.forEach((e, i) => {
-    const set = e.querySelector("mjx-container");
-    if (!set) { bare++; return; }
-    set.setAttribute("role", "img");
-    set.setAttribute("aria-label", mark + (words(tex[i]) || tex[i]));
-    set.removeAttribute("tabindex");
-    set.querySelector("mjx-assistive-mml")?.remove();
-    set.style.position = "static"; // printed, and copied, in the order of the text
-    set.querySelector("mjx-math").removeAttribute("aria-hidden");
-    e.removeAttribute("style");
-  });
   await document.fonts.ready;
   await Promise.all([...document.images].map(i => i.decode().catch(() => {})));
-  return bare;
+  return dumb;
 }"""
 # Shrinks what is wider than the page; returns what still is.
 FIT = r"""() => {
-  for (const e of document.querySelectorAll("div.math mjx-container")) {
-    const room = e.closest(".math").clientWidth - parseFloat(getComputedStyle(e.closest(".math")).paddingRight);
-    const wide = e.firstElementChild.getBoundingClientRect().width;
-    if (wide > room) e.style.fontSize = (parseFloat(getComputedStyle(e).fontSize) * room / wide * 0.99) + "px";
+  const shrink = (e, by) => e.style.fontSize = parseFloat(getComputedStyle(e).fontSize) * by + "px";
+  for (const e of document.querySelectorAll(".katex-display")) {
+    const room = e.clientWidth, wide = e.scrollWidth;
+    if (wide > room + 1) shrink(e.querySelector(".katex"), room / wide * 0.99);
   }
   const limit = document.body.getBoundingClientRect().right + 1;
-  for (const e of document.querySelectorAll("span.math mjx-container"))
-    if (e.getBoundingClientRect().right > limit)
-      e.style.fontSize = (parseFloat(getComputedStyle(e).fontSize) * 0.85) + "px";
+  for (const e of document.querySelectorAll("span.math"))
+    if (e.getBoundingClientRect().right > limit) shrink(e.querySelector(".katex"), 0.85);
   for (const e of document.querySelectorAll("table")) {
     const room = e.parentElement.clientWidth, wide = e.scrollWidth;
     if (wide > room + 1) e.style.zoom = room / wide * 0.99;
   }
-  return [...document.querySelectorAll("body *:not(svg *):not(mjx-container *)")]
+  return [...document.querySelectorAll("body *:not(svg *):not(.katex *)")]
     .filter(e => { const box = e.getBoundingClientRect(); return box.width > 1 && box.right > limit; })
     .slice(0, 20).map(e => `${e.tagName.toLowerCase()}.${e.className}: ${e.textContent.slice(0, 60)}`);
 }"""
@@ -160,10 +143,8 @@ def read(site, page):
     for node in article.select("details"):
         node.name = "div"
         node["class"] = "unfolded"
-    for node in article.select(".math"):  # whose words MathJax says
-        node.attrs.pop("aria-hidden", None)  # the head of a column, with its words beside it
-        begin, end = (r"\[", r"\]") if node.name == "div" else (r"\(", r"\)")
-        node.select_one(".katex-display, .katex").replace_with(begin + node.annotation.get_text() + end)
+    for node in article.select(".math[aria-hidden]"):  # the head of a column, with its words beside it
+        del node["aria-hidden"]
     for node in article.select("figure"):  # in which the image is the figure
         node["role"] = "group"
     for node in article.select("td code"):
@@ -354,13 +335,12 @@ def assemble(site, toc=None):
 
 
 def _head(soup, title):
-    mathjax = """window.MathJax = {startup: {typeset: false}, loader: {load: ["a11y/sre"]},
-      chtml: {matchFontHeight: false, scale: 1.08}, options: {enableMenu: false, processHtmlClass: "math"}};"""
+    mathjax = 'window.MathJax = {startup: {typeset: false}, loader: {load: ["a11y/sre"]}};'
     style = Path(__file__).with_name("print.css").read_text(encoding="utf-8")
     head = f"""<meta charset="utf-8"><title>{title}</title>
       <link rel="stylesheet" href="_static/pygments.css">
-      <link rel="stylesheet" href="_static/gmm-live.css">
-      <style>{style}</style><script>{mathjax}</script><script src="{_MATHJAX}tex-chtml.js"></script>"""
+      <link rel="stylesheet" href="_static/gmm-live.css"><link rel="stylesheet" href="_static/formulas.css">
+      <style>{style}</style><script>{mathjax}</script><script src="{_MATHJAX}startup.js"></script>"""
     soup.head.append(BeautifulSoup(head, "html.parser"))
 
 
@@ -420,11 +400,9 @@ def print_pdf(site, target, toc=None, running=None):
         _serve(page, site, str(soup), problems)
         page.emulate_media(media="print")
         page.goto(_HOME, wait_until="load")
-        bare = page.evaluate(TYPESET, [_FORMULA, SPOKEN])
-        if bare:
-            problems.append(f"{bare} formulas were not typeset")
-        errors = page.evaluate("[...document.querySelectorAll('mjx-merror')].map(e => e.textContent)")
-        problems += [f"TeX not understood: {tex}" for tex in errors]
+        dumb = page.evaluate(SPEAK, [_FORMULA, SPOKEN])
+        if dumb:
+            problems.append(f"{dumb} formulas have no words")
         problems += [f"too wide: {part}" for part in page.evaluate(FIT)]
         settings = {"path": target, "prefer_css_page_size": True, "print_background": True}
         # A first print tells on which page everything is; numbers of three digits keep the room of the true ones.

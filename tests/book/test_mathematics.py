@@ -32,6 +32,8 @@ KINDS = [
     r"\left\lVert \frac xy \right\rVert^2",
     r"\begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}",
     r"f = \begin{cases} 1 & \text{if } x > 0, \\ 0 & \text{otherwise} \end{cases}",
+    r"\begin{cases} a \\ b \\ c \\ \frac{d}{2} \\ e \end{cases}",
+    r"\left[\begin{matrix} a \\ b \\ c \\ d \\ e \end{matrix}\right)",
     r"\begin{aligned} a &= b \\ &= c \end{aligned}",
     r"\underbrace{\mathbb E[x]}_{\text{mean}}",
     LONG,
@@ -63,6 +65,12 @@ def parts(markup):
 )
 def test_lines_are_broken_where_tex_breaks_them(tex, expected, formulas):
     assert [part.get_text() for part in parts(formulas.set(tex, False)[0])] == expected
+
+
+def test_on_display_sums_are_not_broken_but_wide_spaces_are(formulas):
+    markup = formulas.set(r"a + b \ge c + d, \qquad \text{with equality if } a = c", True)[0]
+    assert [part.get_text() for part in parts(markup)] == ["a+b≥", "c+d,", "with\xa0equality\xa0if\xa0a=", "c"]
+    assert "allowbreak" not in markup
 
 
 def test_what_fits_a_phone_stays_whole_and_what_does_not_scrolls(formulas):

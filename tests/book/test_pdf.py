@@ -154,10 +154,11 @@ def test_what_is_too_wide_is_made_smaller(running):
     page = running.new_page(viewport={"width": pdf.WIDTH, "height": 800})
     page.set_default_timeout(screenshot.PATIENCE)
     style = "display: inline-block; height: 1em"
+    display = "<style>.katex-display { display: block; overflow: hidden; white-space: nowrap }</style>"
     page.set_content(
-        f"<body style='margin: 0; width: {pdf.WIDTH}px'>"
-        f"<div class='math'><mjx-container><b style='{style}; width: 60em'></b></mjx-container></div>"
-        f"<div class='math'><mjx-container><b style='{style}; width: 6em'></b></mjx-container></div>"
+        f"<body style='margin: 0; width: {pdf.WIDTH}px'>{display}"
+        f"<span class='katex-display'><span class='katex'><b style='{style}; width: 60em'></b></span></span>"
+        f"<span class='katex-display'><span class='katex'><b style='{style}; width: 6em'></b></span></span>"
         f"<table><tr><td style='white-space: nowrap'>{'word ' * 200}</td></tr></table></body>"
     )
     assert page.evaluate(pdf.FIT) == []
@@ -353,7 +354,7 @@ class TestOfAPrintedPart:
         assert checked > 2000
 
     def test_nothing_stands_beyond_the_margins(self, reader, texts):
-        """Where text begins; what MathJax sets in one run is a letter or two."""
+        """Where text begins; what KaTeX sets in one run is a letter or two."""
         width = float(reader.pages[0].mediabox.width)
         for _, places in texts:
             assert places
