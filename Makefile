@@ -14,7 +14,7 @@ READY := $(VENV)/.installed
 # The folder that receives _build/html.
 OUT := .
 INDEX := $(OUT)/_build/html/index.html
-SOURCES := $(wildcard _config.yml _toc.yml _ext/*.py book/*.* book/_static/* book/_templates/* \
+SOURCES := $(wildcard _config.yml _toc.yml CHANGELOG.md CITATION.cff _ext/*.py book/*.* book/_static/* book/_templates/* \
 	gmm/*.py gmm/*.pyi gmm/*/*.py gmm/widgets/*.js \
 	gmm/widgets/*.css gmm/widgets/kernels.json gmm/widgets/figures/*)
 BUILD = $(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) .

@@ -64,7 +64,7 @@ class TestOfTheParts:
         assert metadata.description(self.page(question, answer)) == "Why π_k? Because it is a share."
         hopeless = self.text(r"$\frac12$", " is one. This hangs in the air.")
         assert metadata.description(self.page(question, hopeless), "what it is") == "Why π_k? What it is."
-        assert metadata.description(self.page(), "what it is") == "What it is."
+        assert metadata.description(self.page(self.text("No sentence")), "what it is") == "What it is."
 
     def test_a_long_question_keeps_its_end_and_a_long_answer_is_left_out(self):
         long = "A sentence that goes on and on, and does not end before it has said all of it. "
@@ -109,6 +109,7 @@ class TestOfTheParts:
         data = getattr(datasets, f"load_{name}")()
         head, *rows = metadata.csv(data).splitlines()
         assert head.split(",")[: data.n_features] == list(data.labels())
+        assert not re.search(r"\.(,|$)", "".join(rows[:9]))
         X = np.loadtxt(StringIO("\n".join(rows)), delimiter=",", usecols=range(data.n_features), ndmin=2)
         np.testing.assert_array_equal(X, data.X)
         if data.target is not None:
@@ -276,12 +277,13 @@ def printed(site, running, tmp_path_factory):
     folder = tmp_path_factory.mktemp("print")
 
     def go(name):
-        context = running.new_context(color_scheme="dark")
+        context = running.new_context(color_scheme="dark", viewport={"width": 673, "height": 1000})  # as wide as paper
         context.route("**/mathjax/**", lambda route: route.abort())
         page = context.new_page()
         page.set_default_timeout(screenshot.PATIENCE)
         page.goto((site / f"{name}.html").as_uri())
         page.evaluate(screenshot.SETTLED)
+        page.evaluate("document.querySelector('.helps > details')?.setAttribute('open', '')")
         page.emulate_media(media="print")
         shown = page.evaluate(
             """() => [...document.querySelectorAll("button, summary, input, .report, .landing-buttons")]
