@@ -1,9 +1,9 @@
 """Cards: what a link to a term, an equation, a source, an exercise or a function leads to, shown beside the link.
 
-Once the pages are written, what each of them refers to is cut out of the pages that it stands on, as it is set there,
-and put into a file of its own beside the page's script (book/_static/cards.js). The file is loaded when the reader
-first rests on such a link, as a script, which a page opened from disk may load too. A page without such links loads
-neither. Equations of the same page are not stored: their card copies what the page shows.
+Once the pages are written, what links lead to is cut out of each of them, as it is set there, and put into a file for
+each page that something leads to. The script of the cards (book/_static/cards.js) loads the file when the reader first
+rests on such a link, as a script, which a page opened from disk may do too. A page without such links loads nothing.
+Equations that only their own page refers to are not stored: their card copies what the page shows.
 """
 
 import bisect
@@ -91,7 +91,7 @@ def card(page, address):
         summary = _SUMMARY.match(page.text, place + len(text))
         text += f"<dd>{summary[1]}</dd>" if summary else ""
     part = BeautifulSoup(text, "html.parser")
-    for extra in part.select(".headerlink, .backrefs"):
+    for extra in part.select(".headerlink, .backrefs, annotation"):
         extra.decompose()
     for link in part.select('a[href^="#"]'):
         link["href"] = file + link["href"]
@@ -119,52 +119,50 @@ def card(page, address):
     return [name, where, body]
 
 
-def cards_of(file, pages, known):
-    """Collect the cards of a page: {address as the page writes it: [name, where, text]}.
+def cards_of(pages):
+    """Collect the cards of a folder: {file: {id: [name, where, text]}}, for what the links of its pages lead to.
 
     Parameters
     ----------
-    file : str
-        The name of its file.
     pages : dict of str to Page
-        The pages in its folder by the names of their files.
-    known : dict
-        The cards made so far, by their addresses with the file; those of this page are added.
+        The pages by the names of their files.
     """
     found = {}
-    for address in dict.fromkeys(map(unescape, LINK.findall(pages[file].text))):
-        target, _, identifier = address.partition("#")
-        whole = f"{target or file}#{identifier}"
-        if whole not in known:
-            known[whole] = card(pages[target or file], whole) if (target or file) in pages else None
-        if known[whole] is not None:
-            same = not target and identifier.startswith("equation-")
-            found[address] = known[whole][:2] if same else known[whole]
-    return found
+    for file, page in pages.items():
+        for address in sorted(set(map(unescape, LINK.findall(page.text)))):
+            target, _, identifier = address.partition("#")
+            own = found.setdefault(target or file, {})
+            if (
+                identifier in own
+                or (not target and identifier.startswith("equation-"))
+                or (target or file) not in pages
+            ):
+                continue
+            shown = card(pages[target or file], f"{target or file}#{identifier}")
+            if shown is not None:
+                own[identifier] = shown
+    return {file: own for file, own in found.items() if own}
 
 
 def load(app, pagename, templatename, context, doctree):
     """Load the script on the pages of the book that have links with cards."""
-    folder, _, name = pagename.rpartition("/")
-    if folder == "book" and LINK.search(context.get("body", "")):
-        app.add_js_file("cards.js", loading_method="defer", **{"data-page": name})
+    if pagename.startswith("book/") and LINK.search(context.get("body", "")):
+        app.add_js_file("cards.js", loading_method="defer")
 
 
 def write(app, exception):
-    """Write the cards of each page, once all pages are written."""
+    """Write the cards, once all pages are written."""
     if exception is not None or app.builder.name != "html":
         return
     folder, out = Path(app.outdir) / "book", Path(app.outdir) / "_static" / "cards"
     out.mkdir(exist_ok=True)
-    pages = {path.name: Page(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.html"))}
     for old in out.iterdir():
         old.unlink()
-    known = {}
-    for file in pages:
-        cards = cards_of(file, pages, known)
-        if cards:
-            text = json.dumps(cards, ensure_ascii=False, separators=(",", ":"))
-            (out / f"{file.removesuffix('.html')}.js").write_text(f"gmmCards({text})\n", encoding="utf-8")
+    pages = {path.name: Page(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.html"))}
+    for file, cards in cards_of(pages).items():
+        name = file.removesuffix(".html")
+        text = json.dumps(cards, ensure_ascii=False, separators=(",", ":"))
+        (out / f"{name}.js").write_text(f'gmmCards("{name}",{text})\n', encoding="utf-8")
 
 
 def setup(app):

@@ -85,7 +85,7 @@ def write_exercises(app, exception):
     for docname, label, *_ in exercises_of(app.env):
         labels.setdefault(docname.rpartition("/")[2], []).append(label)
     text = json.dumps({name: " ".join(own) for name, own in labels.items()}, separators=(",", ":"))
-    (Path(app.outdir) / "_static" / "exercises.js").write_text(f"gmmExercises({text})\n", encoding="utf-8")
+    (Path(app.outdir) / "_static" / "exercises.js").write_text(f"gmmExerciseLabels({text})\n", encoding="utf-8")
 
 
 def setup(app):

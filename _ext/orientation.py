@@ -355,7 +355,10 @@ def end_of_chapter(app, doctree, docname):
     used = sorted(name for name in known[docname]["uses"] - set(names) if not HELPERS.match(name))
     links = [link for name in used if (link := _function_link(app, docname, name))]
     if links:
-        box += _sentence("Also used here" if names else "The functions used here", links)
+        summary = f"{'Also used here' if names else 'Used here'}: {len(links)} functions"
+        box += nodes.raw("", f"<details><summary>{summary}</summary>", format="html")
+        box += _sentence("In the order of their names", links)
+        box += nodes.raw("", "</details>", format="html")
     before = [_chapter_link(app, docname, name) for name in known[docname]["after"]]
     if before:
         box += _sentence("Builds on", before)

@@ -1,9 +1,9 @@
 // Cards: what a link to a term, an equation, a source, an exercise or a function leads to, beside the link. Rest the
 // pointer on the link, reach it with the Tab key, or tap it: the card stays while the pointer or the focus is on it,
-// follows the link in the order of the Tab key, and goes with Esc. What cards show comes with the first one, in a script
-// of its own (_ext/cards.py). Browsers that know no popovers follow the links.
+// follows the link in the order of the Tab key, and goes with Esc. What the cards of a page's targets show comes with the
+// first of them, as a script (_ext/cards.py). Browsers that know no popovers follow the links.
 (() => {
-  const { src, dataset: { page } } = document.currentScript;
+  const { src } = document.currentScript;
   const article = document.querySelector("article.bd-article");
   if (!article || !HTMLElement.prototype.showPopover) return;
   const linked = ":is([href*='#equation-'], [href*='#ex-'], [href*='glossary.html#term-'], [href*='references.html#id'],"
@@ -14,15 +14,29 @@
   card.setAttribute("role", "note");
   // link: whose card is open; left: closed by Esc, and not to open again; by: what the reader used last; x, y: the
   // pointer. A page that scrolls to what has the focus moves links under a pointer that rests: that opens nothing.
-  let data, timer, wanted, link, left, by, x, y;
+  let timer, wanted, link, left, by, x, y;
 
-  const load = () => data ||= new Promise(done => {
-    window.gmmCards = done;
+  const files = {}, arrived = {};
+  window.gmmCards = (name, cards) => arrived[name](cards);
+  const load = name => files[name] ||= new Promise(done => {
+    arrived[name] = done;
     const script = document.createElement("script");
-    script.src = src.replace(/cards\.js.*/, `cards/${page}.js`);
+    script.src = src.replace(/cards\.js.*/, `cards/${name}.js`);
     script.onerror = () => done({});
     document.head.append(script);
   });
+  const here = document.getElementById.bind(document), plain = text => text.replace(/\s*#$/, "").trim();
+  // What the card of a link shows: its name, where it stands, its text or a copy of it.
+  const content = async to => {
+    const name = to.pathname.split("/").pop().replace(".html", ""), id = decodeURIComponent(to.hash.slice(1));
+    const formula = to.getAttribute("href").startsWith("#equation-") && here(id)?.cloneNode(true);
+    if (!formula) return (await load(name))[id];
+    const number = plain(formula.querySelector(".eqno").innerText);
+    formula.querySelector(".eqno").remove();
+    [formula, ...formula.querySelectorAll("[id], [tabindex]")]
+      .forEach(e => ["id", "tabindex"].forEach(attribute => e.removeAttribute(attribute)));
+    return [`Equation ${number}`, plain(here(id).closest("section").querySelector("h1, h2, h3").innerText), formula];
+  };
   const linkAt = target => card.contains(target) ? null : target.closest?.(`article.bd-article a.internal${linked}`);
   const inside = () => link && (document.activeElement === link || card.contains(document.activeElement));
 
@@ -46,7 +60,7 @@
   };
   const open = async (to, tapped) => {
     wanted = to;
-    const href = to.getAttribute("href"), found = (await load())[href];
+    const found = await content(to);
     if (wanted !== to) return;
     if (!found) {
       if (tapped) location.href = to.href;
@@ -54,16 +68,11 @@
     }
     close();
     const head = document.createElement("p"), name = document.createElement("a"), text = document.createElement("div");
-    name.href = href;
+    name.href = to.getAttribute("href");
     name.textContent = found[0];
-    head.append(name, ...(found[1] ? [` · ${found[1]}`] : []));
-    if (found.length > 2) text.innerHTML = found[2];
-    else {
-      const formula = document.getElementById(decodeURIComponent(href.slice(1))).cloneNode(true);
-      formula.querySelector(".eqno")?.remove();
-      [formula, ...formula.querySelectorAll("[id], [tabindex]")].forEach(e => ["id", "tabindex"].forEach(a => e.removeAttribute(a)));
-      text.append(formula);
-    }
+    head.append(name, found[1] && ` · ${found[1]}`);
+    if (found[2].nodeType) text.append(found[2]);
+    else text.innerHTML = found[2];
     card.replaceChildren(head, text);
     card.style.visibility = "hidden";  // until it is set and in its place
     to.after(card);
@@ -79,7 +88,7 @@
   const ask = to => {
     if (to === left || to === link) return clearTimeout(timer);
     to.removeAttribute("title");  // the card says it
-    load();
+    content(to);  // on its way already
     wanted = to;
     soon(() => open(to));
   };

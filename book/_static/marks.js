@@ -27,7 +27,7 @@
     const solved = stored("gmm-exercises");
     if (!chapters) {
       if (!Object.values(solved).includes("solved")) return;
-      window.gmmExercises = all => { chapters = all; count(); };
+      window.gmmExerciseLabels = all => { chapters = all; count(); };
       const script = document.createElement("script");
       script.src = base.replace(/marks\.js.*/, "exercises.js");
       document.head.append(script);

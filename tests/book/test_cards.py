@@ -31,6 +31,7 @@ href="#equation-eq-x">#</a></span>\\[<div>x</div>\\]</div></div>
 EQUATIONS = {"05_log_likelihood.html#equation-eq-log-likelihood": "(5.2)", "#equation-eq-elbo": "(7.1)"}
 # Leaves the sections that hold the open card: axe need not read the others.
 ALONE = """document.querySelectorAll("article section").forEach(e => e.querySelector(".link-card") || e.remove())"""
+LINKED = re.compile(r"#equation-|#ex-|glossary\.html#term-|references\.html#id|api\.html#gmm")
 LOADED = "performance.getEntriesByType('resource').map(e => e.name).filter(name => name.includes('/cards/')).length"
 
 
@@ -57,46 +58,41 @@ class TestOfTheParts:
     def test_no_target_no_card(self):
         assert cards.card(cards.Page(PAGE), "a.html#term-x") is None
 
-    def test_the_cards_of_a_page_are_those_it_links_to(self):
+    def test_cards_are_what_links_lead_to(self):
         link = '<a class="reference internal" href="{}">x</a>'
         hrefs = ["glossary.html#term-c", "#equation-eq-x", "lost.html#equation-eq-x", "b.html#section", "#ex-none"]
-        pages = {"b.html": cards.Page(PAGE + "".join(map(link.format, hrefs))), "glossary.html": cards.Page(PAGE)}
-        known = {}
-        found = cards.cards_of("b.html", pages, known)
-        # What stands on the page itself is copied from there.
-        assert found == {
-            "glossary.html#term-c": ["c", "", "<p>Other.</p>"],
-            "#equation-eq-x": ["Equation (2.1)", "2.1. K & more"],
-        }
-        assert {"b.html#equation-eq-x", "b.html#ex-none"} < set(known)
-
-
-def stored(site, name):
-    path = site / "_static" / "cards" / f"{name}.js"
-    text = path.read_text(encoding="utf-8") if path.exists() else "gmmCards({})\n"
-    return json.loads(text.removeprefix("gmmCards(").removesuffix(")\n"))
+        pages = {"b.html": cards.Page(PAGE + "".join(map(link.format, [*hrefs, "#ex-y"])))}
+        pages["glossary.html"] = cards.Page(PAGE)
+        found = cards.cards_of(pages)
+        # An equation of the page itself is copied from there.
+        assert {file: list(own) for file, own in found.items()} == {"b.html": ["ex-y"], "glossary.html": ["term-c"]}
+        assert found["glossary.html"]["term-c"] == ["c", "", "<p>Other.</p>"]
 
 
 @pytest.mark.slow
 class TestOfTheBook:
-    def test_each_link_has_its_card_and_no_page_has_others(self, site):
-        wanted = re.compile(r"#equation-|#ex-|glossary\.html#term-|references\.html#id|api\.html#gmm")
-        anchors = {}
+    def test_each_link_has_its_card_and_there_are_no_others(self, site):
+        stored, wanted, anchors = {}, {}, {}
+        for path in (site / "_static" / "cards").iterdir():
+            text = path.read_text(encoding="utf-8").removeprefix(f'gmmCards("{path.stem}",').removesuffix(")\n")
+            stored[path.stem] = json.loads(text)
         for path in check_site.pages(site):
-            page, found = check_site.soup(path), stored(site, path.stem)
-            links = {a["href"] for a in page.select("article a.reference.internal") if wanted.search(a["href"])}
-            if path.parent.name != "book":  # the index
-                links = set()
-            assert links == set(found), path.stem
-            assert bool(found) == bool(page.select(f'script[src*="cards.js"][data-page="{path.stem}"]')), path.stem
-            for address, (name, _, *text) in found.items():
-                assert name, address
-                part = BeautifulSoup("".join(text), "html.parser")
-                assert not text or len(part.get_text().split()) > 1 or part.select(".math"), address
-                for link in part.select("a"):
-                    anchors[link["href"]] = path
-        for address, path in anchors.items():
-            assert "://" in address or check_site._target(path, address) is None, address
+            page = check_site.soup(path)
+            links = {a["href"] for a in page.select("article a.reference.internal") if LINKED.search(a["href"])}
+            links = links if path.parent.name == "book" else set()  # the index lists them all
+            assert bool(links) == bool(page.select('script[src*="cards.js"]')), path.stem
+            for file, _, identifier in (link.partition("#") for link in links):
+                if file or not identifier.startswith("equation-"):
+                    wanted.setdefault(file.removesuffix(".html") or path.stem, set()).add(identifier)
+        assert {name: set(own) for name, own in stored.items()} == wanted
+        for name, own in stored.items():
+            for identifier, (title, _, text) in own.items():
+                part = BeautifulSoup(text, "lxml")
+                assert title, identifier
+                assert len(part.get_text().split()) > 1 or part.select(".math"), identifier
+                anchors |= {link["href"]: name for link in part.select("a")}
+        for address in anchors:
+            assert "://" in address or check_site._target(site / "book" / "index.html", address) is None, address
 
     def test_pointer_and_keys(self, visit):
         """One page, with a screen and a light theme, then in the dark, with a card open for axe."""

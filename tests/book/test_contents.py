@@ -5,12 +5,23 @@ import sys
 import chapters
 import check_site
 import pytest
+import screenshot
 from bs4 import BeautifulSoup
 
 sys.path.append(str(chapters.ROOT / "_ext"))
 import contents
 
 LONGEST = 26
+HERE = "JSON.parse(localStorage.getItem('gmm-reading')).last.id === 'when-to-stop-the-parameters'"
+# Scrolls through a chapter, a step for each of its sections.
+THROUGH = """async () => {
+  const step = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+  for (const e of document.querySelectorAll("article section > h2, .reading-mark")) {
+    e.scrollIntoView();
+    await step();
+    await step();
+  }
+}"""
 SHORT = contents.short_titles(chapters.ROOT)
 
 
@@ -53,3 +64,75 @@ class TestOfTheBook:
             headings |= set(own)
         assert sorted(title for title in headings if len(title) > LONGEST and title not in SHORT) == []
         assert sorted(set(SHORT) - headings) == []
+
+    def test_what_a_browser_remembers(self, running, address):
+        """Read one chapter, mark another by hand, come back to the first page, go on from there, and forget it all."""
+        context = running.new_context()
+        opened = []
+
+        def visit(name, **settings):
+            opened.append(screenshot.Visit(context, f"{address}/book/{name}.html", **settings))
+            return opened[-1]
+
+        def read(page):
+            return page.locator(".bd-links li.read > a").evaluate_all("all => all.map(a => a.pathname.slice(6, 8))")
+
+        def kept(page):
+            return page.evaluate("JSON.parse(localStorage.getItem('gmm-reading'))")
+
+        try:
+            first = visit("08_convergence")
+            page = first.page
+            assert kept(page) is None or "last" not in kept(page)
+            button = page.locator(".reading-mark button")
+            button.scroll_into_view_if_needed()  # a look at the end
+            page.wait_for_function("JSON.parse(localStorage.getItem('gmm-reading'))?.last")
+            assert button.get_attribute("aria-pressed") == "false"
+            assert read(page) == []
+            page.evaluate(THROUGH)
+            page.wait_for_selector(".bd-links li.read")
+            assert read(page) == ["08"]
+            assert button.get_attribute("aria-pressed") == "true"
+            page.locator("#when-to-stop-the-parameters").evaluate("e => e.scrollIntoView()")
+            page.wait_for_function(HERE)
+            button.click()  # takes the mark away, for good
+            page.evaluate(THROUGH)
+            assert read(page) == []
+            button.click()
+            page.locator("#when-to-stop-the-parameters").evaluate("e => e.scrollIntoView()")
+            page.wait_for_function(HERE)
+            labels = page.locator("div.exercise").evaluate_all("all => all.map(e => e.id)")
+            solved = {labels[0]: "solved", labels[1]: "tried", labels[2]: "solved", "ex-of-no-chapter": "solved"}
+            page.evaluate("solved => localStorage.setItem('gmm-exercises', JSON.stringify(solved))", solved)
+
+            for width in (1280, 390):
+                landing = visit("index", width=width)
+                page = landing.page
+                line = page.locator(".resume")
+                assert "8.7" in line.inner_text() or "When to stop: the parameters" in line.inner_text()
+                assert "1 chapter read" in line.inner_text()
+                assert read(page) == ["08"]
+                assert page.locator(".book-map li.read").count() == 1
+                page.wait_for_selector("[data-solved]", state="attached")
+                counts = page.locator(".bd-links [data-solved]").evaluate_all("all => all.map(a => a.dataset.solved)")
+                assert counts == [f"2/{len(labels)}"]
+                assert landing.vitals()["cls"] < 0.01
+                assert landing.problems() == []
+            line.locator("a").click()
+            page.wait_for_url("**/08_convergence.html#when-to-stop-the-parameters")
+
+            page = visit("index").page
+            page.locator(".resume button").click()
+            assert kept(page) is None
+            assert read(page) == []
+            assert not page.locator(".resume").is_visible()
+            # What no script of the book wrote does no harm.
+            for text in ("{", "null", "[]", '{"done": 5, "seen": null, "last": {"name": "x:y"}}'):
+                page.evaluate(
+                    "text => ['gmm-reading', 'gmm-exercises'].forEach(k => localStorage.setItem(k, text))", text
+                )
+                page.reload()
+                assert page.locator(".resume a").count() == 0, text
+            assert [line for one in opened for line in one.messages] == []
+        finally:
+            context.close()
