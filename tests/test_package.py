@@ -168,7 +168,11 @@ MAY_IMPORT = {
 }
 LEAVES = ("gmm.plot", "gmm.widgets", "gmm.exercises", "gmm.datasets")
 # A mixture and a selection plot themselves: the method imports the figures when it is called, never before.
-ON_DEMAND = {("estimators", "gmm.plot"), ("plot.py", "scipy.cluster.hierarchy")}
+# Dask, which need not be there, is asked by those who hold one of its arrays.
+ON_DEMAND = {
+    ("estimators", "gmm.plot"), ("plot.py", "scipy.cluster.hierarchy"),
+    ("learning", "dask"), ("estimators", "dask"), ("estimators", "dask.array"),
+}  # fmt: skip
 
 
 def module_name(path, root=None):

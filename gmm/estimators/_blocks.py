@@ -173,14 +173,14 @@ def _weights_of(sample_weight, X, tasks):
 
 
 class _Score:
-    """A method of a fitted mixture for one block after another."""
+    """A method of a fitted mixture for one block after another, also for those without rows."""
 
     def __init__(self, model, what):
         self.model, self.what = model, what
+        self.nothing = getattr(model, what)(np.zeros((1, model.n_features_in_)))[:0]
 
     def __call__(self, X):
-        X = X[None] if np.ndim(X) == 1 else X
-        return getattr(self.model, self.what)(X)
+        return getattr(self.model, self.what)(X) if len(X) else self.nothing
 
 
 def scores(model, what, X):
@@ -197,12 +197,9 @@ def scores(model, what, X):
             "input"
         )
     X = X.rechunk({1: -1}) if len(X.chunks[1]) > 1 else X
-    one = nameless(model)
-    example = _Score(one, what)(np.zeros((1, X.shape[1])))
-    if example.ndim == 1:
-        return da.map_blocks(_Score(one, what), X, dtype=example.dtype, drop_axis=1, meta=example[:0])
-    chunks = (X.chunks[0], (example.shape[1],))
-    return da.map_blocks(_Score(one, what), X, dtype=example.dtype, chunks=chunks, meta=example[:0])
+    score = _Score(nameless(model), what)
+    shape = {"drop_axis": 1} if score.nothing.ndim == 1 else {"chunks": (X.chunks[0], (score.nothing.shape[1],))}
+    return da.map_blocks(score, X, dtype=score.nothing.dtype, meta=score.nothing, **shape)
 
 
 def _of_frame(model, what, X):

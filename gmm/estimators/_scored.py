@@ -174,6 +174,8 @@ class Scored:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Of an array or data frame of Dask the result is an array of Dask, which nothing has computed yet; so it is
+            with `predict` and `predict_proba`.
 
         Returns
         -------

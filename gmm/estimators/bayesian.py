@@ -247,7 +247,10 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Float32, integer, strided or memory-mapped arrays are read in place, without a copy.
+            Float32, integer, strided or memory-mapped arrays are read in place, without a copy. Arrays and data frames
+            of Dask are fitted where their blocks are (``pip install gmm-book[dask]``), as `fit_batches` fits batches:
+            each iteration brings K(1 + d + d²) numbers of each block, and the result has the same bits whatever works
+            on them. A block has to fit into memory.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), default=None

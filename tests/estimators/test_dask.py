@@ -1,0 +1,235 @@
+"""Arrays and data frames of Dask: the bits of `fit_batches` on the same blocks, whatever works on them."""
+
+import os
+import signal
+import threading
+import time
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+
+from gmm import BayesianGaussianMixture, GaussianMixture, StudentMixture
+from gmm.estimators import _batches
+
+CUTS = [700, 701, 1500, 1500]
+LABELS = np.random.default_rng(1).integers(3, size=2000)
+X = np.random.default_rng(0).normal(size=(2000, 3)) + 2.5 * LABELS[:, None] * [1.0, 0.5, 0.0]
+WEIGHTS = np.random.default_rng(2).uniform(0.1, 2.0, size=2000) * (np.arange(2000) % 5 > 0)
+GAPS = np.where(np.random.default_rng(4).random(X.shape) < 0.2, np.nan, X)
+PARTS = np.split(X, CUTS)
+CHUNKS = tuple(map(len, PARTS))
+FITTED = ("weights_", "means_", "covariances_", "lower_bounds_", "reg_covar_")
+SETTINGS = {"random_state": 0, "tol": 0.0, "max_iter": 5}
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(autouse=True)
+def in_turn():
+    """Tasks one after the other, but where a test has a cluster."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def lazy(rows=X, columns=(2, 1)):
+    return da.from_array(rows, chunks=(CHUNKS, columns))
+
+
+def same_bits(mine, theirs):
+    return all(np.array_equal(getattr(mine, name), getattr(theirs, name)) for name in FITTED)
+
+
+CASES = {
+    "full": (GaussianMixture, {}),
+    "tied": (GaussianMixture, {"covariance_type": "tied"}),
+    "VEE": (GaussianMixture, {"covariance_type": "VEE"}),
+    "prior": (GaussianMixture, {"covariance_prior": "default"}),
+    "auto": (GaussianMixture, {"reg_covar": "auto", "covariance_type": "diag"}),
+    "noise": (GaussianMixture, {"noise": True}),
+    "Student": (StudentMixture, {"dof": 5.0}),
+    "Bayes": (BayesianGaussianMixture, {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_fit_has_the_bits_of_a_fit_of_the_same_batches(case):
+    kind, settings = CASES[case]
+    settings = {"n_components": 3, **SETTINGS, **settings}
+    mine = kind(**settings).fit(lazy(), sample_weight=da.from_array(WEIGHTS, chunks=900))
+    assert same_bits(mine, kind(**settings).fit_batches(PARTS, sample_weight=WEIGHTS))
+    assert mine.n_iter_ > 2
+
+
+def test_missing_values():
+    settings = SETTINGS | {"missing": "marginalise"}
+    mine = GaussianMixture(3, **settings).fit(lazy(GAPS), sample_weight=WEIGHTS)
+    assert same_bits(mine, GaussianMixture(3, **settings).fit_batches(np.split(GAPS, CUTS), sample_weight=WEIGHTS))
+    assert np.isnan(GAPS).any()
+    np.testing.assert_array_equal(mine.score_samples(lazy(GAPS)).compute(), mine.score_samples(GAPS))
+
+
+@pytest.mark.parametrize("size", [50, 1500])
+def test_starts_are_drawn_from_the_same_samples(size, monkeypatch):
+    monkeypatch.setattr(_batches, "RESERVOIR", size)
+    monkeypatch.setattr(_batches, "EACH", 1)
+    for seed in (0, 1):
+        settings = SETTINGS | {"random_state": seed, "record_parameters": "restarts"}
+        mine = GaussianMixture(3, **settings).fit(lazy(), sample_weight=WEIGHTS)
+        theirs = GaussianMixture(3, **settings).fit_batches(PARTS, sample_weight=WEIGHTS)
+        np.testing.assert_array_equal(mine.restarts_["start"][0].means, theirs.restarts_["start"][0].means)
+        assert same_bits(mine, theirs)
+
+
+def test_data_frames_and_sizes_that_are_not_known():
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    mine = GaussianMixture(3, **SETTINGS).fit(dd.from_pandas(frame, npartitions=4))
+    assert mine.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert same_bits(mine, GaussianMixture(3, **SETTINGS).fit_batches(np.split(frame, [500, 1000, 1500])))
+    labels = mine.predict(dd.from_pandas(frame, npartitions=2))
+    np.testing.assert_array_equal(labels.compute(), mine.predict(frame))
+    with pytest.raises(ValueError, match=r"X must have the columns \['a', 'b', 'c'\]; got \['a', 'b', 'd'\]"):
+        mine.predict(dd.from_pandas(frame.rename(columns={"c": "d"}), npartitions=2))
+    unknown = lazy()[lazy()[:, 0] > 0.0]
+    assert np.isnan(unknown.chunks[0]).all()
+    positive = [part[part[:, 0] > 0.0] for part in PARTS]
+    found = GaussianMixture(3, **SETTINGS).fit(unknown)
+    assert same_bits(found, GaussianMixture(3, **SETTINGS).fit_batches(positive))
+    assert found.predict_proba(unknown).compute().shape == (sum(map(len, positive)), 3)
+
+
+def test_scores_are_computed_when_they_are_wanted():
+    mixture = GaussianMixture(3, **SETTINGS).fit(X)
+    computed = []
+    watched = da.map_blocks(lambda block: computed.append(1) or block, lazy(), dtype=float, meta=X[:0])
+    found = {name: getattr(mixture, name)(watched) for name in ("predict", "predict_proba", "score_samples")}
+    assert computed == []
+    for name, scores in found.items():
+        expected = getattr(mixture, name)(X)
+        assert scores.shape == expected.shape
+        assert scores.dtype == expected.dtype
+        np.testing.assert_array_equal(scores.compute(), expected)
+    weights = da.from_array(WEIGHTS, chunks=300)
+    assert mixture.score(lazy()) == pytest.approx(mixture.score(X), rel=1e-13)
+    assert mixture.score(lazy(), sample_weight=weights) == pytest.approx(mixture.score(X, None, WEIGHTS), rel=1e-13)
+    assert mixture.bic(lazy(), sample_weight=WEIGHTS) == pytest.approx(mixture.bic(X, WEIGHTS), rel=1e-13)
+    assert mixture.aic(lazy()) == pytest.approx(mixture.aic(X), rel=1e-13)
+    fresh = GaussianMixture(3, **SETTINGS)
+    np.testing.assert_array_equal(fresh.fit_predict(lazy()).compute(), fresh.predict(X))
+
+
+WITH_NAN = X.copy()
+WITH_NAN[705, 1] = np.nan
+
+REFUSED = {
+    "NaN": (lambda: (lazy(WITH_NAN), None), r"^block 2 of X, row 4 \(feature 1\): Input X contains NaN"),
+    "one axis": (lambda: (lazy()[:, 0], None), r"^X must have the shape \(n_samples, n_features\); got 1 dimension"),
+    "no rows": (lambda: (lazy()[:0], None), "^blocks of X hold no samples"),
+    "few rows": (lambda: (lazy()[:2], None), r"n_samples >= 3 \(n_components = 3\) but blocks of X have 2 samples"),
+    "fewer weights": (lambda: (lazy(), np.ones(5)), r"^sample_weight must have shape \(2000,\); got \(5,\)"),
+    "fewer weights of Dask": (
+        lambda: (lazy(), da.ones(1999)),
+        r"^sample_weight must have shape \(2000,\); got \(1999",
+    ),
+    "negative weights": (lambda: (lazy(), -da.ones(2000)), r"^block \d of X: weights must be finite and not negative"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused_changes_nothing(case):
+    arguments, message = REFUSED[case]
+    rows, weights = arguments()
+    mixture = GaussianMixture(3, random_state=0).fit(X)
+    before = dict(vars(mixture))
+    with pytest.raises(ValueError, match=message):
+        mixture.fit(rows, sample_weight=weights)
+    assert vars(mixture).keys() == before.keys()
+    assert all(vars(mixture)[name] is value for name, value in before.items())
+
+
+def test_what_needs_samples_in_memory_says_so():
+    mixture = GaussianMixture(3, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="error_covariances need samples in memory"):
+        GaussianMixture(3).fit(lazy(), error_covariances=np.ones(3))
+    with pytest.raises(ValueError, match="resp_init gives the start of samples in memory"):
+        GaussianMixture(3, resp_init=LABELS).fit(lazy())
+    with pytest.raises(ValueError, match="icl and error_covariances need samples in memory"):
+        mixture.icl(lazy())
+    with pytest.raises(ValueError, match="X has 2 features, but GaussianMixture is expecting 3"):
+        mixture.predict(lazy()[:, :2])
+
+
+# ------------------------------------------------------------------------------------------- a cluster of processes
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes; one that dies is started again."""
+    distributed = pytest.importorskip("distributed")
+    settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0}
+    with (
+        dask.config.set({"distributed.worker.daemon": False, "distributed.admin.tick.limit": "1 min"}),
+        distributed.LocalCluster(**settings) as running,
+        distributed.Client(running) as client,
+        dask.config.set(scheduler=client),
+    ):
+        yield client
+
+
+@pytest.mark.slow
+class TestCluster:
+    @pytest.fixture(autouse=True)
+    def on_the_cluster(self, cluster, in_turn):
+        with dask.config.set(scheduler=cluster):
+            yield
+
+    def test_processes_find_the_same_bits(self):
+        expected = GaussianMixture(3, **SETTINGS).fit_batches(PARTS)
+        assert same_bits(GaussianMixture(3, **SETTINGS).fit(lazy()), expected)
+
+    def test_a_worker_that_dies(self, cluster):
+        expected = GaussianMixture(3, **SETTINGS).fit_batches(PARTS)
+        victims, killed = list(cluster.run(os.getpid).values()), []
+
+        def kill(iteration, *_):
+            if iteration == 2:
+                killed.append(victims[0])
+                os.kill(victims[0], signal.SIGKILL)
+
+        found = GaussianMixture(3, callback=kill, **SETTINGS).fit(lazy())
+        assert killed
+        assert found.n_iter_ > 3
+        assert same_bits(found, expected)
+
+    def test_a_worker_that_is_slow(self):
+        def late(block, block_info=None):
+            if block_info and block_info[0]["chunk-location"][0] == 0:
+                time.sleep(0.05)
+            return block
+
+        rows = da.map_blocks(late, lazy(columns=3), dtype=float, meta=X[:0])
+        assert same_bits(GaussianMixture(3, **SETTINGS).fit(rows), GaussianMixture(3, **SETTINGS).fit_batches(PARTS))
+
+    def test_the_error_of_a_block_is_heard_from_afar(self):
+        with pytest.raises(ValueError, match=r"^block 2 of X, row 4 \(feature 1\): Input X contains NaN"):
+            GaussianMixture(3).fit(lazy(WITH_NAN))
+
+    def test_an_interrupt_is_heard_and_changes_nothing(self):
+        rows = da.map_blocks(lambda block: time.sleep(0.2) or block, lazy(columns=3), dtype=float, meta=X[:0])
+        mixture = GaussianMixture(3, random_state=0).fit(X)
+        before, sent = dict(vars(mixture)), []
+        mixture.set_params(tol=0.0, max_iter=10_000)
+
+        def interrupt():
+            sent.append(time.perf_counter())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        timer = threading.Timer(1.5, interrupt)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            mixture.fit(rows)
+        timer.join()
+        assert time.perf_counter() - sent[0] < 8.0  # a tenth of a second on a quiet computer
+        assert all(vars(mixture)[name] is value for name, value in before.items() if name.endswith("_"))
