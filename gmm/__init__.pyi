@@ -58,6 +58,15 @@ from .formulas.anomalies import roc_area as roc_area
 from .formulas.convergence import em_cost as em_cost
 from .formulas.convergence import has_converged as has_converged
 from .formulas.convergence import parameter_change as parameter_change
+from .formulas.cost import amdahl_speedup as amdahl_speedup
+from .formulas.cost import chunked_sum as chunked_sum
+from .formulas.cost import chunked_sum_error_bound as chunked_sum_error_bound
+from .formulas.cost import exponential_error_bound as exponential_error_bound
+from .formulas.cost import left_out_moments_bound as left_out_moments_bound
+from .formulas.cost import pass_bytes as pass_bytes
+from .formulas.cost import pass_operations as pass_operations
+from .formulas.cost import reduced_exponential as reduced_exponential
+from .formulas.cost import roofline as roofline
 from .formulas.criteria import aic as aic
 from .formulas.criteria import bic as bic
 from .formulas.criteria import bic_maximised as bic_maximised

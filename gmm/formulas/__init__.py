@@ -14,6 +14,7 @@ drop_stale_caches(Path(__file__).parent)
 from gmm.formulas import (  # noqa: E402
     anomalies,
     convergence,
+    cost,
     criteria,
     deconvolution,
     em,
@@ -55,6 +56,7 @@ CHAPTERS = (
     heavy_tails,
     missing,
     deconvolution,
+    cost,
 )
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "EQUATIONS",
     "anomalies",
     "convergence",
+    "cost",
     "criteria",
     "deconvolution",
     "em",

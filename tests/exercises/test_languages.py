@@ -789,6 +789,42 @@ def unit(log_likelihood, n, d):
     return math.exp(log_likelihood / (n * d))
 
 
+def one_walk(a):
+    top, total = a[0], 1.0
+    for i in range(1, len(a)):
+        if a[i] > top:
+            total *= math.exp(top - a[i])
+            top = a[i]
+        total += math.exp(a[i] - top)
+    return top + math.log(total)
+
+
+def exponential(x):
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        g = round(x[i] / math.log(2.0))
+        v = x[i] - g * math.log(2.0)
+        term, total = 1.0, 1.0
+        for j in range(1, 16):
+            term *= v / j
+            total += term
+        out[i] = total * 2.0**g
+    return out
+
+
+def moments_by_blocks(X, r, centre, length):
+    n, d = X.shape
+    count, first, second = 0.0, np.zeros(d), np.zeros((d, d))
+    for start in range(0, n, length):
+        for i in range(start, min(start + length, n)):
+            count += r[i]
+            for j in range(d):
+                first[j] += r[i] * (X[i, j] - centre[j])
+                for m in range(d):
+                    second[j, m] += r[i] * (X[i, j] - centre[j]) * (X[i, m] - centre[m])
+    return count, first, second
+
+
 ANSWERS = {
     "ex-why-nearest": nearest,
     "ex-why-parameters": parameters,
@@ -851,6 +887,9 @@ ANSWERS = {
     "ex-tools-factor": factor_of_precision,
     "ex-tools-stop": stop,
     "ex-tools-unit": unit,
+    "ex-fast-walk": one_walk,
+    "ex-fast-exponential": exponential,
+    "ex-fast-blocks": moments_by_blocks,
 }
 
 
