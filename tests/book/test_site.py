@@ -117,38 +117,6 @@ def test_the_list_has_every_exercise(site):
     assert all(3 <= int(row[3]) <= 25 for row in rows)
 
 
-def test_search_finds_a_term(visit, site):
-    page = visit("search.html?q=singularities").page
-    page.wait_for_function("document.querySelectorAll('#search-results li a').length > 0")
-    found = page.locator("#search-results li a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
-    assert any("13_singularities" in link for link in found), found
-    page.wait_for_function("!document.querySelector('#search-progress')?.textContent")
-    assert page.locator("#search-results li a").first.is_visible()
-
-
-def test_search_shows_sentences(visit):
-    page = visit("search.html?q=responsibilities", width=PHONE).page
-    page.wait_for_function("document.querySelectorAll('#search-results p.context').length > 10")
-    titles = page.locator("#search-results li > a").all_inner_texts()
-    shown = page.locator("#search-results p.context").all_inner_texts()
-    assert titles.count("4. Responsibilities") == 1
-    assert "4. Responsibilities > Responsibilities" not in titles
-    assert any("responsibilities" in text.lower() for text in shown)
-    assert [text for text in shown if re.search(r"\\[a-z]{2}|\.pdf|At a glance", text)] == []
-    icon = page.locator("main form.bd-search i").bounding_box()
-    field = page.locator("main form.bd-search input")
-    left = field.evaluate("e => e.getBoundingClientRect().left + parseFloat(getComputedStyle(e).paddingLeft)")
-    assert icon["x"] + icon["width"] <= left
-
-
-def test_search_dialog_leads_to_the_search(visit):
-    page = visit(f"{NAMES[0]}.html").page
-    page.keyboard.press("Control+k")
-    page.keyboard.type("collapse")
-    with page.expect_navigation(url="**/search.html?q=collapse*"):
-        page.keyboard.press("Enter")
-
-
 def test_notebook_download(visit):
     path = chapters.notebooks()[0]
     page = visit(f"book/{path.stem}.html").page
