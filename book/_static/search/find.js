@@ -124,10 +124,10 @@
   const find = query => {
     const unfinished = /[\p{L}\p{N}]$/u.test(query);
     const typed = words(query).map(({ whole, parts }, i, all) => {
-      const beginning = unfinished && i === all.length - 1 && [...known.keys()].some(word => word.startsWith(whole));
-      if (compounds.has(whole) || beginning) return { whole, parts };
-      const right = parts.map(corrected);
-      return { whole: right.join(""), parts: right };
+      const strange = !compounds.has(whole) && !parts.every(familiar), last = unfinished && i === all.length - 1;
+      const begins = (strange || last) && [...known.keys()].some(word => word.startsWith(whole));
+      const right = strange && !begins ? parts.map(corrected) : parts;
+      return { whole: right === parts ? whole : right.join(""), parts: right, typing: last || begins };
     });
     const roots = typed.map(word => root(word.whole));
     const units = [];
@@ -137,7 +137,7 @@
         const run = roots.slice(i, i + size).join(" ");
         if (synonyms.has(run) || compounds.has(typed.slice(i, i + size).map(word => word.whole).join(""))) break;
       }
-      const own = typed.slice(i, i + size), joined = own.map(word => word.whole).join(""), typing = unfinished && i + size === typed.length;
+      const own = typed.slice(i, i + size), joined = own.map(word => word.whole).join(""), { typing } = own[size - 1];
       const others = synonyms.get(roots.slice(i, i + size).join(" ")) || [];
       if (size === 1 && !others.length && STOP.has(joined)) continue;
       const parts = own.flatMap(word => word.parts), meant = parts.filter(word => word.length > 1 && !STOP.has(word));
