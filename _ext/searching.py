@@ -60,6 +60,7 @@ n_init > restarts
 random_state > start
 different results > restarts
 different answer > restarts
+different clusters > restarts
 reproducible > restarts
 local optimum = local maximum
 stuck > local maximum
@@ -77,6 +78,8 @@ dependent > independent
 runtime > cost
 speed > cost
 decrease = fall
+goes down > fall
+loglik = log-likelihood
 
 number of components = number of clusters = how many components = how many clusters
 choose k = how many components
@@ -93,6 +96,8 @@ confidence interval = standard error
 singular = collapse = degenerate
 not positive definite > singular
 invertible > singular
+invert > inverse
+det = determinant
 ill-conditioned > collapse
 ill-defined > singular
 infinity > no upper bound
@@ -128,6 +133,8 @@ outlier > noise
 student t = t distributions
 robust > heavy tails
 synthetic data = generating tables
+augmentation > generating tables
+false positive = false alarm
 speaker > speech
 mfcc > speech
 audio > speech

@@ -120,7 +120,7 @@ def test_a_link_to_the_search_shows_what_it_asks_for(searching):
     page.wait_for_selector(FIRST)
     assert "13_singularities" in page.locator(FIRST).first.get_attribute("href")
     page.locator("main form.bd-search input").fill("overlapp")
-    assert page.url.endswith("?q=overlapp")
+    page.wait_for_function("location.search === '?q=overlapp'")
     assert "overlap" in page.locator(FIRST).first.locator("mark").first.inner_text().lower()
 
 
