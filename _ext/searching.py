@@ -20,11 +20,11 @@ from sphinx_exercise.nodes import is_exercise_node, solution_node
 from terms import PAGE, read_glossary
 
 #: How much a find counts: chapters first, pages of reference last, each page by its name, all others as `OTHER`.
-CHAPTER, OTHER, REFERENCE = 1.0, 0.75, 0.3
-REFERENCES = {"glossary", "api", "formula_index", "exercise_list", "references", "licence", "changelog"}
+CHAPTER, OTHER, REFERENCE = 1.0, 0.75, 0.25
+REFERENCES = {"glossary", "api", "formula_index", "exercise_list", "references", "licence", "changelog", "symptoms"}
 #: The parts that each chapter has repeat what stands before them.
 REPEATING = {"Summary": 0.6, "Further reading": 0.4, "Exercises": 0.4, "In practice": 0.7}
-EXERCISE = 0.5
+EXERCISE = 0.25
 #: Characters of a section that are kept as they stand, to be shown; of what repeats or refers, less is kept.
 VERBATIM, SHORT = 700, 160
 #: So many of the sections that the definition of a term links are its home; what follows is further reading.
@@ -33,64 +33,114 @@ HOMES = 2
 #: What readers type and what the book says. ``a = b`` holds both ways, ``a > b`` is found under b as well. The words
 #: are compared without endings, and American like British.
 SYNONYMS = """
-anomaly = outlier = novelty
-anomaly detection = outlier detection = novelty detection
-anomaly detection > anomalies
-outlier detection > anomalies
-novelty detection > anomalies
-outlier > noise
 gmm = gaussian mixture
-elbow > how many components
-number of components = number of clusters = how many components = how many clusters
-model selection > how many components
-choose k = how many components
+em = expectation maximisation
+sklearn = scikit-learn
+points = samples
+variables = features
+pdf > density
+symbols > notation
+
+mixing proportions = mixing coefficients = weights
+latent = hidden
+posterior probability > responsibilities
 soft clustering = soft assignment = responsibilities
 fuzzy clustering > responsibilities
-posterior probability > responsibilities
-predict_proba > responsibilities
 membership > responsibilities
+predict_proba > responsibilities
+score_samples > log-density
+kl divergence = kullback-leibler divergence
+elbo = evidence lower bound
+bimodal > modes
+multimodal > modes
+
 initialisation = seeding = start
 init > start
 n_init > restarts
 random_state > start
 different results > restarts
 different answer > restarts
+different clusters > restarts
 reproducible > restarts
 local optimum = local maximum
-nan > missing values
-missing data = missing values
-imputation > missing values
-underflow > log-sum-exp
+stuck > local maximum
+identical > symmetric
+not converge > when to stop
+convergencewarning > when to stop
+tolerance > when to stop
+tol > when to stop
+max_iter > when to stop
+slow > iterations
+complexity > cost
+dimensionality > many dimensions
+high-dimensional > many dimensions
+dependent > independent
+runtime > cost
+speed > cost
+decrease = fall
+goes down > fall
+loglik = log-likelihood
+
+number of components = number of clusters = how many components = how many clusters
+choose k = how many components
+elbow > how many components
+model selection > how many components
+covariance_type = covariance structures
+diag = diagonal
+parsimonious > fourteen models
+bayesian > variational bayes
+variational inference = variational bayes
+bayesiangaussianmixture > variational bayes
+confidence interval = standard error
+
 singular = collapse = degenerate
 not positive definite > singular
+invertible > singular
+invert > inverse
+det = determinant
 ill-conditioned > collapse
+ill-defined > singular
+infinity > no upper bound
+unbounded > no upper bound
 empty > dies
 no points = no samples = dies
 zero samples > dies
 regularisation = reg_covar = ridge
-converge > stop
-tolerance > when to stop
-max_iter > when to stop
-tol > when to stop
-slow > iterations
-covariance_type = covariance structures
-diag = diagonal
-decrease = fall
+flooring > ridge
+underflow > log-sum-exp
+overflow > underflow
+divide by zero > underflow
+numerical stability > rounding
+numerical stability > log domain
+nan > missing values
+nan > underflow
+missing data = missing values
+incomplete > missing
+imputation > missing values
 normalise features = standardise
 scale features = standardise
 scaling > standardise
+rescale > units
 preprocessing > standardise
+
+anomaly = outlier = novelty
+anomaly detection = outlier detection = novelty detection
+anomaly detection > anomalies
+outlier detection > anomalies
+novelty detection > anomalies
+fraud > anomalies
+outlier > noise
 student t = t distributions
 robust > heavy tails
-pdf > density
-expectation maximisation = em
-variational inference = variational bayes
-bayesiangaussianmixture > variational bayes
-score_samples > log-density
-confidence interval = standard error
-data = samples
-points = samples
-variables = features
+synthetic data = generating tables
+augmentation > generating tables
+false positive = false alarm
+speaker > speech
+mfcc > speech
+audio > speech
+unit tests > debug
+bugs > debug
+install > running it yourself
 """
 
 _LETTERS = dict(

@@ -1,6 +1,6 @@
 """Show the built book in the browser: ``python tools/serve.py [folder] [--port 8000] [--no-browser]``.
 
-The pages also open straight from the file system; a server makes search work in every browser.
+The pages also open straight from the file system, search and all.
 """
 
 import argparse

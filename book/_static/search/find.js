@@ -4,24 +4,28 @@
   const { bookIndex, MiniSearch, stemmer } = window;
 
   // ---------------------------------------------------------------------------------------------- words
-  const STOP = new Set(("a about all am an and any are as at be been but by can could did difference do does doing for from "
-    + "get getting given has have how i if in into is it its just me my of on one or our should so that the their there "
+  const STOP = new Set(("a about all am an and any are as at be been but by can could did difference between do does doing for from "
+    + "get getting given go goes going has have find how i if in into is it its just know me my need of on one or see should tell there are our should so that the their there "
     + "them then they this to up use used using every each before after vs versus was we what when where which while who why will with would you your").split(" "));
-  // Words that say what kind of answer is wanted rather than what about.
-  const WEAK = new Set(("algorithm code definition error example explain explained explanation fit formula function help "
-    + "meaning method problem python question result run running scikit learn sklearn trick tutorial way work working").split(" "));
-  const WEAKNESS = 0.3;
   const plainLetters = text => text.normalize("NFD").replace(/\p{M}/gu, "").replace(/[’‘]/g, "'").toLowerCase();
   // American and British spellings become one; both sides of a comparison pass through here, so that it may be coarse.
   const spelled = word => word.length < 5 ? word : word
     .replace(/is(e|ed|er|ers|es|ing|ation|ations)$/, "iz$1").replace(/ys(e|ed|es|ing)$/, "yz$1")
     .replace(/our(s|ed|ing|al|able|hood)?$/, "or$1").replace(/ll(ed|er|ing)$/, "l$1").replace(/tre(s|d)?$/, "ter$1")
     .replace(/ence(s)?$/, "ense$1");
-  // normalise is not normal, initialisation not initial: the stem keeps the z.
+  // normalise is not normal, initialisation not initial: the stem keeps the z. Slowly is slow.
   const root = word => {
     const [, verb] = spelled(word).match(/^(.{3,}iz)(?:e|ed|er|ers|es|ing|ation|ations)$/) || [];
-    return verb || stemmer(spelled(word));
+    return verb || stemmer(spelled(word).replace(/^(.{3,}[^aeiou])ly$/, "$1"));
   };
+  // Words that say what kind of answer is wanted, or what the whole book is about, count little beside others.
+  const WEAK = new Set(("algorithm analysis book choose cluster clustering code compare compared comparison component data definition derivation derive distribution em encountered error "
+    + "example explain explained explanation fail failed fit fitting formula function gaussian gmm help implement many "
+    + "implementation linalgerror meaning method mixture model perform problem proof prove python question result run running "
+    + "runtimewarning scikit learn scikitlearn sklearn simple special case trick tutorial two type understand valueerror warning way work "
+    + "working").split(" ").map(root));
+  const WEAKNESS = 0.3;
+  const weak = word => WEAK.has(root(word));
   // The words of a text. Of a compound, k-means or log_sum_exp, its parts and the whole without its signs.
   const words = text => {
     const found = [];
@@ -85,14 +89,14 @@
     }
     return last[b.length];
   };
-  const familiar = word => STOP.has(word) || WEAK.has(word) || forms(word).some(form => known.has(form));
+  const familiar = word => STOP.has(word) || weak(word) || forms(word).some(form => known.has(form));
   // A word that the book does not have is read as the nearest that it has.
   const corrected = word => {
-    if (word.length < 4 || /\d/.test(word) || familiar(word)) return word;
+    if (word.length < 5 || /\d/.test(word) || familiar(word)) return word;
     let best = word, least = word.length < 8 ? 1.5 : 2.5;
     for (const [other, often] of known) {
       // a slip at the beginning of a word is rarer, and of two words as near the more frequent is meant
-      const far = distance(word, other, 2) + (word[0] !== other[0] ? 0.6 : 0) - Math.min(0.4, 0.05 * Math.log(1 + often));
+      const far = distance(word, other, 2) + (word[0] !== other[0] ? 1 : 0) - Math.min(0.4, 0.05 * Math.log(1 + often));
       if (far < least) [best, least] = [other, far];
     }
     return best;
@@ -107,7 +111,7 @@
       boostTerm: term => term === all[0] ? 1 : 0.3, prefix: typing, weights: { prefix: 0.4, fuzzy: 0.4 },
     });
     for (const { id, score, terms, queryTerms } of results)
-      found.set(id, [(WEAK.has(word) ? WEAKNESS : 1) * score / queryTerms.length, terms]);
+      found.set(id, [score / queryTerms.length, terms]);
     return found;
   };
 
@@ -116,14 +120,14 @@
     [`${section.title} . ${section.homes}`, ...section.text.split(/(?<=[.:;?!])\s/)]
       .map(text => ` ${words(text).map(word => root(word.whole)).join(" ")} `));
 
-  const SYNONYM = 0.9, BESIDE = 0.2, TOGETHER = 0.3;
+  const SYNONYM = 0.9, BESIDE = 0.35, TOGETHER = 0.3;
   const find = query => {
     const unfinished = /[\p{L}\p{N}]$/u.test(query);
     const typed = words(query).map(({ whole, parts }, i, all) => {
-      const beginning = unfinished && i === all.length - 1 && [...known.keys()].some(word => word.startsWith(whole));
-      if (compounds.has(whole) || beginning) return { whole, parts };
-      const right = parts.map(corrected);
-      return { whole: right.join(""), parts: right };
+      const strange = !compounds.has(whole) && !parts.every(familiar), last = unfinished && i === all.length - 1;
+      const begins = (strange || last) && [...known.keys()].some(word => word.startsWith(whole));
+      const right = strange && !begins ? parts.map(corrected) : parts;
+      return { whole: right === parts ? whole : right.join(""), parts: right, typing: last || begins };
     });
     const roots = typed.map(word => root(word.whole));
     const units = [];
@@ -133,19 +137,19 @@
         const run = roots.slice(i, i + size).join(" ");
         if (synonyms.has(run) || compounds.has(typed.slice(i, i + size).map(word => word.whole).join(""))) break;
       }
-      const own = typed.slice(i, i + size), joined = own.map(word => word.whole).join(""), typing = unfinished && i + size === typed.length;
+      const own = typed.slice(i, i + size), joined = own.map(word => word.whole).join(""), { typing } = own[size - 1];
       const others = synonyms.get(roots.slice(i, i + size).join(" ")) || [];
       if (size === 1 && !others.length && STOP.has(joined)) continue;
       const parts = own.flatMap(word => word.parts), meant = parts.filter(word => word.length > 1 && !STOP.has(word));
       const ways = [];
       if (compounds.has(joined)) ways.push({ weight: size, words: [joined], typing });
-      // what little words say together, no points, is not in the others alone
-      ways.push({ weight: meant.length / parts.length / (compounds.has(joined) ? 2 : 1), words: meant, typing, some: true });
+      // what little words say together, no points, is not in the others alone; an idiom is all of its words
+      ways.push({ weight: meant.length / parts.length / (compounds.has(joined) ? 2 : 1), words: meant, typing, some: !others.length });
       for (const other of others) {
         const said = other.split(" ").filter(word => !STOP.has(word));
         ways.push({ weight: SYNONYM * Math.max(1, size / said.length), words: said });
       }
-      units.push({ ways, weight: size === 1 && WEAK.has(joined) ? WEAKNESS : 1 });
+      units.push({ ways, weight: meant.every(weak) ? WEAKNESS : 1 });
     }
     const all = units.reduce((sum, unit) => sum + unit.weight, 0);
     const total = new Map();
@@ -166,21 +170,22 @@
       }
       for (const [id, { score, terms }] of best) {
         const sum = total.get(id) || { score: 0, share: 0, terms: [] };
-        total.set(id, { score: sum.score + score, share: sum.share + share, terms: [...sum.terms, ...terms] });
+        total.set(id, { score: sum.score + share * score, share: sum.share + share, terms: [...sum.terms, ...terms] });
       }
     }
     const first = [...total].map(([id, { score, share, terms }]) => {
       const section = sections[id], matched = new Set(terms);
       // a title that says nothing else is more to the point
       const title = tokens(section.title).filter(word => forms(word).length && !STOP.has(word));
-      const said = title.filter(word => forms(word).some(form => matched.has(form))).length / Math.max(1, title.length);
+      const said = title.filter(word => forms(word).some(form => matched.has(form)))
+        .reduce((sum, word) => sum + (weak(word) ? WEAKNESS : 1), 0) / Math.max(1, title.length);
       return { section, terms: matched,
         score: score * (share / all) ** 1.5 * section.weight * (section.top ? 1.2 : 1) * (1 + 0.5 * said * said) };
     }).sort((a, b) => b.score - a.score);
     // Of the best, those that have the words side by side, or in one sentence, go before those that have them anywhere.
     const pairs = roots.slice(1).map((_, i) => [i, i + 1]).filter(pair => pair.some(i => !STOP.has(typed[i].whole)))
       .map(([i, j]) => ` ${roots[i]} ${roots[j]} `);
-    const wanted = [...new Set(roots.filter((_, i) => !STOP.has(typed[i].whole) && !WEAK.has(typed[i].whole)))];
+    const wanted = [...new Set(roots.filter((_, i) => !STOP.has(typed[i].whole) && !weak(typed[i].whole)))];
     for (const found of first.slice(0, 40)) {
       const { heading, lines } = rooted(found.section);
       const beside = pairs.filter(pair => heading.includes(pair)).length + 0.5 * pairs.filter(pair => lines.some(line => line.includes(pair))).length;
@@ -189,7 +194,7 @@
     }
     return first.sort((a, b) => b.score - a.score);
   };
-  window.bookSearch = { find };
+  window.bookSearch = { find, corrected };
 
   // ---------------------------------------------------------------------------------------------- showing
   const make = (tag, className, text) => Object.assign(document.createElement(tag), { className, textContent: text || "" });
