@@ -87,8 +87,11 @@ class TestScikitLearn:
         model = mixture.to_sklearn()
         for name in ("means_", "weights_", "covariances_", "precisions_cholesky_", "precisions_"):
             getattr(model, name).fill(7.0)
-        again = GaussianMixture.from_sklearn(fitted("full"))
-        again.means_.fill(7.0)
+        theirs_ = fitted("full")
+        again = GaussianMixture.from_sklearn(theirs_)
+        for name in ("means_", "weights_", "covariances_", "precisions_cholesky_"):
+            getattr(again, name).fill(7.0)
+            assert (getattr(theirs_, name) != 7.0).all(), name
         for name, value in zip(("means_", "weights_", "precisions_cholesky_"), before, strict=True):
             np.testing.assert_array_equal(getattr(mixture, name), value)
 
@@ -368,6 +371,13 @@ def test_what_is_no_description_of_a_mixture(change, message):
         GaussianMixture.from_dict(description)
     assert len(str(error.value)) < 700
     assert "description" in str(error.value)
+
+
+def test_a_number_of_components_that_no_memory_holds():
+    description = StudentMixture.from_parameters([1.0], [[0.0]], [[[1.0]]], 5.0).to_dict()
+    description["settings"]["n_components"] = 10**15
+    with pytest.raises(ValueError, match="n_components is 1000000000000000"):
+        StudentMixture.from_dict(description)
 
 
 def test_what_is_no_dict():
