@@ -355,6 +355,7 @@ def write_files(app, exception):
     for name, file in cards_of(app).items():
         with Image.open(out / "_images" / file) as picture:
             card(picture).save(out / "cards" / f"{Path(name).name}.png")
+    (out / "sitemap.xml").unlink(missing_ok=True)
     if base:
         urls = sorted(urljoin(base, app.builder.get_target_uri(name)) for name in app.env.found_docs)
         entries = "".join(f"<url><loc>{escape(url)}</loc></url>\n" for url in urls)
