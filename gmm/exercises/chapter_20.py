@@ -120,7 +120,7 @@ def stopwatch(functions, rounds=5):
     return least
 
 
-def iteration_seconds(X, start, names=("Python", "NumPy", "scikit-learn", "readable kernel", "engine"), rounds=3):
+def iteration_seconds(X, start, names=("Python", "NumPy", "scikit-learn", "kernel", "engine"), rounds=3):
     """Seconds of one iteration in each form, one thread each.
 
     Of a fit it is the time of many iterations less that of one, so that what a call costs is left out. Plain Python
@@ -135,7 +135,7 @@ def iteration_seconds(X, start, names=("Python", "NumPy", "scikit-learn", "reada
     calls = {
         ("Python", 1): lambda: python_iteration(few, *start),
         ("NumPy", 1): lambda: numpy_iteration(X, *start),
-        ("readable kernel", 1): lambda: readable_iteration(X, *start),
+        ("kernel", 1): lambda: readable_iteration(X, *start),
         ("scikit-learn", 1): lambda: fit_iterations(Theirs, 1, X, *start),
         ("scikit-learn", 11): lambda: fit_iterations(Theirs, 11, X, *start),
         ("engine", 1): lambda: fit_iterations(Ours, 1, X, *start, n_threads=1),

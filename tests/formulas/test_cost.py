@@ -216,6 +216,9 @@ def test_the_bound_counts_additions():
     for n, length, steps in [(10, 1, 9), (10, 10, 9), (10, 99, 9), (10, 5, 5), (10, 4, 5), (1, 3, 0)]:
         expected = steps * u / (1 - steps * u) * n
         assert gmm.chunked_sum_error_bound(np.full(n, -1.0), length) == pytest.approx(expected, rel=1e-14)
+    steps = 10**6 - 1  # so many that the denominator can be told from 1
+    expected = steps * u / (1 - steps * u) * 10**6
+    assert gmm.chunked_sum_error_bound(np.ones(10**6), 10**6) == pytest.approx(expected, rel=1e-12)
     # One addition can lose half a unit in the last place, which the bound allows exactly.
     lost = Fraction(1.0) + Fraction(u) - Fraction(gmm.chunked_sum([1.0, u], 2))
     assert 0 < lost <= Fraction(gmm.chunked_sum_error_bound([1.0, u], 2))
