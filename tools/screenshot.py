@@ -49,7 +49,8 @@ WIDE = """() => {
   const inBox = e => { for (let p = holder(e); p && p !== document.body; p = holder(p))
     if (/auto|scroll|hidden|clip/.test(getComputedStyle(p).overflowX)) return true;
     return false; };
-  const wide = [...document.querySelectorAll(".bd-article *")].filter(e => {
+  // Roots and braces are drawn much too long, and cut.
+  const wide = [...document.querySelectorAll(".bd-article *:not(.katex svg, .katex svg *)")].filter(e => {
     const box = e.getBoundingClientRect();
     return box.width > 1 && box.right > limit + 1 && !inBox(e); });
   return { page: document.documentElement.scrollWidth - limit,
@@ -107,8 +108,9 @@ SETTLED = """() => new Promise(resolve =>
 THIN = """() => {
   const seen = new Map(), count = kind => seen.set(kind, (seen.get(kind) || 0) + 1).get(kind);
   const formulas = [...document.querySelectorAll(".katex")]
-    .filter(e => count(e.parentElement.className) > 3)
-    .map(e => [e, e.getBoundingClientRect()]);
+    .filter(e => count(e.parentElement.className) > 3 && !e.querySelector("[tabindex]"))
+    .map(e => [e, { width: e.parentElement.matches(".katex-display") ? e.parentElement.scrollWidth
+                      : e.getBoundingClientRect().width, height: e.getBoundingClientRect().height }]);
   const words = [...document.querySelectorAll(".highlight pre span[class], code span.pre")]
     .filter(e => count(e.className + e.closest("pre, code").className) > 1);
   const shown = document.body.style.display;
