@@ -49,10 +49,10 @@ WIDE = """() => {
   const inBox = e => { for (let p = holder(e); p && p !== document.body; p = holder(p))
     if (/auto|scroll|hidden|clip/.test(getComputedStyle(p).overflowX)) return true;
     return false; };
-  // Roots and braces are drawn much too long, and cut.
-  const wide = [...document.querySelectorAll(".bd-article *:not(.katex svg, .katex svg *)")].filter(e => {
+  const wide = [...document.querySelectorAll(".bd-article *")].filter(e => {
     const box = e.getBoundingClientRect();
-    return box.width > 1 && box.right > limit + 1 && !inBox(e); });
+    // Roots and braces are drawn much too long, and cut.
+    return box.width > 1 && box.right > limit + 1 && !e.closest(".katex svg") && !inBox(e); });
   return { page: document.documentElement.scrollWidth - limit,
            parts: wide.slice(0, 5).map(e => e.tagName.toLowerCase() + "." + e.className) };
 }"""
