@@ -104,13 +104,14 @@ FONTS = """([files, changes]) => {
 SETTLED = """() => new Promise(resolve =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 150))))"""
 # axe reads each element, and most of a page are the letters of its formulas and the words of its code, all built
-# alike. The first few formulas are kept, and of the others their room; of code, one word of a kind.
+# alike. The first few formulas are kept, and those that scroll, and of the others their room; of code, one word of a
+# kind.
 THIN = """() => {
   const seen = new Map(), count = kind => seen.set(kind, (seen.get(kind) || 0) + 1).get(kind);
+  const scrolls = e => e.parentElement.scrollWidth > e.parentElement.clientWidth || e.querySelector(".wide");
   const formulas = [...document.querySelectorAll(".katex")]
-    .filter(e => count(e.parentElement.className) > 3 && !e.querySelector("[tabindex]"))
-    .map(e => [e, { width: e.parentElement.matches(".katex-display") ? e.parentElement.scrollWidth
-                      : e.getBoundingClientRect().width, height: e.getBoundingClientRect().height }]);
+    .filter(e => count(e.parentElement.className) > 3 && !scrolls(e))
+    .map(e => [e, e.getBoundingClientRect()]);
   const words = [...document.querySelectorAll(".highlight pre span[class], code span.pre")]
     .filter(e => count(e.className + e.closest("pre, code").className) > 1);
   const shown = document.body.style.display;

@@ -34,7 +34,7 @@
     if (!part) return "";
     part.querySelectorAll(":scope > :is(h2, h3), h1, .at-a-glance > .admonition-title, .headerlink, .eqno, script, style, button, svg, .gmm-widget")
       .forEach(e => e.remove());
-    part.querySelectorAll(".math").forEach(e => e.replaceWith(plain(e.textContent)));
+    part.querySelectorAll(".math").forEach(e => e.replaceWith(plain(e.querySelector("annotation").textContent)));
     part.querySelectorAll("h2, h3, h4, p, li, dt, dd, td, th, pre, figcaption, caption").forEach(e => e.append(" "));
     return part.textContent.replace(/\s+/g, " ").trim();
   };
