@@ -38,11 +38,12 @@ FORMULA = re.compile(
 # Sets a formula, measures it, and marks the parts that are wider than a phone. The width of a part, in em of the
 # mathematics, is that of its letters and spaces one beside the other, or of the widest of what stands above each other.
 # What KaTeX made is then brought into half as many elements that look the same: classes without a rule in the style
-# sheet go, and so do elements without class and style; a lone index or exponent, for which KaTeX makes a table of ten
-# elements, is one that is lowered or raised.
+# sheet go, and so do elements without class and style; what is most frequent has a short name; a lone index or
+# exponent, for which KaTeX makes a table of ten elements, is one that is lowered or raised.
 SET = r"""
 const SIZES = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.44, 1.728, 2.074, 2.488];
 const MEANINGLESS = ["", "mord", "mop", "mrel", "mbin", "mopen", "mclose", "mpunct", "minner", "mtight"];
+const SPACES = { "0.2778em": "thick", "0.2222em": "medium", "0.1667em": "thin" };
 const em = length => parseFloat(length) || 0;
 const is = (node, name) => (node.classes || []).includes(name);
 function scale(node) {
@@ -72,14 +73,19 @@ function script(node) {
 }
 function slim(node) {
   if (is(node, "msupsub")) script(node);
+  const space = is(node, "mspace") && SPACES[node.style.marginRight];
+  if (space) Object.assign(node, { classes: [space], style: {} });
+  if (is(node, "pstrut") && node.style.height === "3em") node.style = {};
+  if (is(node, "katex-sizing") && is(node, "reset-size6") && is(node, "size3")) node.classes = ["tight"];
   if (node.classes) node.classes = node.classes.filter(name => !MEANINGLESS.includes(name));
   const bare = child => child.children?.length && child.classes?.length === 0
     && !Object.keys(child.style || {}).length && !Object.keys(child.attributes || {}).length;
+  node.children = node.children?.filter(child => !is(child, "allowbreak"));
   node.children?.forEach(slim);
   // What stands in a table of KaTeX's, and in a built-up bracket, is found by its depth.
   const deep = ["vlist", "delimsizinginner", "katex-inner"].some(name => is(node, name));
   if (node.children && !deep && !node.children.some(child => is(child, "pstrut")))
-    node.children = node.children.flatMap(child => bare(child) ? child.children : is(child, "allowbreak") ? [] : [child]);
+    node.children = node.children.flatMap(child => bare(child) ? child.children : [child]);
 }
 // On display a phone's lines are broken after relations and wide spaces only.
 function join(parts) {
@@ -211,7 +217,12 @@ def style_sheet():
         return re.sub("src:.*", f'src:{source} format("woff2")}}', match[0])
 
     katex = FONT_FACE.sub(face, (KATEX / "katex.min.css").read_text(encoding="utf-8"))
-    return katex + "\n" + Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+    return (
+        "/* KaTeX 0.19.1, https://katex.org, MIT licence: katex-licence.txt */\n"
+        + katex
+        + "\n"
+        + Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+    )
 
 
 def put_formulas(app):
@@ -224,7 +235,7 @@ def put_formulas(app):
     def render_with_formulas(template, context):
         text = render(template, context)
         page = formulas.put(text) if template.endswith(".html") else text
-        if page == text:
+        if page == text and "cards.js" not in page:  # a card shows what another page says
             return text
         style, script = (context["pathto"](f"_static/{name}", 1) for name in ("formulas.css", "copy-tex.min.js"))
         links = f'<link rel="stylesheet" href="{style}?v={formulas.version}"><script defer src="{script}"></script>'
@@ -241,6 +252,7 @@ def finish(app, exception):
     static = Path(app.outdir) / "_static"
     (static / "formulas.css").write_text(style_sheet(), encoding="utf-8", newline="\n")
     shutil.copy2(KATEX / "copy-tex.min.js", static)
+    shutil.copy2(KATEX / "LICENSE", static / "katex-licence.txt")
     (static / "fonts").mkdir(exist_ok=True)
     for path in (KATEX / "fonts").glob("*.woff2"):
         if path.stem.removeprefix("KaTeX_") not in INLINE:

@@ -18,10 +18,28 @@ LOADED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "sourc
 _CSS_URL = re.compile(r"""(?:url\(\s*|@import\s+)['"]?((?:https?:)?//[^'")\s]+)""")
 
 
+_LETTERS = '<span class="katex-html" aria-hidden="true">'
+_SPAN = re.compile(r"<(/?)span\b[^>]*>")
+
+
+def without_letters(html):
+    """Return a page without the letters of its formulas, half of its elements; what they mean stays, as MathML."""
+    first, *rest = html.split(_LETTERS)
+    kept = [first]
+    for part in rest:
+        depth = 1
+        for tag in _SPAN.finditer(part):
+            depth += -1 if tag[1] else 1
+            if not depth:
+                kept.append(part[tag.end() :])
+                break
+    return "".join(kept)
+
+
 @cache
 def soup(path):
-    """Return a page, parsed; it is nobody's to change."""
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "lxml")
+    """Return a page, parsed, without the letters of its formulas; it is nobody's to change."""
+    return BeautifulSoup(without_letters(path.read_text(encoding="utf-8")), "lxml")
 
 
 @cache

@@ -51,7 +51,8 @@ WIDE = """() => {
     return false; };
   const wide = [...document.querySelectorAll(".bd-article *")].filter(e => {
     const box = e.getBoundingClientRect();
-    return box.width > 1 && box.right > limit + 1 && !inBox(e); });
+    // Roots and braces are drawn much too long, and cut.
+    return box.width > 1 && box.right > limit + 1 && !e.closest(".katex svg") && !inBox(e); });
   return { page: document.documentElement.scrollWidth - limit,
            parts: wide.slice(0, 5).map(e => e.tagName.toLowerCase() + "." + e.className) };
 }"""
@@ -103,11 +104,13 @@ FONTS = """([files, changes]) => {
 SETTLED = """() => new Promise(resolve =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 150))))"""
 # axe reads each element, and most of a page are the letters of its formulas and the words of its code, all built
-# alike. The first few formulas are kept, and of the others their room; of code, one word of a kind.
+# alike. The first few formulas are kept, and those that scroll, and of the others their room; of code, one word of a
+# kind.
 THIN = """() => {
   const seen = new Map(), count = kind => seen.set(kind, (seen.get(kind) || 0) + 1).get(kind);
+  const scrolls = e => e.parentElement.scrollWidth > e.parentElement.clientWidth || e.querySelector(".wide");
   const formulas = [...document.querySelectorAll(".katex")]
-    .filter(e => count(e.parentElement.className) > 3)
+    .filter(e => count(e.parentElement.className) > 3 && !scrolls(e))
     .map(e => [e, e.getBoundingClientRect()]);
   const words = [...document.querySelectorAll(".highlight pre span[class], code span.pre")]
     .filter(e => count(e.className + e.closest("pre, code").className) > 1);
