@@ -199,3 +199,22 @@ def test_each_letter_stands_where_katex_puts_it(formulas, running, tmp_path):
         assert own["width"] == pytest.approx(1.2 * 16 * width, abs=12), tex
     few, many = (sum(one["elements"] for one in kind) for kind in (places[1::2], places[::2]))
     assert few < 0.7 * many
+
+
+# Copies the first paragraph with a formula.
+COPY = """() => {
+  const paragraph = document.querySelector("main p:has(.katex)");
+  getSelection().selectAllChildren(paragraph);
+  const event = new ClipboardEvent("copy", { clipboardData: new DataTransfer(), bubbles: true });
+  paragraph.dispatchEvent(event);
+  return [event.clipboardData.getData("text/plain"), paragraph.querySelector("annotation").textContent];
+}"""
+
+
+@pytest.mark.slow
+def test_formulas_are_copied_as_tex(visit):
+    page = visit("book/04_responsibilities.html").page
+    copied, tex = page.evaluate(COPY)
+    assert f"${tex}$" in copied
+    assert "\u200b" not in copied
+    assert page.locator("script[src*=athjax]").count() == 0
