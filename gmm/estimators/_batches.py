@@ -97,6 +97,8 @@ def opened(batches):
     """Return the `Given` of what was given; raises TypeError for what cannot be read, or only once."""
     if isinstance(batches, (str, os.PathLike)) or (_is_table(batches) and not hasattr(batches, "to_batches")):
         return Given(lambda: [batches], isinstance(batches, (str, os.PathLike)))
+    if hasattr(batches, "__dask_graph__"):
+        raise TypeError("batches is an array or data frame of Dask, which fit(X) takes as it is")
     for name in ("to_batches", "iter_batches"):  # of pyarrow's tables and data sets, and of its Parquet files
         if hasattr(batches, name):
             return Given(getattr(batches, name))

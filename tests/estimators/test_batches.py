@@ -214,10 +214,12 @@ def test_batches_may_come_as(tmp_path):
 def test_one_array_is_read_in_slabs(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(_batches, "SLAB", 128)  # 64 rows
     np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "longer.npy", np.concatenate([X[::-1][:10], X]))
     mapped, weights = np.load(tmp_path / "X.npy", mmap_mode="r"), None
     stored = Stored(X, (25, 2))
+    view = np.load(tmp_path / "longer.npy", mmap_mode="r")[10:]
     batches = {
-        "array": X, "file": tmp_path / "X.npy", "memory map": mapped, "view of a map": mapped[0:], "stored": stored,
+        "array": X, "file": tmp_path / "X.npy", "memory map": mapped, "view of a map": view, "stored": stored,
         "pair": [(tmp_path / "X.npy", WEIGHTS)],
     }[kind]  # fmt: skip
     if kind == "pair":
@@ -377,6 +379,14 @@ def test_bad_batches_are_refused_before_any_work(case, fitted, monkeypatch):
     assert unchanged()
 
 
+def test_rows_of_one_array_are_counted_from_its_beginning(monkeypatch):
+    monkeypatch.setattr(_batches, "SLAB", 128)
+    rows = X.copy()
+    rows[211, 1] = np.nan
+    with pytest.raises(ValueError, match=r"^batches, row 211 \(feature 1\): Input X contains NaN"):
+        GaussianMixture(2).fit_batches(rows)
+
+
 def test_bad_arguments_beside_the_batches(fitted):
     model, unchanged = fitted
     for weights, message in (
@@ -501,6 +511,10 @@ def test_a_collapse_names_rows_of_all_batches():
     }  # fmt: skip
     with pytest.raises(ValueError, match=r"Component 1 collapsed .* its 30 samples \[300, 301") as caught:
         GaussianMixture(2, reg_covar=0.0, **start).fit_batches(np.split(rows, [7, 310]))
+    np.testing.assert_array_equal(caught.value.samples, np.arange(300, 330))
+    weights = np.where(np.arange(330) < 5, 0.0, 1.0)  # rows that take no part are counted
+    with pytest.raises(ValueError, match="Component 1 collapsed") as caught:
+        GaussianMixture(2, reg_covar=0.0, **start).fit_batches(np.split(rows, [7, 310]), sample_weight=weights)
     np.testing.assert_array_equal(caught.value.samples, np.arange(300, 330))
 
 

@@ -157,6 +157,8 @@ def test_what_needs_samples_in_memory_says_so():
         GaussianMixture(3, resp_init=LABELS).fit(lazy())
     with pytest.raises(ValueError, match="icl and error_covariances need samples in memory"):
         mixture.icl(lazy())
+    with pytest.raises(TypeError, match=r"of Dask, which fit\(X\) takes as it is"):
+        mixture.fit_batches(lazy())
     with pytest.raises(ValueError, match="X has 2 features, but GaussianMixture is expecting 3"):
         mixture.predict(lazy()[:, :2])
 

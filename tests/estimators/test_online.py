@@ -87,6 +87,21 @@ class TestStatistics:
         assert there.log_likelihood == pytest.approx(near.log_likelihood, rel=1e-6)
         np.testing.assert_allclose(there.centres, far.means_, rtol=1e-15)
 
+    def test_in_units_whose_squares_come_near_the_ends_of_float64(self):
+        """The kernels then count in other units; the results are in those of X."""
+        near, unit = random_mixture(0, "full", n_features=2, reg_covar=0.0), 2.0**270
+        huge = GaussianMixture.from_parameters(
+            near.weights_, unit * near.means_, unit**2 * near.covariances_, reg_covar=0.0
+        )
+        small, large = near.statistics(X), huge.statistics(unit * X)
+        np.testing.assert_allclose(large.counts, small.counts, rtol=1e-12)
+        np.testing.assert_allclose(large.first / unit, small.first, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(large.second / unit**2, small.second, rtol=1e-10)
+        assert large.log_likelihood == pytest.approx(small.log_likelihood - 600 * np.log(unit), rel=1e-13)
+        huge.fit_statistics(large)
+        assert huge.lower_bound_ == pytest.approx(large.log_likelihood / 300, rel=1e-13)
+        np.testing.assert_allclose(huge.means_ / unit, near.fit_statistics(small).means_, rtol=1e-12)
+
     def test_others_are_refused(self):
         mixture = random_mixture(0, "full", n_features=2)
         mine = mixture.statistics(X)
