@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 
 LINK = re.compile(
     r'<a class="reference internal" href="'
-    r"((?:\w+\.html)?#(?:equation-|ex-)[^\"]+|(?:glossary|references|api)\.html#(?:term-|id|gmm)[^\"]*)\""
+    r"((?:\w+\.html)?#(?:equation-|ex-)[^\"]+|(?:glossary|references|api|api_formulas)\.html#(?:term-|id|gmm)[^\"]*)\""
 )
 _ID = re.compile(r'<(\w+)\b[^<>]*\bid="([^"]+)"[^<>]*>')
 _HEADING = re.compile(r"<h[1-3]>(.*?)<a class=\"headerlink\"", re.S)

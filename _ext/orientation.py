@@ -30,6 +30,7 @@ import reading
 logger = logging.getLogger(__name__)
 
 API = "book/api"
+REFERENCE = (API, "book/api_formulas")  # in one folder, so that links from one are right on the other
 # Named on each entry of the reference, but not at the end of each chapter: nearly every chapter uses them.
 HELPERS = re.compile(r"gmm\.(?:plot\.|exercises\.|show_source$)")
 _GMM_NAME = re.compile(r"\b(?:gmm\.)?((?:plot|datasets|widgets|exercises)\.\w+)|\bgmm\.(\w+)")
@@ -399,7 +400,7 @@ def _chapters(app, lead, docnames):
 
 def chapters_in_the_reference(app, doctree, docname):
     """Add to each entry of the reference the equations and chapters that it belongs to."""
-    if docname != API:
+    if docname not in REFERENCE:
         return
     env, known = app.env, chapters_of(app.env)
     computes, homes, users = {}, {}, {}

@@ -303,8 +303,12 @@ class Visit:
             self.outside.append(request.url)
 
     def overflow(self):
-        """Return the parts that make the page wider than the window."""
-        found = self.page.evaluate(WIDE)
+        """Return the parts that make the page wider than the window, once what follows its size has done so."""
+        for _ in range(20):
+            found = self.page.evaluate(WIDE)
+            if not found["parts"] and found["page"] <= 1:
+                break
+            self.page.wait_for_timeout(100)
         return found["parts"] or ([f"{found['page']} pixels"] if found["page"] > 1 else [])
 
     def raw_tex(self):

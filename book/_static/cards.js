@@ -79,8 +79,6 @@
     card.showPopover();
     link = to;
     link.setAttribute("aria-describedby", card.id);
-    if (window.MathJax && card.querySelector(".math:not(:has(mjx-container, math, svg))"))
-      await MathJax.startup.promise.then(() => MathJax.typesetPromise([text])).catch(() => {});
     place();
     card.style.visibility = "";
   };

@@ -270,7 +270,7 @@ def marks(page):
 
 def test_answers_are_checked_kept_counted_and_forgotten(running, address):
     context = running.new_context()
-    visit = screenshot.Visit(context, f"{address}/book/06_m_step.html", width=390, dark=True, mathematics=False)
+    visit = screenshot.Visit(context, f"{address}/book/06_m_step.html", width=390, dark=True)
     page, label = visit.page, "ex-mstep-by-hand"
     place = "label => document.querySelector(`form[data-exercise=${label}] input`).getBoundingClientRect().top"
     try:
@@ -331,7 +331,7 @@ def test_choices_are_made_by_keyboard_and_pages_from_disk_check_too(site, runnin
         return name === "gmm-exercises" ? "[oops" : getItem.call(this, name);
       };
     """)
-    visit = screenshot.Visit(context, (site / "book" / "14_how_many_components.html").as_uri(), mathematics=False)
+    visit = screenshot.Visit(context, (site / "book" / "14_how_many_components.html").as_uri())
     label = "ex-select-one-error"
     try:
         choices = form(visit.page, label)

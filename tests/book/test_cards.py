@@ -31,7 +31,7 @@ href="#equation-eq-x">#</a></span>\\[<div>x</div>\\]</div></div>
 EQUATIONS = {"05_log_likelihood.html#equation-eq-log-likelihood": "(5.2)", "#equation-eq-elbo": "(7.1)"}
 # Leaves the sections that hold the open card: axe need not read the others.
 ALONE = """document.querySelectorAll("article section").forEach(e => e.querySelector(".link-card") || e.remove())"""
-LINKED = re.compile(r"#equation-|#ex-|glossary\.html#term-|references\.html#id|api\.html#gmm")
+LINKED = re.compile(r"#equation-|#ex-|glossary\.html#term-|references\.html#id|api(?:_formulas)?\.html#gmm")
 LOADED = "performance.getEntriesByType('resource').map(e => e.name).filter(name => name.includes('/cards/')).length"
 
 
@@ -165,7 +165,7 @@ class TestOfTheBook:
         # Away with the focus, the card goes.
         page.locator(".reading-mark button").focus()
         card.wait_for(state="detached")
-        rest_on("api.html#gmm.elbo")
+        rest_on("api_formulas.html#gmm.elbo")
         assert "gmm.elbo(" in card.inner_text()
         assert visited.problems() == []
         page.evaluate(ALONE)

@@ -36,7 +36,7 @@ def test_numbers_are_those_of_the_project(page):
     assert page(":count:`equations` and :count:`chapters`").astext() == (
         f"{len(gmm.formulas.EQUATIONS)} and {len(chapters.notebooks())}"
     )
-    assert all(count() > 5 for count in live.COUNTS.values())
+    assert all(count() > 5 for name, count in live.COUNTS.items() if name not in ("version", "year"))
 
 
 @pytest.mark.parametrize("text", [".. live-figure:: nothing", ":count:`readers`"])

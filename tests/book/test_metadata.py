@@ -207,7 +207,7 @@ def test_data_are_named_in_the_cards_of_the_chapters_that_load_them(site):
 @pytest.mark.slow
 def test_citation_can_be_copied(visit, repository, monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", repository)
-    page = visit("book/licence.html", mathematics=False).page
+    page = visit("book/licence.html").page
     block = page.locator("main .highlight-bibtex")
     assert block.locator("pre").inner_text().strip() == metadata.bibtex(metadata.citation())
     assert block.locator("button.copybtn").count() == 1
@@ -239,7 +239,7 @@ def test_missing_page_works_at_any_depth(site, running):
 
 @pytest.mark.slow
 def test_report_names_the_section_that_is_read(visit):
-    page = visit("book/14_how_many_components.html", mathematics=False).page
+    page = visit("book/14_how_many_components.html").page
     page.locator("#bic-the-evidence-for-a-model > h2").scroll_into_view_if_needed()
     page.evaluate("document.querySelector('#bic-the-evidence-for-a-model > h2').scrollIntoView()")
     page.evaluate("addEventListener('click', event => event.preventDefault())")
@@ -252,7 +252,6 @@ def test_report_names_the_section_that_is_read(visit):
 @pytest.mark.slow
 def test_a_finger_meets_large_buttons(running, site):
     context = running.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    context.route("**/mathjax/**", lambda route: route.abort())
     page = context.new_page()
     page.set_default_timeout(screenshot.PATIENCE)
     page.goto((site / "book" / "14_how_many_components.html").as_uri())
@@ -278,7 +277,6 @@ def printed(site, running, tmp_path_factory):
 
     def go(name):
         context = running.new_context(color_scheme="dark", viewport={"width": 673, "height": 1000})  # as wide as paper
-        context.route("**/mathjax/**", lambda route: route.abort())
         page = context.new_page()
         page.set_default_timeout(screenshot.PATIENCE)
         page.goto((site / f"{name}.html").as_uri())

@@ -150,7 +150,7 @@ class TestOfTheBook:
         for path in chapters.notebooks():
             box = soup(site, f"book/{path.stem}").select("article section .chapter-links")
             assert len(box) == 1, path.stem
-            targets = {a["href"].partition("#")[2] for a in box[0].select('a[href^="api.html#"]')}
+            targets = {a["href"].partition("#")[2] for a in box[0].select('a[href^="api"]')}
             labels = {equation.label for equation in chapters.equations_of(chapters.markdown(path))}
             own = {f"gmm.{function.__name__}" for label, function in EQUATIONS.items() if label in labels}
             assert own <= targets, (path.stem, own - targets)
@@ -158,13 +158,14 @@ class TestOfTheBook:
     def test_each_entry_of_the_reference_names_its_chapters(self, site):
         from gmm.formulas import EQUATIONS
 
-        page = soup(site, "book/api")
+        entry_of = "dl.py:is(.function, .class, .exception)"
+        entries = [e for name in orientation.REFERENCE for e in soup(site, name).select(entry_of)]
         text = "".join(path.read_text(encoding="utf-8") for path in chapters.notebooks())
         labels = {}
         for label, function in EQUATIONS.items():
             labels.setdefault(f"gmm.{function.__name__}", set()).add(f"equation-{label}")
         seen = set()
-        for entry in page.select("dl.py:is(.function, .class, .exception)"):
+        for entry in entries:
             name = entry.dt["id"]
             seen.add(name)
             links = [a["href"] for a in entry.select(":scope > dd > .api-chapters a")]

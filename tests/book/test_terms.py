@@ -213,7 +213,7 @@ class TestOfTheBook:
             links = entries[name].select("a")
             assert links[0]["href"] == f"book/glossary.html#{anchor}", name
             assert [link.text for link in links[1:]] == uses[anchor], name
-        assert entries["em() (in module gmm)"].a["href"] == "book/api.html#gmm.em"
+        assert entries["em() (in module gmm)"].a["href"] == "book/api_formulas.html#gmm.em"
         assert len(entries["Old Faithful"].select("a")) >= 5
 
     def test_index_names_modules_and_functions_as_users_import_them(self, soup):
