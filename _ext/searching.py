@@ -21,7 +21,17 @@ from terms import PAGE, read_glossary
 
 #: How much a find counts: chapters first, pages of reference last, each page by its name, all others as `OTHER`.
 CHAPTER, OTHER, REFERENCE = 1.0, 0.75, 0.25
-REFERENCES = {"glossary", "api", "api_formulas", "formula_index", "exercise_list", "references", "licence", "changelog"}
+REFERENCES = {
+    "glossary",
+    "api",
+    "api_formulas",
+    "formula_index",
+    "exercise_list",
+    "references",
+    "licence",
+    "changelog",
+    "symptoms",
+}
 #: The parts that each chapter has repeat what stands before them.
 REPEATING = {"Summary": 0.6, "Further reading": 0.4, "Exercises": 0.4, "In practice": 0.7}
 EXERCISE = 0.25

@@ -7,7 +7,7 @@
   const article = document.querySelector("article.bd-article");
   if (!article || !HTMLElement.prototype.showPopover) return;
   const linked = ":is([href*='#equation-'], [href*='#ex-'], [href*='glossary.html#term-'], [href*='references.html#id'],"
-    + "[href*='api.html#gmm'])";
+    + "[href*='.html#gmm'])";
   const card = document.createElement("div");
   card.id = card.className = "link-card";
   card.popover = "manual";
@@ -74,7 +74,7 @@
     if (found[2].nodeType) text.append(found[2]);
     else text.innerHTML = found[2];
     card.replaceChildren(head, text);
-    card.style.visibility = "hidden";  // until it is set and in its place
+    card.style.visibility = "hidden";  // until it is in its place
     to.after(card);
     card.showPopover();
     link = to;
