@@ -124,6 +124,8 @@ def test_prior_is_part_of_what_rises(faithful):
     held = fit(faithful, covariance_prior="default", tol=1e-9, max_iter=1000, **start)
     assert held.score(faithful) < best.score(faithful)
     assert np.all(np.diff(held.lower_bounds_) > -1e-9)
+    ridge = gmm.em(faithful, best.weights_, best.means_, best.covariances_, reg_covar=0.1, tol=0, max_iter=4)
+    assert ridge.log_likelihoods[-1] < ridge.log_likelihoods[0] - 1
 
 
 @shows("The score is positive, or BIC is negative")
