@@ -263,8 +263,8 @@ exercise(
             "far from zero the series needs many more terms: reduce x.",
         ),
         (lambda x: _exponential(x, twos=False), "multiply by the power of two at the end."),
-        (lambda x: _exponential(x, degree=4), "the polynomial is too short for twelve digits."),
-        (lambda x: _exponential(x, degree=7), "the polynomial is too short for twelve digits."),
+        (lambda x: _exponential(x, degree=4), "the polynomial is too short for eleven digits."),
+        (lambda x: _exponential(x, degree=7), "the polynomial is too short for eleven digits."),
         (lambda x: _exponential(x, log2=False), "g counts in steps of ln 2, not of 1."),
     ],
 )
