@@ -148,8 +148,8 @@ def read_only_package(tmp_path):
 IN_A_CONTAINER = """
 import numpy as np
 import gmm, gmm.engine
-from gmm.engine.exp import exp_rows
-exp_rows(a := np.zeros((1, 16)))
+from gmm.engine.exp import WIDE, exp_rows
+exp_rows(a := np.zeros((1, WIDE)))
 print([gmm.__file__, gmm.sample_mean([[1.0], [2.0]]).tolist(), float(a.max())])
 """
 
