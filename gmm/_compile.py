@@ -19,6 +19,7 @@ from numba.core.registry import CPUDispatcher
 
 from gmm import _notice
 from gmm._interrupt import listening
+from gmm._types import Function
 
 # Numbers in an array: with fewer, a kernel takes less than a second or two, and Ctrl-C can wait for its end.
 SHORT = 2**18
@@ -63,7 +64,7 @@ class Kernel(CPUDispatcher):
         raise KeyboardInterrupt
 
 
-def kernel(function):
+def kernel(function: Function) -> Function:
     """Compile a readable kernel: lazily, with an on-disk cache, with NumPy's rules for division by zero.
 
     Python and other kernels call it, C does not: the entry that Numba makes for C would only take time to compile.
@@ -81,11 +82,11 @@ def in_python(kernel):
 
 def _cache_folder(folder: Path) -> Path:
     """Where Numba keeps the machine code of the modules in `folder`."""
-    if not numba.config.CACHE_DIR:
+    if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]
         return folder / "__pycache__"
     # NUMBA_CACHE_DIR names one place for all packages; Numba makes a folder there for each folder of sources.
-    path = str(folder.absolute())
-    return Path(numba.config.CACHE_DIR) / f"{folder.name}_{hashlib.sha1(path.encode()).hexdigest()}"
+    digest = hashlib.sha1(str(folder.absolute()).encode()).hexdigest()
+    return Path(numba.config.CACHE_DIR) / f"{folder.name}_{digest}"  # type: ignore[attr-defined]
 
 
 def drop_stale_caches(folder: Path) -> None:

@@ -7,7 +7,9 @@ light and on a dark page.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,10 +17,14 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Rectangle
 
+from gmm._types import ArrayLike, CovarianceType, FittedMixture, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas.gaussian import principal_axes
 from gmm.formulas.mixture import joint_log_density, mixture_log_density
 from gmm.learning import FOURTEEN, ONE_FEATURE, STRUCTURES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: One colour, marker and line style for each component, in this order.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -56,12 +62,12 @@ def marker(k: int) -> str:
     return MARKERS[(k + k // len(COLOURS)) % len(MARKERS)]
 
 
-def linestyle(k: int):
+def linestyle(k: int) -> str | tuple[int, tuple[int, ...]]:
     """Line style of component k."""
     return LINESTYLES[(k + k // len(COLOURS)) % len(LINESTYLES)]
 
 
-def mix_colours(resp) -> np.ndarray:
+def mix_colours(resp: ArrayLike) -> FloatArray:
     """Colours of samples as mixtures of the component colours, in the proportions of the responsibilities.
 
     Parameters
@@ -79,7 +85,16 @@ def mix_colours(resp) -> np.ndarray:
     return np.clip(resp @ palette, 0.0, 1.0)
 
 
-def scatter(X, *, labels=None, resp=None, axis_labels=None, names=None, ax=None, size=18.0):
+def scatter(
+    X: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    resp: ArrayLike | None = None,
+    axis_labels: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    size: float = 18.0,
+) -> Axes:
     """Scatter plot of two-dimensional data: plain, by hard label, or coloured by responsibility.
 
     Parameters
@@ -193,16 +208,16 @@ def _parameters(weights, means, covariances, covariance_type):
 
 
 def ellipses(
-    means,
-    covariances=None,
+    means: ArrayLike | FittedMixture,
+    covariances: ArrayLike | None = None,
     *,
-    covariance_type="full",
-    radii=(1.0, 2.0),
-    ax=None,
-    colours=None,
-    centres=True,
-    **style,
-):
+    covariance_type: CovarianceType = "full",
+    radii: ArrayLike = (1.0, 2.0),
+    ax: Axes | None = None,
+    colours: Sequence[Any] | None = None,
+    centres: bool = True,
+    **style: Any,
+) -> Axes:
     """Ellipses of constant density of two-dimensional Gaussians.
 
     Parameters
@@ -259,17 +274,17 @@ def _ellipse_style(k, edge):
 
 
 def density(
-    weights,
-    means=None,
-    covariances=None,
+    weights: ArrayLike | FittedMixture,
+    means: ArrayLike | None = None,
+    covariances: ArrayLike | None = None,
     *,
-    covariance_type="full",
-    ax=None,
-    limits=None,
-    levels=8,
-    resolution=200,
-    parts=True,
-):
+    covariance_type: CovarianceType = "full",
+    ax: Axes | None = None,
+    limits: ArrayLike | None = None,
+    levels: ArrayLike = 8,
+    resolution: int = 200,
+    parts: bool = True,
+) -> Axes:
     """Density of a mixture: curves in one dimension, contours of the log-density in two.
 
     Parameters
@@ -333,7 +348,16 @@ def density(
     return ax_
 
 
-def density_regions(mixture, coverage=(0.5, 0.9, 0.99), *, ax=None, limits=None, resolution=300, labels=True, **style):
+def density_regions(
+    mixture: FittedMixture,
+    coverage: ArrayLike = (0.5, 0.9, 0.99),
+    *,
+    ax: Axes | None = None,
+    limits: ArrayLike | None = None,
+    resolution: int = 300,
+    labels: bool = True,
+    **style: Any,
+) -> Axes:
     """Regions of highest density of a fitted mixture: each the smallest that holds its share of the probability.
 
     In two dimensions their edges, contours of the log-density; in one, the parts of the density curve above each level,
@@ -425,7 +449,16 @@ def _limits(limits, ax, means, covariances):
     return np.stack([(means - spread).min(axis=0), (means + spread).max(axis=0)], axis=1)
 
 
-def fitted(mixture, X=None, *, labels=None, axis_labels=None, ax=None, radii=(1.0, 2.0), size=18.0):
+def fitted(
+    mixture: FittedMixture,
+    X: ArrayLike | None = None,
+    *,
+    labels: ArrayLike | None = None,
+    axis_labels: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    radii: ArrayLike = (1.0, 2.0),
+    size: float = 18.0,
+) -> Axes:
     """A fitted mixture of one or two features, with data: what `GaussianMixture.plot` draws.
 
     In two dimensions the samples in the colour and marker of their component, and its ellipses; in one, the densities
@@ -500,7 +533,7 @@ def _histogram(x, labels, width, ax):
     ax.use_sticky_edges = False  # the foot of a bar that stands on another is no edge of the figure
 
 
-def convergence(log_likelihoods, *, ax=None, label=None):
+def convergence(log_likelihoods: ArrayLike, *, ax: Axes | None = None, label: str | None = None) -> Axes:
     """Trace of the log-likelihood over EM iterations.
 
     Parameters
@@ -532,7 +565,14 @@ def convergence(log_likelihoods, *, ax=None, label=None):
 BESIDE = 6
 
 
-def bic_curves(n_components, curves, *, label="BIC", largest=False, ax=None):
+def bic_curves(
+    n_components: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    *,
+    label: str = "BIC",
+    largest: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     """Curves of a criterion over the number of components; replicates become a band.
 
     Parameters
@@ -599,7 +639,15 @@ def _curve(values, name, n_sizes):
     return values
 
 
-def selection_heatmap(values, n_components, covariance_types, *, label="BIC", largest=False, ax=None):
+def selection_heatmap(
+    values: ArrayLike,
+    n_components: ArrayLike,
+    covariance_types: Sequence[str],
+    *,
+    label: str = "BIC",
+    largest: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     """Heat map of a criterion over the number of components and the covariance structure.
 
     Each cell shows its value; its shade tells the rank, dark for the best. The best cell is framed; a cross stands
@@ -659,7 +707,7 @@ def selection_heatmap(values, n_components, covariance_types, *, label="BIC", la
     return ax_
 
 
-def entropy_curve(entropies, *, bend=None, ax=None):
+def entropy_curve(entropies: ArrayLike, *, bend: int | None = None, ax: Axes | None = None) -> Axes:
     """The entropy of the assignment over the number of clusters, with the two lines that meet at a bend.
 
     Parameters
@@ -694,7 +742,7 @@ def entropy_curve(entropies, *, bend=None, ax=None):
     return ax
 
 
-def merge_tree(linkage, *, names=None, ax=None):
+def merge_tree(linkage: ArrayLike, *, names: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
     """The tree of merged components: each merge at the entropy that is lost up to it.
 
     Parameters
@@ -727,7 +775,7 @@ def merge_tree(linkage, *, names=None, ax=None):
     return ax
 
 
-def null_distribution(replicates, statistic, *, ax=None):
+def null_distribution(replicates: ArrayLike, statistic: float, *, ax: Axes | None = None) -> Axes:
     """A histogram of a statistic under a null hypothesis, and a line at that of the data.
 
     Parameters

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 
 class Source(str):
@@ -17,7 +19,7 @@ class Source(str):
         return f"```python\n{self}\n```"
 
 
-def show_source(function):
+def show_source(function: Callable[..., Any]) -> Source:
     """Return the source of the kernel behind a public formula, for display in a notebook or a terminal.
 
     Parameters

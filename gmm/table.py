@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,9 @@ class Grid:
         Row and column of the marked entries.
     """
 
-    def __init__(self, names, rows, marked=frozenset()):
+    def __init__(
+        self, names: Iterable[str], rows: Iterable[Iterable[str]], marked: Iterable[tuple[int, int]] = frozenset()
+    ) -> None:
         self.names, self.rows, self.marked = list(names), [list(row) for row in rows], set(marked)
 
     def __repr__(self):
@@ -53,7 +57,9 @@ def text_of(value, digits=3):
     return "—" if value is None else str(value)
 
 
-def show_table(columns, *, digits=3, best=None):
+def show_table(
+    columns: Mapping[str, Any], *, digits: int | Mapping[str, int] = 3, best: Mapping[str, str] | None = None
+) -> Grid:
     """Return a table of results, for display in a notebook or a terminal.
 
     Parameters

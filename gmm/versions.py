@@ -10,7 +10,7 @@ from importlib import import_module, metadata
 PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "matplotlib", "threadpoolctl")
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions and the facts of the computer on which results and speed depend.
 
     That is: the package and Python, the system, the processor and its features as Numba compiles for them, the cores

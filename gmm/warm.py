@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 
-def compile_all():
+def compile_all() -> None:
     """Compile every kernel of the formulas and of the engine, and keep the machine code on disk.
 
     After it nothing is compiled any more, in no process that finds this code (see `show_versions` for the place; where

@@ -134,6 +134,7 @@ def test_every_equation_of_the_formulas_is_exported():
 # What a room may import, beside the standard library and itself. A room that is not listed may import anything.
 MAY_IMPORT = {
     "__init__.py": {"lazy_loader"},
+    "_types.py": {"numpy"},
     "_interrupt.py": set(),
     "_notebook.py": set(),
     "_notice.py": {"numba", "gmm._notebook"},
@@ -184,11 +185,12 @@ def module_name(path, root=None):
 def imports(path, root=None):
     """Names of the modules that a file imports, anywhere in it, relative ones made absolute.
 
-    ``from gmm.engine import loop`` imports ``gmm.engine`` and, if that is a module, ``gmm.engine.loop``.
+    ``from gmm.engine import loop`` imports ``gmm.engine`` and, if that is a module, ``gmm.engine.loop``. What only a
+    type checker reads is not imported.
     """
     root = root or ROOT
     package = ["gmm", *path.relative_to(root).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _run(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -199,6 +201,14 @@ def imports(path, root=None):
             yield from (f"{module}.{name}" for name in within)
             if len(within) < len(node.names):
                 yield module
+
+
+def _run(tree):
+    """The nodes of a tree but those that stand under ``if TYPE_CHECKING``."""
+    yield tree
+    of_checkers = isinstance(tree, ast.If) and getattr(tree.test, "id", "") == "TYPE_CHECKING"
+    for node in tree.orelse if of_checkers else ast.iter_child_nodes(tree):
+        yield from _run(node)
 
 
 def _is_module(folder, alias):
@@ -234,7 +244,7 @@ def files_of(room):
 
 def allowed(module, room):
     own = "gmm." + room.removesuffix(".py")
-    beginnings = {*MAY_IMPORT[room], own, *sys.stdlib_module_names}
+    beginnings = {*MAY_IMPORT[room], own, "gmm._types", *sys.stdlib_module_names}
     return any(module == beginning or module.startswith(f"{beginning}.") for beginning in beginnings)
 
 
@@ -315,6 +325,7 @@ def test_what_is_private_elsewhere_is_used_in_few_places():
         ("import os, numpy.linalg", ["os", "numpy.linalg"]),
         ("from gmm import plot, formulas", ["gmm.plot", "gmm.formulas"]),
         ("def f():\n    from gmm.plot import scatter", ["gmm.plot"]),
+        ("if TYPE_CHECKING:\n    import os\nelse:\n    import re\nif True:\n    import ast", ["re", "ast"]),
     ],
 )
 def test_the_reader_of_imports_sees_them(tmp_path, text, expected):

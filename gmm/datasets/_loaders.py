@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+
+from gmm._types import AnyArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,12 @@ class Dataset:
     """
 
     name: str
-    X: np.ndarray
+    X: FloatArray
     feature_names: tuple[str, ...]
     units: tuple[str, ...]
     citation: str
     description: str
-    target: np.ndarray | None = None
+    target: AnyArray | None = None
     target_names: tuple[str, ...] = ()
 
     @property
@@ -216,7 +219,7 @@ def load_breast_cancer() -> Dataset:
     Street, W. N., Wolberg, W. H. and Mangasarian, O. L. (1993), *Proc. SPIE* 1905, 861-870. The rows are
     scikit-learn's.
     """
-    measures = ("radius", "texture", "perimeter", "area", "smoothness", "compactness")
+    measures: tuple[str, ...] = ("radius", "texture", "perimeter", "area", "smoothness", "compactness")
     measures += ("concavity", "concave points", "symmetry", "fractal dimension")
     return _from_sklearn(
         "breast_cancer.csv",
@@ -257,7 +260,7 @@ def load_digits() -> Dataset:
     )
 
 
-def load_sample_image(name: str = "china") -> Dataset:
+def load_sample_image(name: Literal["china", "flower"] = "china") -> Dataset:
     """The pixels of a photograph as samples: red, green and blue from 0 to 255.
 
     Parameters

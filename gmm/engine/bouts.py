@@ -4,13 +4,21 @@ Where X has to be converted slab by slab, Python makes the pass of each iteratio
 the same arithmetic in the same order: the bits agree.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gmm._types import AnyArray, FloatArray
 from gmm.engine import loop, passes, tied
 from gmm.engine.flat import flat_views, parameter_shapes, statistics_shapes
 from gmm.engine.statuses import FAR_APART
+
+if TYPE_CHECKING:
+    from gmm.engine.passes import TotalScatter
+    from gmm.engine.samples import Samples
 
 # Operations of one compiled bout, about a tenth of a second: after each, Python can hear Ctrl-C.
 BOUT = 2e9
@@ -26,7 +34,18 @@ class Bouts:
     total : TotalScatter of these samples; tied models need it
     """
 
-    def __init__(self, samples, density, weights, covariances, regularisation, *, sample_weight, n_threads, total):
+    def __init__(
+        self,
+        samples: Samples,
+        density: Any,
+        weights: FloatArray,
+        covariances: FloatArray,
+        regularisation: Any,
+        *,
+        sample_weight: FloatArray,
+        n_threads: int,
+        total: TotalScatter,
+    ) -> None:
         self.samples, self.kind, self.regularisation = samples, density.model, regularisation
         self.sample_weight = sample_weight
         self.total_weight = float(sample_weight.sum()) if sample_weight.size else float(samples.n_samples)
@@ -36,21 +55,21 @@ class Bouts:
         self.values, self.arrays = flat_views(parameter_shapes(self.kind, *density.centres.shape))
         self.set(weights, density, covariances)
         _, means, _, factors, coefficients = self.arrays
-        self.model = None
+        self.model: Any = None
         if self.kind is tied.Tied:
             reference, scatter = total.of(samples, sample_weight)
             self.model = tied.Tied(coefficients, np.empty_like(means), factors, reference, scatter)
         else:  # the model's arrays are the parameters themselves
             self.model = self.kind.of(coefficients, means, factors)
 
-    def set(self, weights, density, covariances):
+    def set(self, weights: FloatArray, density: Any, covariances: FloatArray) -> None:
         """Take these parameters."""
         for array, value in zip(
             self.arrays, (weights, density.centres, covariances, density.factors, density.coefficients), strict=True
         ):
             array[...] = value
 
-    def advance(self, history, tol, previous):
+    def advance(self, history: FloatArray, tol: float, previous: float) -> tuple[int, int, int]:
         """Run up to history.size iterations; returns (iterations, status, component).
 
         `history` receives the values that EM climbs: (log-likelihood + penalty) / total weight in the E-step of each.
@@ -82,7 +101,9 @@ class Bouts:
         )  # fmt: skip
 
 
-def single_m_step(samples, model, values, regularisation, sample_weight, table):
+def single_m_step(
+    samples: Samples, model: Any, values: FloatArray, regularisation: Any, sample_weight: FloatArray, table: AnyArray
+) -> int:
     """The M-step of given responsibilities from one pass over small data; returns a status."""
     sum_values = flat_views(statistics_shapes(type(model), *model.centres.shape))[0]
     arguments = passes.loop_arguments(sum_values, np.empty(1), values, regularisation, tol=0.0, previous=-math.inf)

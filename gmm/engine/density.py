@@ -1,10 +1,13 @@
 """What a pass over the data knows of a mixture, and the units in which it counts."""
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine.full import Full
 from gmm.engine.samples import NO_TABLE, shift_of_far_data
 from gmm.engine.tied import TOO_FAR, Tied
@@ -16,12 +19,12 @@ LARGEST_EXPONENT = 256
 class Units(NamedTuple):
     """The kernels' units: x' = (x - shift) * scale. The scale is a power of two, so that it rounds nothing."""
 
-    shift: np.ndarray
+    shift: FloatArray
     scale: float = 1.0
     plain: bool = True  # whether these are X's own units
 
     @classmethod
-    def around(cls, middle, spread):
+    def around(cls, middle: FloatArray, spread: FloatArray) -> Self:
         """Units for data of this spread (d,) around this middle (d,): X's own, unless they are far off or extreme."""
         exponent = math.frexp(float(spread.max()))[1]
         scale = math.ldexp(1.0, -exponent) if abs(exponent) > LARGEST_EXPONENT else 1.0
@@ -29,7 +32,7 @@ class Units(NamedTuple):
         return cls(shift, scale, scale == 1.0 and not np.count_nonzero(shift))
 
     @property
-    def log_unit(self):
+    def log_unit(self) -> float:
         """What to add to the log-likelihood of a sample in these units to have it in those of X."""
         return self.shift.size * math.log(self.scale)
 
@@ -49,14 +52,14 @@ class Density(NamedTuple):
         edges of these lengths along the features; for samples with missing values, which see a face of it
     """
 
-    model: type
-    coefficients: np.ndarray
-    centres: np.ndarray
-    factors: np.ndarray
+    model: type[Any]
+    coefficients: FloatArray
+    centres: FloatArray
+    factors: FloatArray
     units: Units
-    flat_widths: np.ndarray | None = None
+    flat_widths: FloatArray | None = None
 
-    def compiled(self):
+    def compiled(self) -> Any:
         """The kernels' model.
 
         Where the components of a tied one lie so far apart that differences of whitened samples would cancel, it is
@@ -75,7 +78,7 @@ class Density(NamedTuple):
             return Tied(self.coefficients, whitened, self.factors, reference, NO_TABLE)
         return self.each_by_itself()
 
-    def each_by_itself(self):
+    def each_by_itself(self) -> Any:
         """A tied model as a full one."""
         factors = np.ascontiguousarray(np.broadcast_to(self.factors, Full.shape(*self.centres.shape)))
         return Full.of(self.coefficients, self.centres, factors)

@@ -5,8 +5,10 @@ Moments  S1_kj = Σ_b r_bk (x_jb - μ_kj),  S2_kj = Σ_b r_bk (x_jb - μ_kj)²
 M-step   δ = S1 / N,  μ + δ (eq-update-means),  σ² = S2 / N - δ² + ε (eq-update-diagonal, eq-ridge)
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,27 +31,27 @@ class Diagonal(NamedTuple):
     has_second_moments = True
 
     @classmethod
-    def of(cls, *arrays):
+    def of(cls, *arrays: Any) -> Any:
         """The model of these arrays."""
         return cls(*arrays)
 
     @staticmethod
-    def shape(n_components, n_features):
+    def shape(n_components: int, n_features: int) -> tuple[int, ...]:
         """Of the factors and the second moments."""
         return n_components, n_features
 
     @staticmethod
-    def operations(n_components, n_features):
+    def operations(n_components: int, n_features: int) -> int:
         """Floating point operations of a pass for one sample, roughly."""
         return n_components * (7 * n_features + 40)
 
     @staticmethod
-    def longest_block(n_features):
+    def longest_block(n_features: int) -> int:
         """Samples in a block at most."""
         return 512 if n_features <= 4 else 256
 
     @staticmethod
-    def room_rows(n_features, n_components):
+    def room_rows(n_features: int, n_components: int) -> int:
         """Rows of the workspace for this structure alone."""
         return 0
 

@@ -11,11 +11,14 @@ both about the old means, and - δ δᵀ moves the squares to the new ones.
 Both halves are triangular matrix products, and run in register tiles (see `gmm.engine.tiles`).
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine import operations
 from gmm.engine.blocks import FIRST_LEVEL_CACHE
 from gmm.engine.compilation import inlined, method
@@ -60,17 +63,17 @@ class Full(NamedTuple):
     has_second_moments = True
 
     @staticmethod
-    def shape(n_components, n_features):
+    def shape(n_components: int, n_features: int) -> tuple[int, ...]:
         """Of the factors and the second moments."""
         return n_components, n_features, n_features
 
     @staticmethod
-    def operations(n_components, n_features):
+    def operations(n_components: int, n_features: int) -> int:
         """Floating point operations of a pass for one sample, roughly."""
         return n_components * (2 * n_features * (n_features + 1) + 40)
 
     @staticmethod
-    def longest_block(n_features):
+    def longest_block(n_features: int) -> int:
         """The tiles run over a block and its differences from a mean again and again.
 
         Those 2 d + 5 rows should fit the first-level cache while d is small enough; measured, that is worth up to a
@@ -83,12 +86,12 @@ class Full(NamedTuple):
         return min(max(FIRST_LEVEL_CACHE // (8 * (2 * n_features + 5)), 96), 256) // WIDE * WIDE
 
     @staticmethod
-    def room_rows(n_features, n_components):
+    def room_rows(n_features: int, n_components: int) -> int:
         """Rows of the workspace for this structure alone: z (d) and u (16)."""
         return n_features + 16
 
     @staticmethod
-    def of(coefficients, centres, factors):
+    def of(coefficients: FloatArray, centres: FloatArray, factors: FloatArray) -> Any:
         """The model for as many features as the centres have."""
         return (SmallFull if centres.shape[1] <= SMALL else Full)(coefficients, centres, factors)
 

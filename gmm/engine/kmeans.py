@@ -4,11 +4,14 @@ Large data are clustered in two stages: seeding and Lloyd's iterations on a rand
 Lloyd's iterations on everything, which start near their end.
 """
 
+from __future__ import annotations
+
 import math
 from typing import NamedTuple
 
 import numpy as np
 
+from gmm._types import AnyArray, FloatArray, IntArray
 from gmm.engine import operations, passes, threads
 from gmm.engine.blocks import load_block, workspace
 from gmm.engine.compilation import block, entry, method
@@ -58,7 +61,7 @@ class KMeansResult(NamedTuple):
     `assignment` is that to these centres (and the inertia then too) where it was asked for and the data are small.
     """
 
-    centres: np.ndarray
+    centres: FloatArray
     inertia: float
     n_iter: int
     converged: bool
@@ -412,7 +415,14 @@ def _uniforms(n_clusters, rng):
     return rng.random((n_clusters, 2 + int(math.log(n_clusters))))
 
 
-def kmeans_plusplus(X, n_clusters, rng, *, sample_weight=None, n_threads=None):
+def kmeans_plusplus(
+    X: AnyArray,
+    n_clusters: int,
+    rng: np.random.Generator | np.random.RandomState,
+    *,
+    sample_weight: FloatArray | None = None,
+    n_threads: int | None = None,
+) -> tuple[FloatArray, IntArray]:
     """Seeds for k-means.
 
     Parameters
@@ -438,18 +448,18 @@ def kmeans_plusplus(X, n_clusters, rng, *, sample_weight=None, n_threads=None):
 
 
 def kmeans(
-    X,
-    n_clusters,
-    rng,
+    X: AnyArray,
+    n_clusters: int,
+    rng: np.random.Generator | np.random.RandomState,
     *,
-    n_init=1,
-    max_iter=300,
-    tol=1e-4,
-    init="k-means++",
-    sample_weight=None,
-    n_threads=None,
-    assign=False,
-):
+    n_init: int = 1,
+    max_iter: int = 300,
+    tol: float = 1e-4,
+    init: str | FloatArray = "k-means++",
+    sample_weight: FloatArray | None = None,
+    n_threads: int | None = None,
+    assign: bool = False,
+) -> KMeansResult:
     """Lloyd's algorithm (eq-lloyd), the best of `n_init` starts.
 
     Parameters
@@ -511,7 +521,7 @@ def kmeans(
     return best
 
 
-def kmeans_labels(X, centres, n_threads=None):
+def kmeans_labels(X: AnyArray, centres: FloatArray, n_threads: int | None = None) -> IntArray:
     """The nearest centre of each sample, the first of equals: (n,) int32."""
     samples = Samples(X)
     centres = passes.check_centres(samples, centres)

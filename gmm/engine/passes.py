@@ -1,15 +1,22 @@
 """One pass over the data: log-likelihood and moments, whatever they are wanted for (see `gmm.learning`)."""
 
+from __future__ import annotations
+
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gmm._interrupt import listening
+from gmm._types import FloatArray
 from gmm.engine import loop, team, threads
 from gmm.engine.blocks import workspace
 from gmm.engine.flat import flat_views, statistics_shapes
 from gmm.engine.regularisation import Ridge
 from gmm.engine.samples import NO_TABLE, NO_WEIGHTS, SLAB_VALUES
+
+if TYPE_CHECKING:
+    from gmm.engine.samples import Samples
 
 # Below this many operations a second thread costs more than it brings (about half a millisecond of work).
 WORTH_A_THREAD = 1e7
@@ -235,10 +242,10 @@ class TotalScatter:
     loses the fewest digits.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._known = None
 
-    def of(self, samples, sample_weight=NO_WEIGHTS):
+    def of(self, samples: Samples, sample_weight: FloatArray = NO_WEIGHTS) -> tuple[FloatArray, FloatArray]:
         """(x₀, T) in the units of `samples`."""
         units = samples.scale, samples.shift.tobytes()
         if self._known is None or self._known[0] != units:

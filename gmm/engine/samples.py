@@ -1,7 +1,13 @@
 """X in the form the kernels read: C-ordered float64, with no copy where it already is, slab by slab otherwise."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
+from gmm._types import AnyArray, FloatArray
 from gmm.engine.blocks import SLAB_VALUES, block_length, chunk_length
 
 NO_WEIGHTS = np.empty(0)
@@ -30,7 +36,7 @@ class _Borrowed:
 class Samples:
     """X (n, d) as the kernels see it, with the shift and scale they apply: (x - shift) * scale."""
 
-    def __init__(self, X, shift=None, scale=1.0, model=None):
+    def __init__(self, X: AnyArray, shift: FloatArray | None = None, scale: float = 1.0, model: Any = None) -> None:
         """`model` is that of the mixture (see `gmm.engine.density.Density`); None stands for k-means."""
         X = np.asarray(X)
         if X.ndim != 2:
@@ -54,10 +60,10 @@ class Samples:
         self.chunk = chunk_length(self.n_samples, self.length)
 
     @property
-    def layout(self):
+    def layout(self) -> Any:
         return self.length, self.chunk, self.shift, self.scale
 
-    def shift_near_the_data(self):
+    def shift_near_the_data(self) -> Any:
         """A shift for data far from the origin, zero otherwise: means near 1e8 would round to 1e-8.
 
         Judged by nine samples. A wrong guess costs digits (as no shift does), never more.
@@ -68,11 +74,11 @@ class Samples:
             spread = np.abs(rows - middle).max(axis=0)
         return shift_of_far_data(middle, spread)
 
-    def slab_samples(self, n_columns):
+    def slab_samples(self, n_columns: int) -> int:
         """Samples (whole blocks) of a slab with n_columns values each."""
         return max(1, SLAB_VALUES // (n_columns * self.length)) * self.length
 
-    def slabs(self, start, stop, given=None, n_columns=0):
+    def slabs(self, start: int, stop: int, given: Any = None, n_columns: int = 0) -> Iterator[Any]:
         """Yield (rows, first, low, high): samples low … high - 1 are rows[first : first + high - low].
 
         One slab if X can be read in place and no table of responsibilities goes along with it.

@@ -1,12 +1,21 @@
 """Densities and responsibilities of new samples."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from gmm._types import AnyArray, FloatArray, IntArray
 from gmm.engine import loop, passes, threads
 from gmm.engine.blocks import workspace
 from gmm.engine.samples import Samples, as_sample_weight
 from gmm.engine.softmax import JOINT, LABELS, LOG_PROB, LOG_RESPONSIBILITIES, RESPONSIBILITIES
 from gmm.engine.tied import Tied
+
+if TYPE_CHECKING:
+    from gmm.engine.density import Density
+    from gmm.engine.student import StudentDensity
 
 _NO_SCORES = np.empty(0)
 _NO_TABLE = np.empty((0, 0))
@@ -88,7 +97,7 @@ def _mended(X, rows, density):
     return scores, log_resp
 
 
-def score_samples(X, density, n_threads=None):
+def score_samples(X: AnyArray, density: Density | StudentDensity, n_threads: int | None = None) -> FloatArray:
     """log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm, per sample: (n,)."""
     scores = _score(X, density, LOG_PROB, n_threads, scores=True)[0]
     lost = np.flatnonzero(np.isnan(scores))
@@ -97,14 +106,19 @@ def score_samples(X, density, n_threads=None):
     return scores
 
 
-def log_likelihood(X, density, sample_weight=None, n_threads=None):
+def log_likelihood(
+    X: AnyArray,
+    density: Density | StudentDensity,
+    sample_weight: FloatArray | None = None,
+    n_threads: int | None = None,
+) -> float:
     """Σ_i w_i log p(x_i), natural logarithm, total."""
     scores = score_samples(X, density, n_threads)
     weights = as_sample_weight(sample_weight, len(scores))
     return float(scores @ weights) if weights.size else float(scores.sum())
 
 
-def weighted_log_prob(X, density, n_threads=None):
+def weighted_log_prob(X: AnyArray, density: Density | StudentDensity, n_threads: int | None = None) -> FloatArray:
     """log π_k + log N(x_i | μ_k, Σ_k): (n, K)."""
     joint = _score(X, density, JOINT, n_threads)[1]
     with np.errstate(over="ignore"):
@@ -113,7 +127,9 @@ def weighted_log_prob(X, density, n_threads=None):
     return joint
 
 
-def log_responsibilities(X, density, n_threads=None):
+def log_responsibilities(
+    X: AnyArray, density: Density | StudentDensity, n_threads: int | None = None
+) -> tuple[FloatArray, FloatArray]:
     """(log p(x_i), log r_ik): (n,) and (n, K)."""
     scores, table, _ = _score(X, density, LOG_RESPONSIBILITIES, n_threads, scores=True)
     lost = np.flatnonzero(~np.isfinite(scores))
@@ -122,7 +138,7 @@ def log_responsibilities(X, density, n_threads=None):
     return scores, table
 
 
-def predict_proba(X, density, n_threads=None):
+def predict_proba(X: AnyArray, density: Density | StudentDensity, n_threads: int | None = None) -> FloatArray:
     """r_ik: (n, K), rows sum to 1."""
     scores, table, _ = _score(X, density, RESPONSIBILITIES, n_threads, scores=True)
     lost = np.flatnonzero(~np.isfinite(scores))
@@ -131,7 +147,7 @@ def predict_proba(X, density, n_threads=None):
     return table
 
 
-def predict(X, density, n_threads=None):
+def predict(X: AnyArray, density: Density | StudentDensity, n_threads: int | None = None) -> IntArray:
     """The component with the largest responsibility, the first of equals: (n,) int64."""
     labels = _score(X, density, LABELS, n_threads)[2]
     lost = np.flatnonzero(labels < 0)

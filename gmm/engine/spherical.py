@@ -5,8 +5,10 @@ Moments  S1_k = Σ_b r_bk (x_b - μ_k),  S2_k = Σ_b r_bk |x_b - μ_k|²
 M-step   δ = S1 / N,  μ + δ (eq-update-means),  σ² = (S2 / N - |δ|²) / d + ε (eq-update-spherical, eq-ridge)
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,29 +31,29 @@ class Spherical(NamedTuple):
     has_second_moments = True
 
     @classmethod
-    def of(cls, *arrays):
+    def of(cls, *arrays: Any) -> Any:
         """The model of these arrays."""
         return cls(*arrays)
 
     @staticmethod
-    def shape(n_components, n_features):
+    def shape(n_components: int, n_features: int) -> tuple[int, ...]:
         """Of the factors and the second moments."""
         return (n_components,)
 
     @staticmethod
-    def operations(n_components, n_features):
+    def operations(n_components: int, n_features: int) -> int:
         """Floating point operations of a pass for one sample, roughly."""
         return n_components * (4 * n_features + 40)
 
     @staticmethod
-    def longest_block(n_features):
+    def longest_block(n_features: int) -> int:
         """Distances are kept beside the responsibilities, twice the rows of diagonal ones: half their length saves a
         fifth of the time.
         """
         return 256
 
     @staticmethod
-    def room_rows(n_features, n_components):
+    def room_rows(n_features: int, n_components: int) -> int:
         """Rows of the workspace for this structure alone: the squared distances."""
         return n_components
 

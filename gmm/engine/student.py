@@ -14,11 +14,14 @@ The model that measures the distances has log coefficients of zero, so that its 
 it is: the sums are changed beforehand so that it gives the δ and Σ above.
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine import loop, operations
 from gmm.engine.bouts import Bouts
 from gmm.engine.compilation import block, entry, inlined, method
@@ -47,6 +50,9 @@ from gmm.engine.spherical import Spherical
 from gmm.engine.statuses import RUNNING
 from gmm.engine.tied import Tied
 from gmm.engine.tiles import small_moments_2
+
+if TYPE_CHECKING:
+    from gmm.engine.samples import Samples
 
 # Whether the M-step finds degrees of freedom: not at all, one for all components, one for each.
 HELD, SHARED, EACH = range(3)
@@ -115,23 +121,23 @@ class StudentDensity(NamedTuple):
     The log joint of sample i and component k is coefficients[k] - (ν_k + d)/2 log(1 + |W_k (x_i - c_k)|² / ν_k).
     """
 
-    model: type
-    coefficients: np.ndarray
-    centres: np.ndarray
-    factors: np.ndarray
+    model: type[Any]
+    coefficients: FloatArray
+    centres: FloatArray
+    factors: FloatArray
     units: Units
-    dof: np.ndarray
+    dof: FloatArray
 
     @property
-    def gaussian(self):
+    def gaussian(self) -> Density:
         """The same with Gaussian tails."""
         return Density(*self[:5])
 
-    def compiled(self):
+    def compiled(self) -> Any:
         """The kernels' model."""
         return student_model(self.gaussian.compiled(), self.coefficients, self.dof, HELD)
 
-    def each_by_itself(self):
+    def each_by_itself(self) -> Self:
         """The same where a tied model's factor stands there for each component."""
         factors = np.ascontiguousarray(np.broadcast_to(self.factors, Full.shape(*self.centres.shape)))
         return self._replace(model=Full, factors=factors)
@@ -147,7 +153,16 @@ def student_model(gaussian, coefficients, dof, estimated):
 class StudentBouts(Bouts):
     """`Bouts` of the t family: `density` is a StudentDensity; the model's `dof` are those of the parameters."""
 
-    def __init__(self, samples, density, weights, covariances, regularisation, estimated, **options):
+    def __init__(
+        self,
+        samples: Samples,
+        density: Any,
+        weights: FloatArray,
+        covariances: FloatArray,
+        regularisation: Any,
+        estimated: int,
+        **options: Any,
+    ) -> None:
         super().__init__(samples, density, weights, covariances, regularisation, **options)
         gaussian = self.model
         if self.kind is Tied:
@@ -155,7 +170,7 @@ class StudentBouts(Bouts):
         self.shapes = Student.statistics_shapes(self.kind, *density.centres.shape)
         self.model = student_model(gaussian, self.arrays[-1], density.dof, estimated)
 
-    def set(self, weights, density, covariances):
+    def set(self, weights: FloatArray, density: Any, covariances: FloatArray) -> None:
         super().set(weights, density, covariances)
         if isinstance(getattr(self, "model", None), Student):
             self.model.dof[...] = density.dof

@@ -4,6 +4,8 @@ No threading layer of Numba's is loaded: that keeps the start short, lets severa
 forked processes (Numba's default layer aborts the process there), and needs no second compilation of the kernels.
 """
 
+from __future__ import annotations
+
 import os
 import queue
 import threading
@@ -52,7 +54,7 @@ def check_flag(flag):
         raise KeyboardInterrupt
 
 
-def default_n_threads():
+def default_n_threads() -> int:
     """GMM_NUM_THREADS if set, else the number of CPUs this process may run on."""
     setting = os.environ.get("GMM_NUM_THREADS", "")
     if setting:
@@ -64,7 +66,7 @@ def default_n_threads():
     return os.cpu_count() or 1
 
 
-def resolve_n_threads(n_threads):
+def resolve_n_threads(n_threads: int | None) -> int:
     if n_threads is None:
         return default_n_threads()
     if isinstance(n_threads, bool) or int(n_threads) != n_threads or n_threads < 1:

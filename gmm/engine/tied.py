@@ -13,6 +13,8 @@ the caller takes the moments from `full` with the shared factor instead: differe
 mean, which never cancel, for K times the work.
 """
 
+from __future__ import annotations
+
 import math
 from typing import NamedTuple
 
@@ -46,22 +48,22 @@ class Tied(NamedTuple):
     has_second_moments = False
 
     @staticmethod
-    def shape(n_components, n_features):
+    def shape(n_components: int, n_features: int) -> tuple[int, ...]:
         """Of the factor, and of the second moments that `scatter` and the first ones stand for."""
         return n_features, n_features
 
     @staticmethod
-    def operations(n_components, n_features):
+    def operations(n_components: int, n_features: int) -> int:
         """Floating point operations of a pass for one sample, roughly."""
         return n_features * (n_features + 1) + n_components * (4 * n_features + 40)
 
     @staticmethod
-    def longest_block(n_features):
+    def longest_block(n_features: int) -> int:
         """Samples in a block at most."""
         return 512 if n_features <= 4 else 256
 
     @staticmethod
-    def room_rows(n_features, n_components):
+    def room_rows(n_features: int, n_components: int) -> int:
         """Rows of the workspace for this structure alone: y, z and the squared distances."""
         return 2 * n_features + n_components
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import mmap
 import os
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -89,7 +90,7 @@ class Given(NamedTuple):
     once : whether there is one array, to be cut into slabs
     """
 
-    open: callable
+    open: Callable[[], Iterable[Any]]
     once: bool = False
 
 

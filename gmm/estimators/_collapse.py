@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine
+from gmm._types import ArrayLike
 from gmm.estimators._ridge import called, on_one_location
 
 ADVICE = (
@@ -40,7 +41,14 @@ class CollapsedComponentError(ValueError):
         Indices of the samples that the component is mainly responsible for.
     """
 
-    def __init__(self, message, component=None, iteration=0, initialisation=0, samples=()):
+    def __init__(
+        self,
+        message: str,
+        component: int | None = None,
+        iteration: int = 0,
+        initialisation: int = 0,
+        samples: ArrayLike = (),
+    ) -> None:
         super().__init__(message)
         self.component = component
         self.iteration = iteration

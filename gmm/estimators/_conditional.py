@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine import Full, Tied
 from gmm.engine.student import tail_constants
 from gmm.learning import StudentParameters, structure_of
@@ -214,9 +215,9 @@ class ConditionalMoments(NamedTuple):
         Of the components, p(component k | x_b).
     """
 
-    mean: np.ndarray
-    covariance: np.ndarray | None
-    weights: np.ndarray
+    mean: FloatArray
+    covariance: FloatArray | None
+    weights: FloatArray
 
 
 def conditional_moments(conditional, values, return_cov):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
+from gmm._types import FloatArray
 
 
 class History(NamedTuple):
@@ -20,5 +20,5 @@ class History(NamedTuple):
         ``log_likelihoods[t]`` was computed with. None unless the estimator has ``record_parameters=True``.
     """
 
-    log_likelihoods: np.ndarray
-    parameters: list | None
+    log_likelihoods: FloatArray
+    parameters: list[Any] | None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from sklearn import mixture as theirs
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import learning
+from gmm._types import OrdinaryCovarianceType
 from gmm.estimators import _persistence
 from gmm.estimators._history import History
+from gmm.estimators._sklearn_compat import Mixin
 from gmm.estimators._table import Table
 from gmm.estimators._validation import check_parameters
 from gmm.learning.fourteen import SAME_AS
@@ -38,10 +42,10 @@ SAME = 1e-6  # how far the parts of a list may be from each other, relative
 LARGEST = 2**27  # numbers that the covariances of such a list may have: one gigabyte
 
 
-class Dictionaries:
+class Dictionaries(Mixin):
     """Mixtures as dicts that JSON can hold."""
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the fitted mixture and its settings as a dict of plain Python objects, for JSON.
 
         What `save` keeps is kept, with every bit: Python writes a float with as many digits as bring it back. Numbers
@@ -74,7 +78,7 @@ class Dictionaries:
         return _plain(about) | {"arrays": {name: _plain(array.tolist()) for name, array in arrays.items()}}
 
     @classmethod
-    def from_dict(cls, description):
+    def from_dict(cls, description: dict[str, Any]) -> Self:
         """Make a mixture of what `to_dict` returned; the inverse of it, bit for bit.
 
         What the dict holds is checked before it is used, as `load` does with a file.
@@ -234,11 +238,11 @@ def _settings_for(model, kind):
     return settings
 
 
-class GaussianInterchange:
+class GaussianInterchange(Mixin):
     """A mixture of Gaussian distributions to and from other packages."""
 
     @classmethod
-    def from_sklearn(cls, model):
+    def from_sklearn(cls, model: Any) -> Self:
         """Make a mixture of a fitted ``sklearn.mixture.GaussianMixture``.
 
         Parameters
@@ -277,7 +281,7 @@ class GaussianInterchange:
         _adopt_fit(mixture, model)
         return mixture
 
-    def to_sklearn(self, covariance_type=None):
+    def to_sklearn(self, covariance_type: OrdinaryCovarianceType | None = None) -> Any:
         """Return this mixture as a fitted ``sklearn.mixture.GaussianMixture``, for all that takes one.
 
         Its `predict`, `score_samples`, `sample`, `bic` and the rest work as after a fit. Settings that scikit-learn has
@@ -335,7 +339,7 @@ class GaussianInterchange:
 
     # ---- mclust
 
-    def to_mclust(self):
+    def to_mclust(self) -> dict[str, Any]:
         """Return the parameters as the list that mclust, the R package, calls ``parameters``.
 
         Its functions ``em``, ``estep``, ``sim`` and ``dens`` take such a list. NumPy's arrays stand for R's, with R's
@@ -364,10 +368,10 @@ class GaussianInterchange:
         """
         parameters = self._parameters()
         K, d = parameters.means.shape
-        name = MCLUST.get(self.covariance_type, self.covariance_type)
+        name: Any = MCLUST.get(self.covariance_type, self.covariance_type)
         if d == 1:
             name = "E" if name in ("EEE", "E") else "V"
-        volume, form, orientation = name if len(name) == 3 else (name, "I", "I")
+        volume, form, orientation = tuple(name) if len(name) == 3 else (name, "I", "I")
         if K == 1:  # X for E and V alike
             name = "".join("I" if letter == "I" else "X" for letter in name)
             volume, form, orientation = ("I" if letter == "I" else "E" for letter in (volume, form, orientation))
@@ -405,7 +409,7 @@ class GaussianInterchange:
         return found
 
     @classmethod
-    def from_mclust(cls, parameters, **settings):
+    def from_mclust(cls, parameters: Mapping[str, Any], **settings: Any) -> Self:
         """Make a mixture of the list of parameters that mclust, the R package, gives.
 
         In R, ``jsonlite::toJSON(model$parameters, digits = NA)`` writes the list of a fitted ``model`` with fifteen
@@ -560,11 +564,11 @@ def _composed(variance, d, K):
     return np.einsum("ijk,k,jk,ljk->kil", axes, scale, shape, axes)
 
 
-class BayesianInterchange:
+class BayesianInterchange(Mixin):
     """A mixture with a posterior to and from scikit-learn."""
 
     @classmethod
-    def from_sklearn(cls, model):
+    def from_sklearn(cls, model: Any) -> Self:
         """Make a mixture of a fitted ``sklearn.mixture.BayesianGaussianMixture``.
 
         The posterior is the same, and for 'full' so are scores, labels and responsibilities. For the other structures
@@ -621,7 +625,7 @@ class BayesianInterchange:
         mixture.reg_covar_ = 0.0
         return mixture
 
-    def to_sklearn(self):
+    def to_sklearn(self) -> Any:
         """Return this mixture as a fitted ``sklearn.mixture.BayesianGaussianMixture``.
 
         The posterior is the same, number by number; settings that scikit-learn has not stay behind. Its log-joint of

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm import engine
+from gmm._types import FloatArray
 from gmm.estimators._validation import random_generator
 
 FEWEST = 10  # draws that must lie on either side of a level
@@ -27,9 +28,9 @@ class DensityLevel(NamedTuple):
         Standard error of the probability that the region holds; 0 where the level is exact.
     """
 
-    level: float | np.ndarray
-    standard_error: float | np.ndarray
-    coverage_error: float | np.ndarray
+    level: float | FloatArray
+    standard_error: float | FloatArray
+    coverage_error: float | FloatArray
 
 
 def density_level(mixture, coverage, n_samples, random_state):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
+from gmm._types import ArrayLike, FloatArray, Path, Seed
 from gmm.estimators import _blocks, _conditional, _levels, _order, _persistence, _summary
 from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._fitting import warn_unless_converged
@@ -27,6 +31,13 @@ from gmm.estimators._validation import (
     check_weights_of,
     unmasked,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gmm.estimators._conditional import ConditionalMoments
+    from gmm.estimators._levels import DensityLevel
+    from gmm.estimators._summary import Summary
 
 
 class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
@@ -79,7 +90,7 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
 
     # ---- files
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write the fitted mixture and its settings to `path`, a .npz archive of plain arrays.
 
         No pickle is involved, so that a file from elsewhere can be loaded without running its code. `callback`,
@@ -109,7 +120,7 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
         return _persistence.described(self, self._layout, **more)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path) -> Self:
         """Read a mixture that `save` wrote.
 
         Nothing in the file is run, and what it holds is checked before it is used, so that a file from elsewhere can
@@ -161,7 +172,7 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
 
     # ---- fitting
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Estimate the parameters with the EM algorithm.
 
         Parameters
@@ -289,12 +300,12 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
         return self._parameters().density()
 
     @property
-    def n_parameters_(self):
+    def n_parameters_(self) -> int:
         return self._n_parameters()
 
     # ---- the order of the components
 
-    def sorted(self, by="weight"):
+    def sorted(self, by: Literal["weight"] | int | str | Sequence[int] = "weight") -> Self:
         """Return this mixture with its components in another order.
 
         The order in which EM finds components is that of its start. This one is the same from fit to fit as long as
@@ -331,7 +342,9 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
 
     # ---- distributions of some of the features
 
-    def conditional_moments(self, features, values, *, return_cov=True):
+    def conditional_moments(
+        self, features: int | str | Sequence[int | str], values: ArrayLike, *, return_cov: bool = True
+    ) -> ConditionalMoments:
         r"""Mean and covariance of the other features, given the values of these, for many rows at once.
 
         This is regression with a mixture: with the weights :math:`w_k`, means :math:`m_k` and covariances :math:`C_k`
@@ -423,7 +436,7 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
             model.feature_names_in_ = self.feature_names_in_[list(features)]
         return model
 
-    def cdf(self, X, *, upper=False):
+    def cdf(self, X: ArrayLike, *, upper: bool = False) -> FloatArray:
         r"""Cumulative probability of a mixture of one feature, P(x ≤ X), or P(x > X) with ``upper=True``.
 
         .. math:: F(x) = \sum_k \pi_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
@@ -455,7 +468,7 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
         z = (X - parameters.means[:, 0]) / np.sqrt(parameters.matrices[:, 0, 0])
         return self._standard_cdf(-z if upper else z) @ parameters.weights
 
-    def density_level(self, coverage, *, n_samples=100_000, random_state=0):
+    def density_level(self, coverage: ArrayLike, *, n_samples: int = 100_000, random_state: Seed = 0) -> DensityLevel:
         r"""Level of the log-density above which this much of the probability lies.
 
         .. math:: \Pr\bigl(\log p(x) \ge t\bigr) = c
@@ -506,7 +519,7 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
 
     # ---- an account and a picture
 
-    def summary(self, X=None):
+    def summary(self, X: ArrayLike | None = None) -> Summary:
         """Return an account of the mixture to print or to show: its size, its components, what to be careful about.
 
         Parameters
@@ -529,7 +542,14 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
             X = check_samples(self, X, reset=False)
         return _summary.summary(self, parameters, X)
 
-    def plot(self, X=None, features=None, *, ax=None, **options):
+    def plot(
+        self,
+        X: ArrayLike | None = None,
+        features: int | str | Sequence[int | str] | None = None,
+        *,
+        ax: Axes | None = None,
+        **options: Any,
+    ) -> Axes:
         """Draw the mixture, with data if given: `gmm.plot.fitted` of its marginal.
 
         In two features the samples in the colour and marker of their component, with its ellipses; in one, the
@@ -571,7 +591,7 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
 
     # ---- criteria
 
-    def bic(self, X, sample_weight=None):
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion on X, -2 ℓ + p log n with p free parameters; the lower the better.
 
         Parameters
@@ -588,14 +608,14 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
         """
         return self._criteria(X, sample_weight)["bic"]
 
-    def aic(self, X, sample_weight=None):
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better.
 
         Parameters and result are those of `bic`.
         """
         return self._criteria(X, sample_weight)["aic"]
 
-    def icl(self, X, sample_weight=None):
+    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood on X, BIC - 2 Σ_ik w_i r_ik log r_ik; the lower the better.
 
         Parameters and result are those of `bic`.

@@ -7,17 +7,19 @@ import json
 import math
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import learning
+from gmm._types import ArrayLike, FloatArray, Path
 from gmm.engine import Diagonal, Full, Tied
 from gmm.estimators import _persistence
 from gmm.estimators._collapse import CollapsedComponentError
 from gmm.estimators._fitting import make_step
 from gmm.estimators._ridge import in_numbers
+from gmm.estimators._sklearn_compat import Mixin
 from gmm.estimators._validation import (
     check_fixed,
     check_initial_values,
@@ -81,13 +83,13 @@ class SufficientStatistics:
     """
 
     covariance_type: str
-    centres: np.ndarray
-    counts: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
+    centres: FloatArray
+    counts: FloatArray
+    first: FloatArray
+    second: FloatArray
     log_likelihood: float
     total_weight: float
-    feature_names: tuple | None
+    feature_names: tuple[str, ...] | None
     mixture: str
 
     def __post_init__(self):
@@ -115,11 +117,11 @@ class SufficientStatistics:
         )
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Number of features."""
         return self.centres.shape[1]
 
-    def __add__(self, other):
+    def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         if not isinstance(other, SufficientStatistics):
             return NotImplemented
         if self.mixture != other.mixture:
@@ -134,10 +136,10 @@ class SufficientStatistics:
             **{name: getattr(self, name) + getattr(other, name) for name in _SUMS},
         )  # fmt: skip
 
-    def __radd__(self, other):  # sum() begins with 0
+    def __radd__(self, other: int) -> SufficientStatistics:  # sum() begins with 0
         return self if isinstance(other, int) and other == 0 else NotImplemented
 
-    def __mul__(self, factor):
+    def __mul__(self, factor: float) -> SufficientStatistics:
         if isinstance(factor, bool) or not isinstance(factor, Real):
             return NotImplemented
         if not (math.isfinite(factor) and factor > 0.0):
@@ -160,7 +162,7 @@ class SufficientStatistics:
         more = "\n…" if self.n_features > SHOWN else ""
         return f"{title}\n{Grid(['component', 'count', *names], rows)}{more}"
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write them to `path`, a .npz archive of plain arrays without pickle; whole or not at all.
 
         Parameters
@@ -177,11 +179,11 @@ class SufficientStatistics:
             "format": LAYOUT.format, "version": _persistence.VERSION, "covariance_type": self.covariance_type,
             "feature_names": self.feature_names, "mixture": self.mixture,
         }  # fmt: skip
-        arrays = {name: np.asarray(getattr(self, name)) for name in LAYOUT.fitted}
+        arrays: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in LAYOUT.fitted}
         _persistence.write_whole(path, lambda file: np.savez(file, about=np.array(json.dumps(about)), **arrays))
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path) -> Self:
         """Read statistics that `save` wrote. Nothing in the file is run.
 
         Raises
@@ -194,9 +196,11 @@ class SufficientStatistics:
         try:
             names = about["feature_names"]
             found = cls(
-                about["covariance_type"], *(arrays[name] for name in LAYOUT.fitted),
-                None if names is None else tuple(map(str, names)), str(about["mixture"]),
-            )  # fmt: skip
+                covariance_type=about["covariance_type"],
+                **{name: arrays[name] for name in LAYOUT.fitted},
+                feature_names=None if names is None else tuple(map(str, names)),
+                mixture=str(about["mixture"]),
+            )
             found._check()
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{refusal}: {error}") from None
@@ -290,10 +294,13 @@ class Online(NamedTuple):
         return cls(statistics, int(n_updates), float(n_samples), prior)
 
 
-class Incremental:
+class Incremental(Mixin):
     """Methods of a Gaussian mixture that learns from statistics, or from samples as they come."""
 
-    def statistics(self, X, sample_weight=None):
+    online_: Online
+    reg_covar_: float | FloatArray
+
+    def statistics(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> SufficientStatistics:
         r"""Return what EM has to know of these samples: the E-step, and sums of what it gives.
 
         With the responsibilities :math:`r_{ik}` of this mixture, whose means are :math:`c_k`,
@@ -388,7 +395,7 @@ class Incremental:
         value = (inside.log_likelihood + step.penalty(state)) / inside.total_weight + units.log_unit
         return new.from_units(units), value
 
-    def fit_statistics(self, statistics):
+    def fit_statistics(self, statistics: SufficientStatistics) -> Self:
         """Make one M-step (eq-m-step) of statistics that this mixture has taken: one iteration of EM.
 
         Parameters
@@ -436,7 +443,7 @@ class Incremental:
         self._record(len(values) > 1 and abs(values[-1] - values[-2]) < self.tol, values, None)
         return self
 
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         r"""Learn from some samples as they come, which are then forgotten: online EM.
 
         The first call is `fit`. Each later one, t = 1, 2, …, takes one E-step on the new samples with the parameters

@@ -10,11 +10,12 @@ import os
 import secrets
 import stat
 import zipfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
+from gmm._types import AnyArray, Path
 from gmm.engine import Diagonal, Spherical
 from gmm.estimators._settings import kept
 from gmm.learning import Box, Noise
@@ -195,7 +196,7 @@ def noise_of(arrays, model):
     return (weights / total if total > 0.0 else np.full(len(weights), 1.0 / len(weights))), noise, box
 
 
-def read(path, layout=GAUSSIAN):
+def read(path: Path, layout: Layout = GAUSSIAN) -> tuple[dict[str, Any], dict[str, AnyArray]]:
     """Read what `write` wrote: (about, arrays). No more memory is taken than the file is long, some times over.
 
     Raises

@@ -6,18 +6,25 @@ import math
 from collections.abc import Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from scipy.special import chdtri
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
+from gmm._types import AnyArray, ArrayLike, FloatArray, IntArray, Seed
 from gmm.engine import missing
 from gmm.estimators import _blocks
 from gmm.estimators._batches import Batches
 from gmm.estimators._conditional import feature_indices
 from gmm.estimators._errors import Measured, check_errors
+from gmm.estimators._sklearn_compat import Mixin
 from gmm.estimators._validation import check_observed, check_samples, check_weights_of, has_missing, random_generator
+
+if TYPE_CHECKING:
+    from gmm.estimators._history import History
+    from gmm.estimators._table import Table
 
 MOST = 2**48  # samples at one time, which no memory holds
 
@@ -34,12 +41,25 @@ def unchanged_on_failure(estimator):
         raise
 
 
-class Scored:
+class Scored(Mixin):
     """Methods of an estimator that has `weights_`, `means_`, `covariances_`, ``_fit`` and ``_density``."""
+
+    n_features_in_: int
+    feature_names_in_: AnyArray
+    weights_: FloatArray
+    means_: FloatArray
+    precisions_cholesky_: FloatArray
+    reg_covar_: float | FloatArray
+    converged_: bool
+    n_iter_: int
+    lower_bound_: float
+    lower_bounds_: list[float]
+    history_: History
+    restarts_: Table
 
     _scaled_weights = True
 
-    def fit_batches(self, batches, *, sample_weight=None):
+    def fit_batches(self, batches: Any, *, sample_weight: ArrayLike | None = None) -> Self:
         """Fit data that do not fit into memory, batch by batch: the same fit as `fit` of all of them together.
 
         Each iteration of EM is a pass over the batches. It keeps the sums of `statistics`, K(1 + d + d²) numbers, and
@@ -127,7 +147,7 @@ class Scored:
             self._fit_parts(_blocks.Blocks(self, X, sample_weight, self._scaled_weights))
         return X
 
-    def fit_predict(self, X, y=None, sample_weight=None):
+    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> IntArray:
         """Fit, then label the samples: the same as ``fit(X).predict(X)``.
 
         Parameters and errors are those of `fit`.
@@ -166,7 +186,7 @@ class Scored:
 
     _unchanged_on_failure = unchanged_on_failure
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> FloatArray:
         """Log-density of each sample, log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm.
 
         With ``missing='marginalise'`` that of the observed values of a sample, and 0 where there are none.
@@ -190,7 +210,7 @@ class Scored:
         X, scoring = self._samples(X, error_covariances)
         return getattr(scoring, what)(X, density, n_threads=self.n_threads)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-density per sample of X; weighted if `sample_weight` is given.
 
         Parameters
@@ -216,15 +236,15 @@ class Scored:
         total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
         return scoring.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> IntArray:
         """Index of the most probable component of each sample, shape (n_samples,)."""
         return self._scored("predict", X)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1."""
         return self._scored("predict_proba", X)
 
-    def impute(self, X, *, how="mean", random_state=None):
+    def impute(self, X: ArrayLike, *, how: Literal["mean", "sample"] = "mean", random_state: Seed = None) -> FloatArray:
         r"""Fill missing values by what the mixture says of them, given what was observed of the sample.
 
         With o the observed and m the missing features of a row, and r_k its responsibilities given x_o,
@@ -283,7 +303,14 @@ class Scored:
             rng = random_generator(self.random_state if random_state is None else random_state)
         return missing.impute(X, density, rng, n_threads=self.n_threads, quantile=chdtri)
 
-    def sample(self, n_samples=1, random_state=None, *, shuffle=False, given=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: Seed = None,
+        *,
+        shuffle: bool = False,
+        given: Mapping[Any, float] | None = None,
+    ) -> tuple[FloatArray, IntArray]:
         r"""Draw samples from the mixture: how many of each component, then those of each component.
 
         Parameters

@@ -5,8 +5,9 @@ constructor, what is kept in files, and the documentation.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Setting(NamedTuple):
 
     constraints: list
     text: str
-    plain: callable
+    plain: Callable[[Any], bool]
     kept: str | None = "text"
 
 

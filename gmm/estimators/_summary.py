@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from html import escape
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -13,6 +13,9 @@ from scipy.special import entr
 from gmm import engine
 from gmm.estimators._ridge import called, flat_components
 from gmm.estimators._table import Table
+
+if TYPE_CHECKING:
+    from gmm.estimators.selection import Selection
 
 BLOCK = 65536  # samples whose responsibilities are held at one time
 SHOWN = 8  # features in the table
@@ -38,7 +41,7 @@ class Assignment(NamedTuple):
 def assignment(X, density, sample_weight=None, n_threads=None, scoring=engine):
     """Return the `Assignment` of samples. Cost O(n K), in blocks of samples; `scoring` is what scores them."""
     n_components = len(density.centres)
-    entropy, sizes, certainty, counts = 0.0, *np.zeros((3, n_components))
+    entropy, (sizes, certainty, counts) = 0.0, np.zeros((3, n_components))
     for low in range(0, X.shape[0], BLOCK):
         block = scoring.of(slice(low, low + BLOCK)) if hasattr(scoring, "of") else scoring
         resp = block.predict_proba(X[low : low + BLOCK], density, n_threads=n_threads)
@@ -77,7 +80,7 @@ class Summary:
         What to be careful about.
     """
 
-    def __init__(self, heading, components, notes):
+    def __init__(self, heading: list[str], components: Table, notes: list[str]) -> None:
         self.heading = heading
         self.components = components
         self.notes = notes
@@ -110,14 +113,14 @@ class SelectionSummary:
         What to be careful about.
     """
 
-    def __init__(self, heading, best, sizes, notes):
+    def __init__(self, heading: list[str], best: Table, sizes: Table, notes: list[str]) -> None:
         self.heading = heading
         self.best = best
         self.sizes = sizes
         self.notes = notes
 
     @classmethod
-    def of(cls, found, criterion, index, sign, edge):
+    def of(cls, found: Selection, criterion: str, index: int, sign: int, edge: Any) -> Self:
         """The account of a Selection, whose best model is row `index`; the smallest is best where sign is 1."""
         row, name = found.table[index], criterion.upper()
         values = sign * found.table[criterion]
@@ -132,11 +135,13 @@ class SelectionSummary:
             }
             for i in order
         )
-        sizes = found.sizes_[index]
-        weights = found.models_[index].weights_
+        sizes, model = found.sizes_[index], found.models_[index]
+        assert model is not None  # it has a value of the criterion
+        assert sizes is not None
+        weights: Any = model.weights_
         names = [str(k) for k in range(len(weights))]
         if len(sizes) > len(weights):
-            names, weights = [*names, NOISE], [*weights, found.models_[index].noise_weight_]
+            names, weights = [*names, NOISE], [*weights, model.noise_weight_]
         components = Table(
             {"component": name, "samples": f"{size:g}", "weight": f"{weight:.3f}"}
             for name, size, weight in zip(names, sizes, weights, strict=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.estimators._conditional import Conditional
 from gmm.learning import structure_of
 
@@ -31,9 +32,9 @@ class Explanation(NamedTuple):
         Standard deviation of feature j given the others, in its unit.
     """
 
-    surprise: np.ndarray
-    mean: np.ndarray
-    deviation: np.ndarray
+    surprise: FloatArray
+    mean: FloatArray
+    deviation: FloatArray
 
 
 def log_sum_exp(a):

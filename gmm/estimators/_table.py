@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 
+from gmm._types import AnyArray
 from gmm.table import Grid, text_of
 
 PARAMETERS = ("start", "parameters")
 LONG = ("reason", *PARAMETERS)  # not shown: a reader finds them in the row
 
 
-class Table(Sequence):
+class Table(Sequence[dict[str, Any]]):
     """Rows of equal columns: a sequence of dicts that pandas takes as it is.
 
     ``table[0]`` is a row (a dict), ``table["bic"]`` a column (an array); ``table.to_frame()``, or
@@ -24,14 +26,20 @@ class Table(Sequence):
         All with the same keys, in the same order.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._rows = [dict(row) for row in rows]
         self.columns = tuple(self._rows[0]) if self._rows else ()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, key):
+    @overload
+    def __getitem__(self, key: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, key: str) -> AnyArray: ...
+    @overload
+    def __getitem__(self, key: slice) -> Table: ...
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             if key not in self.columns:
                 raise KeyError(f"there is no column {key!r}; there are: {', '.join(self.columns)}")
@@ -45,7 +53,7 @@ class Table(Sequence):
             return Table(self._rows[key])
         return dict(self._rows[key])
 
-    def sort_values(self, by, ascending=True):
+    def sort_values(self, by: str, ascending: bool = True) -> Table:
         """Return the table sorted by a column; rows without a value come last.
 
         Parameters
@@ -70,7 +78,7 @@ class Table(Sequence):
         order = order if ascending else order[::-1]
         return Table([self._rows[i] for i in [*order, *np.flatnonzero(missing)]])
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Return the table as a pandas DataFrame.
 
         Returns

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from gmm import learning
+from gmm._types import AnyArray, ArrayLike, FloatArray, Seed
 from gmm.estimators._sklearn_compat import _check_sample_weight
 
 # How far a given matrix may be from its transpose, as a correlation.
@@ -19,7 +22,7 @@ ROUNDED = 1e-6
 NAMED = 3  # missing values named in a message
 # Generators that are no longer in use. To seed one again takes a microsecond, to make one a tenth of a millisecond,
 # which is a quarter of a small fit.
-_idle = []
+_idle: list[Any] = []
 
 
 def give_back(generator, random_state):
@@ -28,7 +31,7 @@ def give_back(generator, random_state):
         _idle.append(generator)
 
 
-def random_generator(random_state):
+def random_generator(random_state: Seed) -> Any:
     """Return the generator that `random_state` stands for.
 
     An integer seeds a `RandomState`, so that random starts are those of scikit-learn. None takes fresh entropy: NumPy's
@@ -73,7 +76,7 @@ def _is_plain(estimator, X, reset, min_samples):
         return X.dtype.kind != "f" or math.isfinite(X.sum(dtype=np.float64))
 
 
-def check_samples(estimator, X, *, reset, min_samples=1, missing="raise"):
+def check_samples(estimator: Any, X: Any, *, reset: bool, min_samples: int = 1, missing: str = "raise") -> AnyArray:
     """Check X for `estimator` without a conversion: the engine reads float32 and integers as they are.
 
     With missing='marginalise' NaN may stand where a value is missing.
@@ -146,7 +149,7 @@ def has_missing(X):
         return math.isnan(X.sum(dtype=np.float64)) and bool(np.isnan(X).any())
 
 
-def check_observed(X, names=None):
+def check_observed(X: AnyArray, names: Sequence[str] | None = None) -> Any:
     """Return which rows have an observed value, (n,), or None if no value is missing; refuse a feature without any."""
     if not has_missing(X):
         return None
@@ -158,7 +161,11 @@ def check_observed(X, names=None):
     return ~missing.all(axis=1)
 
 
-def check_weights_of(sample_weight, X):
+@overload
+def check_weights_of(sample_weight: None, X: AnyArray) -> None: ...
+@overload
+def check_weights_of(sample_weight: ArrayLike, X: AnyArray) -> FloatArray: ...
+def check_weights_of(sample_weight: Any, X: AnyArray) -> Any:
     """Check the weights of samples that are not fitted; None stays None."""
     if sample_weight is None:
         return None
@@ -169,7 +176,7 @@ def check_weights_of(sample_weight, X):
     return sample_weight
 
 
-def check_given_values(values, n_given, names):
+def check_given_values(values: Any, n_given: int, names: Sequence[str] | None) -> FloatArray:
     """Check rows of values of some features, whose names are `names` if they have any: (n_samples, n_given), finite."""
     columns = getattr(values, "columns", None)
     if names is not None and columns is not None and list(columns) != list(names):
@@ -362,7 +369,7 @@ def check_no_component_empty(resp_init, n_components, noise=False):
         )
 
 
-def check_parameters(weights, means, covariances, covariance_type):
+def check_parameters(weights: Any, means: Any, covariances: Any, covariance_type: str) -> learning.Parameters:
     """Check the parameters of a whole mixture and return them factorised, as `learning.Parameters`."""
     if covariance_type not in learning.STRUCTURES:
         kinds = ", ".join(map(repr, learning.STRUCTURES))

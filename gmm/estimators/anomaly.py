@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from gmm._types import AnyArray, ArrayLike, FloatArray, IntArray, Seed
 from gmm.estimators import _surprises
 from gmm.estimators._scored import unchanged_on_failure
 from gmm.estimators._settings import SETTINGS
@@ -18,6 +20,9 @@ from gmm.estimators._templates import seeded
 from gmm.estimators._validation import check_parameters, check_samples, random_generator
 from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
+
+if TYPE_CHECKING:
+    from gmm.estimators._surprises import Explanation
 
 BLOCK = 2**18  # numbers held at one time for many rows
 CONSTRAINTS = {
@@ -105,18 +110,28 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     array([[ 4.5, 54.2]])
     """
 
+    mixture_: Any
+    mixtures_: list[Any]
+    calibration_scores_: list[FloatArray]
+    n_calibration_: int
+    rank_: int
+    offset_: float
+    false_alarm_bound_: float
+    n_features_in_: int
+    feature_names_in_: AnyArray
+
     _parameter_constraints: dict = CONSTRAINTS
 
     def __init__(
         self,
-        mixture=None,
+        mixture: Any = None,
         *,
-        false_alarm=0.01,
-        calibration="split",
-        calibration_size=0.5,
-        n_folds=10,
-        random_state=None,
-    ):
+        false_alarm: float = 0.01,
+        calibration: Literal["split", "cross"] = "split",
+        calibration_size: float | int = 0.5,
+        n_folds: int = 10,
+        random_state: Seed = None,
+    ) -> None:
         self.mixture = mixture
         self.false_alarm = false_alarm
         self.calibration = calibration
@@ -124,7 +139,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.n_folds = n_folds
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Fit the mixture and calibrate the threshold.
 
         Parameters
@@ -197,7 +212,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         X = check_samples(self, X, reset=False)
         return np.stack([log_density(fit, X) for fit in self.mixtures_], axis=1)
 
-    def p_values(self, X):
+    def p_values(self, X: ArrayLike) -> FloatArray:
         r"""How small the density of each sample is among those of the calibration samples.
 
         .. math:: p(x) = \frac{1 + \#\{i : s_i \le s(x)\}}{m + 1}
@@ -219,7 +234,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             counts = counts + np.searchsorted(usual, scores, side="right")
         return counts / (self.n_calibration_ + 1)
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> FloatArray:
         """Log-density of each sample, natural logarithm; for 'cross' on the scale of the folds' mixtures.
 
         Parameters
@@ -237,7 +252,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         rank = max(self.rank_, 1)
         return self._margins(scores, rank) + np.partition(usual, rank - 1)[rank - 1]
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> FloatArray:
         """`score_samples` less `offset_`: negative for what is flagged.
 
         Parameters and shape are those of `score_samples`. Where nothing can be flagged it is ``inf``.
@@ -259,7 +274,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             result[low : low + block] = np.partition(gaps, -rank, axis=1)[:, -rank]
         return result
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> IntArray:
         """1 for usual samples, -1 for those that are flagged: whose p-value is at most `false_alarm`.
 
         Parameters
@@ -272,7 +287,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) < 0.0, -1, 1)
 
-    def explain(self, X):
+    def explain(self, X: ArrayLike) -> Explanation:
         r"""Say why samples are odd: how surprising each feature is, given the others.
 
         .. math:: -\log p(x_j \mid x_{-j}) - \operatorname E\bigl[-\log p(X_j \mid x_{-j})\bigr]

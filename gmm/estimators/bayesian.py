@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
@@ -12,6 +13,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
+from gmm._types import ArrayLike, FloatArray, OrdinaryCovarianceType, Path, Seed, StartMethod
 from gmm.engine import Diagonal, Full, Spherical, Tied
 from gmm.estimators import _blocks, _persistence
 from gmm.estimators._fitting import Search, warn_unless_converged
@@ -69,9 +71,9 @@ LAYOUT = _persistence.Layout(
 class ParameterSample(NamedTuple):
     """Draws from the posterior: weights (n, K), means (n, K, d) and covariances (n, …) in the estimator's shape."""
 
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
 
 
 class BayesianSearch(Search):
@@ -184,6 +186,18 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
     2
     """
 
+    covariances_: FloatArray
+    precisions_: FloatArray
+    counts_: FloatArray
+    weight_concentration_: FloatArray | tuple[FloatArray, FloatArray]
+    mean_precision_: FloatArray
+    degrees_of_freedom_: FloatArray | float
+    weight_concentration_prior_: float
+    mean_precision_prior_: float
+    mean_prior_: FloatArray
+    degrees_of_freedom_prior_: float
+    covariance_prior_: FloatArray | float
+
     _parameter_constraints: dict = CONSTRAINTS
     _layout = LAYOUT
     on_collapse = "raise"
@@ -191,28 +205,28 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
     def __init__(
         self,
         *,
-        n_components=1,
-        covariance_type="full",
-        tol=1e-3,
-        reg_covar=1e-6,
-        max_iter=100,
-        n_init=1,
-        init_params="kmeans",
-        weight_concentration_prior_type="dirichlet_process",
-        weight_concentration_prior=None,
-        mean_precision_prior=None,
-        mean_prior=None,
-        degrees_of_freedom_prior=None,
-        covariance_prior=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        verbose_interval=10,
-        missing="raise",
-        callback=None,
-        record_parameters=False,
-        n_threads=None,
-    ):
+        n_components: int = 1,
+        covariance_type: OrdinaryCovarianceType = "full",
+        tol: float = 1e-3,
+        reg_covar: float | Literal["auto"] = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: StartMethod = "kmeans",
+        weight_concentration_prior_type: Literal["dirichlet_process", "dirichlet_distribution"] = "dirichlet_process",
+        weight_concentration_prior: float | None = None,
+        mean_precision_prior: float | None = None,
+        mean_prior: ArrayLike | None = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: ArrayLike | None = None,
+        random_state: Seed = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        missing: Literal["raise", "marginalise"] = "raise",
+        callback: Callable[[int, float, Any], object] | None = None,
+        record_parameters: bool | Literal["restarts"] = False,
+        n_threads: int | None = None,
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
@@ -241,7 +255,7 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
 
     # ---- fitting
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the posterior of the parameters by variational Bayes.
 
         Parameters
@@ -430,7 +444,7 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
             self.covariance_type, self.weights_, self.means_, self.covariances_, self.precisions_cholesky_
         )
 
-    def mean_mixture(self):
+    def mean_mixture(self) -> GaussianMixture:
         """Return the mixture of the posterior's means, for all that `GaussianMixture` can do: plot, conditional, ….
 
         Returns
@@ -451,7 +465,7 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
 
     # ---- files
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write the fitted mixture and its settings to `path`; as `GaussianMixture.save`, whose errors it raises."""
         _persistence.write(path, *self._filed())
 
@@ -462,7 +476,7 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
         return _persistence.described(self, LAYOUT, prior_numbers=np.array(numbers, dtype=np.float64))
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path) -> Self:
         """Read a mixture that `save` wrote; as `GaussianMixture.load`, whose errors it raises."""
         return cls._restored(*_persistence.read(path, LAYOUT), repr(str(path)))
 
@@ -519,11 +533,11 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
     # ---- what the posterior tells
 
     @property
-    def n_components_(self):
+    def n_components_(self) -> int:
         """Number of components that are in use: those with an expected count of one sample or more."""
         return int(np.count_nonzero(self.counts_ >= 1.0))
 
-    def predictive_log_density(self, X):
+    def predictive_log_density(self, X: ArrayLike) -> FloatArray:
         """Log-density of new samples given the data, natural logarithm: a mixture of Student-t distributions.
 
         The parameters are integrated out under the posterior; the weights are their expectations.
@@ -574,7 +588,7 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
             result[low : low + SLAB] = logsumexp(log_joint, axis=1)
         return result
 
-    def sample_parameters(self, n_samples=1, random_state=None):
+    def sample_parameters(self, n_samples: int = 1, random_state: Seed = None) -> ParameterSample:
         """Draw weights, means and covariances from the posterior.
 
         Parameters
@@ -636,7 +650,7 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
         weights = sticks * np.concatenate([np.ones((n_samples, 1)), left[:, :-1]], axis=1)
         return weights / weights.sum(axis=1, keepdims=True)
 
-    def weights_interval(self, level=0.9):
+    def weights_interval(self, level: float = 0.9) -> FloatArray:
         """Credible interval of each weight: its quantiles (1 - level) / 2 and (1 + level) / 2 under the posterior.
 
         Parameters
@@ -700,7 +714,8 @@ def _documentation():
     return "\n".join(f"    {name} : {text}" for name, text in texts.items()).lstrip()
 
 
-BayesianGaussianMixture.__doc__ = BayesianGaussianMixture.__doc__.replace("{settings}", _documentation())
+if BayesianGaussianMixture.__doc__:  # python -OO drops it
+    BayesianGaussianMixture.__doc__ = BayesianGaussianMixture.__doc__.replace("{settings}", _documentation())
 
 
 def _present(sample_weight, X, n_components, observed=None):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from gmm._types import ArrayLike, OrdinaryCovarianceType, Seed, StartMethod
 from gmm.estimators._table import Table
 from gmm.estimators._warn import warn
 from gmm.estimators.bayesian import STRUCTURES, BayesianGaussianMixture
@@ -26,21 +28,21 @@ class BayesianSelection:
         In the order of the rows.
     """
 
-    def __init__(self, table, models):
+    def __init__(self, table: Table, models: list[BayesianGaussianMixture]) -> None:
         self.table, self.models_ = table, models
 
     @property
-    def best_index_(self):
+    def best_index_(self) -> int:
         """Row of the model with the largest bound; the first of equals."""
         return int(np.argmax(self.table["lower_bound"]))
 
     @property
-    def best_(self):
+    def best_(self) -> BayesianGaussianMixture:
         """The model with the largest bound: a BayesianGaussianMixture."""
         return self.models_[self.best_index_]
 
     @property
-    def best_row_(self):
+    def best_row_(self) -> dict[str, Any]:
         """Its row of the table."""
         return self.table[self.best_index_]
 
@@ -54,20 +56,20 @@ class BayesianSelection:
 
 
 def select_bayesian(
-    X,
+    X: ArrayLike,
     concentrations: float | Iterable[float] = (0.001, 0.01, 0.1, 1.0, 10.0),
-    covariance_types: str | Iterable[str] = ("full",),
+    covariance_types: OrdinaryCovarianceType | Iterable[OrdinaryCovarianceType] = ("full",),
     *,
-    n_components=10,
-    sample_weight=None,
-    n_init=5,
-    random_state=0,
-    tol=1e-4,
-    max_iter=2000,
-    reg_covar="auto",
-    init_params="kmeans_standardised",
-    **settings,
-):
+    n_components: int = 10,
+    sample_weight: ArrayLike | None = None,
+    n_init: int = 5,
+    random_state: Seed = 0,
+    tol: float = 1e-4,
+    max_iter: int = 2000,
+    reg_covar: float | Literal["auto"] = "auto",
+    init_params: StartMethod = "kmeans_standardised",
+    **settings: Any,
+) -> BayesianSelection:
     """Fit Bayesian mixtures over concentrations and covariance structures, and choose by the bound.
 
     The bound contains all constants, so that it compares priors and structures as the evidence would: each is at most
@@ -130,7 +132,8 @@ def select_bayesian(
             model.fit(X, sample_weight=sample_weight)
     rows = [
         {
-            "concentration": float(model.weight_concentration_prior), "covariance_type": model.covariance_type,
+            "concentration": float(model.weight_concentration_prior),  # type: ignore[arg-type]
+            "covariance_type": model.covariance_type,
             "lower_bound": model.lower_bound_, "n_components": model.n_components_, "converged": model.converged_,
             "n_iter": model.n_iter_,
         }

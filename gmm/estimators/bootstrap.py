@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from gmm import engine
+from gmm._types import ArrayLike, FloatArray, Seed
 from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
 from gmm.estimators._refitting import refit, step_of
 from gmm.estimators._table import Table
@@ -35,9 +36,9 @@ class ParameterValues(NamedTuple):
         In the shape of `covariances_`. For intervals each array has one more axis, of length 2, at the end.
     """
 
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
 
 
 class BootstrapWarning(UserWarning):
@@ -69,24 +70,34 @@ class Bootstrap:
         Replicates, kept ones, whose labels had to be exchanged.
     """
 
-    def __init__(self, kind, n, random_state, estimate, replicates, degenerate, n_not_converged, n_reordered):
+    def __init__(
+        self,
+        kind: str,
+        n: int,
+        random_state: int,
+        estimate: ParameterValues,
+        replicates: ParameterValues,
+        degenerate: dict[int, str],
+        n_not_converged: int,
+        n_reordered: int,
+    ) -> None:
         self.kind, self.n, self.random_state = kind, n, random_state
         self.estimate, self.replicates, self.degenerate = estimate, replicates, degenerate
         self.n_degenerate = len(degenerate)
         self.n_not_converged, self.n_reordered = n_not_converged, n_reordered
 
     @property
-    def standard_errors(self):
+    def standard_errors(self) -> ParameterValues:
         """Standard deviation of the replicates, in the units of the parameters: a ParameterValues."""
         return ParameterValues(*(part.std(axis=0, ddof=1) for part in self.replicates))
 
     @property
-    def bias(self):
+    def bias(self) -> ParameterValues:
         """Mean of the replicates less the estimate: a ParameterValues."""
         pairs = zip(self.replicates, self.estimate, strict=True)
         return ParameterValues(*(np.mean(part - value, axis=0) for part, value in pairs))
 
-    def intervals(self, level=0.95):
+    def intervals(self, level: float = 0.95) -> ParameterValues:
         """Return the percentile intervals.
 
         Parameters
@@ -111,11 +122,11 @@ class Bootstrap:
         ends = [0.5 - 0.5 * level, 0.5 + 0.5 * level]
         return ParameterValues(*(np.moveaxis(np.quantile(part, ends, axis=0), 0, -1) for part in self.replicates))
 
-    def table(self, level=0.95):
+    def table(self, level: float = 0.95) -> Table:
         """Return weights and means with their standard errors and intervals, one row a parameter: a Table."""
         errors, intervals = self.standard_errors, self.intervals(level)
         K, d = self.estimate.means.shape
-        places = [("weights", (k,), f"weight {k}") for k in range(K)]
+        places: list[tuple[str, tuple[int, ...], str]] = [("weights", (k,), f"weight {k}") for k in range(K)]
         places += [("means", (k, j), f"mean {k}, feature {j}") for k in range(K) for j in range(d)]
         rows = []
         for part, place, name in places:
@@ -133,18 +144,18 @@ class Bootstrap:
 
 
 def bootstrap(
-    mixture,
-    X,
-    kind="plain",
-    n=999,
+    mixture: GaussianMixture,
+    X: ArrayLike,
+    kind: Literal["plain", "weighted", "parametric"] = "plain",
+    n: int = 999,
     *,
-    sample_weight=None,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    tol=1e-6,
-    max_iter=1000,
-):
+    sample_weight: ArrayLike | None = None,
+    random_state: Seed = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+) -> Bootstrap:
     r"""Refit a mixture to samples like the given ones: standard errors and intervals of its parameters.
 
     Each replicate runs EM from the fitted mixture to its own maximum. Its components are then put into the order of the

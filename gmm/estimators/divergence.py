@@ -11,6 +11,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 from gmm import engine
+from gmm._types import Seed
 from gmm.estimators._validation import random_generator
 from gmm.estimators.gaussian_mixture import GaussianMixture
 
@@ -39,7 +40,9 @@ class MixtureDivergence(NamedTuple):
     approximation: float
 
 
-def mixture_kl_divergence(p, q, *, n_samples=100_000, random_state=None):
+def mixture_kl_divergence(
+    p: GaussianMixture, q: GaussianMixture, *, n_samples: int = 100_000, random_state: Seed = None
+) -> MixtureDivergence:
     r"""Kullback–Leibler divergence from one fitted mixture to another, by simulation and by bounds.
 
     .. math:: \operatorname{KL}(p\,\|\,q) = \operatorname E_p\bigl[\log p(x) - \log q(x)\bigr] \ge 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from scipy.special import gammaincinv, ndtr
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import engine, learning
+from gmm._types import ArrayLike, CovarianceType, FloatArray, IntArray, Seed, StartMethod
 from gmm.estimators import _adaptation, _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._interchange import GaussianInterchange
@@ -22,6 +25,9 @@ from gmm.estimators._validation import (
     check_samples,
     check_weights_of,
 )
+
+if TYPE_CHECKING:
+    from gmm.learning import Box
 
 
 class GaussianMixture(Incremental, GaussianInterchange, Mixture):
@@ -126,40 +132,45 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
     False
     """
 
+    covariances_: FloatArray
+    precisions_: FloatArray
+    noise_weight_: float
+    noise_box_: Box
+
     _parameter_constraints: dict = CONSTRAINTS
     _layout = _persistence.GAUSSIAN
 
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        covariance_type="full",
-        tol=1e-3,
-        reg_covar=1e-6,
-        max_iter=100,
-        n_init=1,
-        init_params="kmeans",
-        weights_init=None,
-        means_init=None,
-        precisions_init=None,
-        resp_init=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        verbose_interval=10,
-        on_collapse="raise",
-        covariance_prior=None,
-        fixed=None,
-        missing="raise",
-        noise=False,
-        noise_volume=None,
-        learning_decay=0.7,
-        learning_offset=10.0,
-        forgetting=None,
-        callback=None,
-        record_parameters=False,
-        n_threads=None,
-    ):
+        covariance_type: CovarianceType = "full",
+        tol: float = 1e-3,
+        reg_covar: float | Literal["auto"] = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: StartMethod = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        resp_init: ArrayLike | None = None,
+        random_state: Seed = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        on_collapse: Literal["raise", "restart"] = "raise",
+        covariance_prior: Literal["default"] | tuple[ArrayLike, float] | None = None,
+        fixed: dict[str, Any] | None = None,
+        missing: Literal["raise", "marginalise"] = "raise",
+        noise: bool = False,
+        noise_volume: float | None = None,
+        learning_decay: float = 0.7,
+        learning_offset: float = 10.0,
+        forgetting: float | None = None,
+        callback: Callable[[int, float, Any], object] | None = None,
+        record_parameters: bool | Literal["restarts"] = False,
+        n_threads: int | None = None,
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
@@ -201,7 +212,14 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
     # ---- other ways to come by a mixture
 
     @classmethod
-    def from_parameters(cls, weights, means, covariances, covariance_type="full", **settings):
+    def from_parameters(
+        cls,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        covariance_type: CovarianceType = "full",
+        **settings: Any,
+    ) -> Self:
         """Make a mixture from its parameters; it scores, samples and predicts without a fit.
 
         Parameters
@@ -245,7 +263,14 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
 
     # ---- fitting
 
-    def fit(self, X, y=None, sample_weight=None, *, error_covariances=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+    ) -> Self:
         """Estimate the parameters with the EM algorithm.
 
         Parameters
@@ -380,7 +405,7 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
             )
         return parameters
 
-    def without_noise(self):
+    def without_noise(self) -> GaussianMixture:
         """Return the mixture of the Gaussian components alone, their weights scaled to sum to one.
 
         Returns
@@ -397,7 +422,7 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
     _groups = without_noise
 
     @property
-    def noise_volume_(self):
+    def noise_volume_(self) -> float:
         return math.exp(self.noise_box_.log_volume)
 
     def _decomposition(self):
@@ -405,15 +430,15 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
         return learning.decomposition(parameters.matrices, parameters.structure)
 
     @property
-    def volume_(self):
+    def volume_(self) -> FloatArray:
         return self._decomposition()[0]
 
     @property
-    def shape_(self):
+    def shape_(self) -> FloatArray:
         return self._decomposition()[1]
 
     @property
-    def orientation_(self):
+    def orientation_(self) -> FloatArray:
         return self._decomposition()[2]
 
     @staticmethod
@@ -430,7 +455,7 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
 
     # ---- distributions of some of the features
 
-    def marginal(self, features):
+    def marginal(self, features: int | str | Sequence[int | str]) -> GaussianMixture:
         r"""Return the distribution of some of the features, all others integrated out.
 
         Each component of the marginal is the marginal of that component,
@@ -452,7 +477,7 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
         chosen = self._features(features)
         return self._derived(*_conditional.marginal(parameters, chosen), features=chosen)
 
-    def conditional(self, features, values):
+    def conditional(self, features: int | str | Sequence[int | str], values: ArrayLike) -> GaussianMixture:
         r"""Return the distribution of the other features, given the values of these.
 
         With b the given features and a the others,
@@ -485,7 +510,9 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
         conditional, free, weights, means, _ = self._conditional_on(features, values)
         return self._derived(weights, means, conditional.covariances, conditional.covariance_type, features=free)
 
-    def adapt(self, X, *, relevance=16.0, n_iter=1, sample_weight=None):
+    def adapt(
+        self, X: ArrayLike, *, relevance: float = 16.0, n_iter: int = 1, sample_weight: ArrayLike | None = None
+    ) -> GaussianMixture:
         r"""Return this mixture with its means adapted to new data, as far as these carry weight.
 
         The MAP estimate of the means under the priors :math:`\mathcal N(\mu_k, \Sigma_k / \tau)`: with the
@@ -535,7 +562,7 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
 
     # ---- samples, with labels of -1 for noise
 
-    def score_samples(self, X, *, error_covariances=None):
+    def score_samples(self, X: ArrayLike, *, error_covariances: ArrayLike | None = None) -> FloatArray:
         """Log-density of each sample, log p(x_i) = log Σ_k π_k N(x_i | μ_k, Σ_k), natural logarithm.
 
         With ``missing='marginalise'`` that of the observed values of a sample, and 0 where there are none.
@@ -552,7 +579,14 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
         """
         return self._scored("score_samples", X, error_covariances)
 
-    def score(self, X, y=None, sample_weight=None, *, error_covariances=None):
+    def score(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+    ) -> float:
         """Mean log-density per sample of X; weighted if `sample_weight` is given.
 
         Parameters
@@ -570,7 +604,9 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
         """
         return self._mean_score(X, sample_weight, error_covariances)
 
-    def bic(self, X, sample_weight=None, *, error_covariances=None):
+    def bic(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None, *, error_covariances: ArrayLike | None = None
+    ) -> float:
         """Bayesian information criterion on X, -2 ℓ + p log n with p free parameters; the lower the better.
 
         Parameters
@@ -589,35 +625,46 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
         """
         return self._criteria(X, sample_weight, error_covariances=error_covariances)["bic"]
 
-    def aic(self, X, sample_weight=None, *, error_covariances=None):
+    def aic(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None, *, error_covariances: ArrayLike | None = None
+    ) -> float:
         """Akaike's information criterion on X, -2 ℓ + 2 p with p free parameters; the lower the better.
 
         Parameters and result are those of `bic`.
         """
         return self._criteria(X, sample_weight, error_covariances=error_covariances)["aic"]
 
-    def icl(self, X, sample_weight=None, *, error_covariances=None):
+    def icl(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None, *, error_covariances: ArrayLike | None = None
+    ) -> float:
         """Integrated completed likelihood on X, BIC - 2 Σ_ik w_i r_ik log r_ik; the lower the better.
 
         Parameters and result are those of `bic`.
         """
         return self._criteria(X, sample_weight, entropy=True, error_covariances=error_covariances)["icl"]
 
-    def predict_proba(self, X, *, error_covariances=None):
+    def predict_proba(self, X: ArrayLike, *, error_covariances: ArrayLike | None = None) -> FloatArray:
         """Responsibilities r_ik = p(component k | x_i), shape (n_samples, n_components); rows sum to 1.
 
         `error_covariances` are those of `score_samples`.
         """
         return self._scored("predict_proba", X, error_covariances)
 
-    def predict(self, X, *, error_covariances=None):
+    def predict(self, X: ArrayLike, *, error_covariances: ArrayLike | None = None) -> IntArray:
         """Index of the most probable component of each sample, -1 for noise: shape (n_samples,).
 
         `error_covariances` are those of `score_samples`.
         """
         return self._named(self._scored("predict", X, error_covariances))
 
-    def fit_predict(self, X, y=None, sample_weight=None, *, error_covariances=None):
+    def fit_predict(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+    ) -> IntArray:
         """Fit, then label the samples: the same as ``fit(X).predict(X)``.
 
         Parameters and errors are those of `fit`.
@@ -653,4 +700,5 @@ class GaussianMixture(Incremental, GaussianInterchange, Mixture):
         return self._parameters().n_parameters
 
 
-GaussianMixture.__doc__ = GaussianMixture.__doc__.replace("{settings}", DOCUMENTATION)
+if GaussianMixture.__doc__:  # python -OO drops it
+    GaussianMixture.__doc__ = GaussianMixture.__doc__.replace("{settings}", DOCUMENTATION)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from gmm._types import ArrayLike, FloatArray, Seed
 from gmm.estimators._columns import check_bounds, label_of, make_columns, positions, read_table
 from gmm.estimators._scored import MOST, unchanged_on_failure
 from gmm.estimators._settings import SETTINGS
@@ -18,6 +20,9 @@ from gmm.estimators._validation import random_generator
 from gmm.estimators.bayesian import BayesianGaussianMixture
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.student import StudentMixture
+
+if TYPE_CHECKING:
+    from gmm.estimators._columns import Column
 
 CONSTRAINTS = {
     "mixture": [None, GaussianMixture, StudentMixture, BayesianGaussianMixture],
@@ -86,14 +91,18 @@ class TableSynthesizer(BaseEstimator):
     [dtype('float64'), dtype('int64')]
     """
 
+    mixture_: Any
+    columns_: list[Column]
+    n_features_in_: int
+
     _parameter_constraints: dict = CONSTRAINTS
 
-    def __init__(self, mixture=None, *, bounds=None, random_state=None):
+    def __init__(self, mixture: Any = None, *, bounds: Any = None, random_state: Seed = None) -> None:
         self.mixture = mixture
         self.bounds = bounds
         self.random_state = random_state
 
-    def fit(self, table, y=None, sample_weight=None):
+    def fit(self, table: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to a table.
 
         Parameters
@@ -141,7 +150,14 @@ class TableSynthesizer(BaseEstimator):
             self._names, self._frame, self.n_features_in_ = data.names, data.frame, len(columns)
         return self
 
-    def sample(self, n_samples=1, random_state=None, *, shuffle=True, given=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: Seed = None,
+        *,
+        shuffle: bool = True,
+        given: Mapping[Any, float] | None = None,
+    ) -> Any:
         """Generate a table.
 
         Parameters
@@ -221,7 +237,7 @@ class TableSynthesizer(BaseEstimator):
             raise ValueError("given must leave at least one column free that is not constant")
         return fixed
 
-    def score_samples(self, table):
+    def score_samples(self, table: ArrayLike) -> FloatArray:
         r"""Log-density of each row, natural logarithm, per unit of the columns.
 
         .. math:: \log p(x) = \log p_t(t(x)) + \sum_j \log \frac{dt_j}{dx_j}

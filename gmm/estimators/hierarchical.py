@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from numbers import Integral, Real
 from threading import Lock
+from typing import Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from gmm._types import ArrayLike, FloatArray, IntArray
 from gmm.engine import hierarchical
 from gmm.estimators._validation import check_samples, check_weights_of
 
@@ -36,14 +38,14 @@ class HierarchicalClustering:
         clusters regular. In EEE it is ``inf`` or nan where the common covariance was singular.
     """
 
-    def __init__(self, model, scaling, merges, costs):
+    def __init__(self, model: str, scaling: str | None, merges: IntArray, costs: FloatArray) -> None:
         self.model = model
         self.scaling = scaling
         self.n_samples = len(merges) + 1
         self.merges = merges
         self.costs = costs
 
-    def labels(self, n_clusters):
+    def labels(self, n_clusters: int) -> IntArray:
         """Return the partition with this many clusters.
 
         Parameters
@@ -77,7 +79,15 @@ class HierarchicalClustering:
         return f"HierarchicalClustering({self.n_samples} samples; model={self.model!r}, scaling={self.scaling!r})"
 
 
-def hierarchical_clustering(X, model="VVV", scaling="svd", *, sample_weight=None, alpha=1.0, beta=1.0):
+def hierarchical_clustering(
+    X: ArrayLike,
+    model: Literal["EII", "VII", "EEE", "VVV"] = "VVV",
+    scaling: Literal["svd", "standardise"] | None = "svd",
+    *,
+    sample_weight: ArrayLike | None = None,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+) -> HierarchicalClustering:
     r"""Cluster samples from the bottom up by the classification likelihood of a Gaussian mixture.
 
     Each sample begins as a cluster of its own, and the two clusters whose union costs least become one, until one is

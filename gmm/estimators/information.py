@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from gmm import engine, learning
+from gmm._types import ArrayLike
 from gmm.estimators._validation import check_samples
 from gmm.estimators.bootstrap import ParameterValues
 from gmm.estimators.gaussian_mixture import GaussianMixture
@@ -21,7 +24,9 @@ LINEAR = {
 }  # fmt: skip
 
 
-def standard_errors(mixture, X, kind="observed"):
+def standard_errors(
+    mixture: GaussianMixture, X: ArrayLike, kind: Literal["observed", "scores", "sandwich"] = "observed"
+) -> ParameterValues:
     r"""Standard errors of a mixture's parameters from the curvature of the log-likelihood at its maximum.
 
     With :math:`g_{ik}` the derivatives of :math:`\log\pi_k\mathcal N(x_i\mid\mu_k,\Sigma_k)` in all free parameters
@@ -107,7 +112,7 @@ def standard_errors(mixture, X, kind="observed"):
     middle = weights @ means
     scale = np.sqrt(weights @ (np.einsum("kjj->kj", matrices) + (means - middle) ** 2))
     standard = learning.make_parameters(weights, (means - middle) / scale, matrices / scale[:, None] / scale, "full")
-    T = _free(*means.shape, *LINEAR[name], scale)
+    T = _free(means.shape[0], means.shape[1], *LINEAR[name], scale)
     scores, within = _score_products(X, middle, scale, standard, mixture.n_threads)
     scores = T.T @ scores @ T
     if kind == "scores":
@@ -162,7 +167,7 @@ def _free(n_components, n_features, kind, shared, scale):
 
 def _score_products(X, middle, scale, parameters, n_threads):
     """Σ_i s_i s_iᵀ and the blocks Σ_i r_ik g_ik g_ikᵀ on the diagonal of such a matrix, over all parameters."""
-    K, d, q = *parameters.means.shape, 1 + parameters.n_features + parameters.n_features**2
+    (K, d), q = parameters.means.shape, 1 + parameters.n_features + parameters.n_features**2
     precisions, density = learning.precisions(parameters), parameters.density()
     products, within = np.zeros((K * q, K * q)), np.zeros((K * q, K * q))
     for low in range(0, len(X), BLOCK):
@@ -187,7 +192,7 @@ def _complete(X, scale, parameters, standard, n_threads):
     """The information of labelled samples, from counts and moments about the means: blocks on a diagonal."""
     density = learning.make_parameters(*parameters[1:3], parameters.matrices, "full").density()
     moments = learning.ArraySource(X, None, n_threads).statistics(density)
-    K, d, q = *standard.means.shape, 1 + standard.n_features + standard.n_features**2
+    (K, d), q = standard.means.shape, 1 + standard.n_features + standard.n_features**2
     complete = np.zeros((K, q, K, q))
     for k, P in enumerate(learning.precisions(standard)):
         N = moments.counts[k]

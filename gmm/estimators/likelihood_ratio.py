@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from gmm import engine, learning
+from gmm._types import ArrayLike, CovarianceType, Seed
 from gmm.estimators._collapse import Collapsed, CollapsedComponentError
 from gmm.estimators._initialise import initial_parameters
 from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
@@ -16,6 +19,9 @@ from gmm.estimators._validation import check_samples
 from gmm.estimators._warn import warn
 from gmm.estimators.bootstrap import MOST_REPLICATES, BootstrapWarning, _check_count, check_tol
 from gmm.estimators.gaussian_mixture import GaussianMixture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SHORT = 30  # iterations that each start gets before the best goes on
 FINALISTS = 2  # starts that go on
@@ -48,7 +54,14 @@ class LikelihoodRatioTest:
         The seed: the same one gives the same replicates.
     """
 
-    def __init__(self, null, alternative, statistic, outcomes, random_state):
+    def __init__(
+        self,
+        null: GaussianMixture,
+        alternative: GaussianMixture,
+        statistic: float,
+        outcomes: Sequence[float | str],
+        random_state: int,
+    ) -> None:
         self.null, self.alternative = null, alternative
         self.n_components, self.covariance_type = null.n_components, null.covariance_type
         self.statistic, self.n, self.random_state = statistic, len(outcomes), random_state
@@ -58,7 +71,7 @@ class LikelihoodRatioTest:
         as_large = int(np.count_nonzero(self.replicates >= statistic)) + self.n_degenerate
         self.p_value = (1.0 + as_large) / (1.0 + self.n)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the statistic of X over a histogram of those under the null hypothesis.
 
         Parameters
@@ -84,19 +97,19 @@ class LikelihoodRatioTest:
 
 
 def likelihood_ratio_test(
-    X,
-    n_components,
+    X: ArrayLike,
+    n_components: int,
     *,
-    covariance_type="full",
-    n=99,
-    n_init=3,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    tol=1e-6,
-    max_iter=1000,
-    reg_covar="auto",
-):
+    covariance_type: CovarianceType = "full",
+    n: int = 99,
+    n_init: int = 3,
+    random_state: Seed = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    reg_covar: float | Literal["auto"] = "auto",
+) -> LikelihoodRatioTest:
     r"""Test a number of components against one more, by the parametric bootstrap.
 
     The statistic is :math:`T = 2(\ell_{K+1} - \ell_K)`. Under the null hypothesis one component of the larger model is
@@ -169,7 +182,12 @@ def likelihood_ratio_test(
     check_tol(tol)
     n_jobs = check_n_jobs(n_jobs)
     seed = seed_of(random_state)
-    settings = {"covariance_type": covariance_type, "tol": tol, "max_iter": int(max_iter), "reg_covar": reg_covar}
+    settings: dict[str, Any] = {
+        "covariance_type": covariance_type,
+        "tol": tol,
+        "max_iter": int(max_iter),
+        "reg_covar": reg_covar,
+    }
     models = [GaussianMixture(int(n_components) + more, **settings) for more in (0, 1)]
     for model in models:
         model._validate_params()
@@ -206,7 +224,7 @@ def likelihood_ratio_test(
     outcomes = run(
         task, [(number,) for number in range(n)], n_jobs, Counter(verbose, n, "likelihood ratio", "replicate")
     )
-    found = LikelihoodRatioTest(*models, _statistic(fits, len(data)), outcomes, seed)
+    found = LikelihoodRatioTest(models[0], models[1], _statistic(fits, len(data)), outcomes, seed)
     if found.n_degenerate:
         warn(
             f"{found.n_degenerate} of {n} replicates are degenerate and count as if they exceeded the statistic. The "

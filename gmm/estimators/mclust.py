@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
 from gmm import learning
+from gmm._types import ArrayLike, CovarianceType, Criterion, StartMethod
 from gmm.estimators._validation import check_samples
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.selection import ALL_MODELS, select
 
+if TYPE_CHECKING:
+    from gmm.estimators.selection import Selection
+
 MOST = 9  # components
 # Those that n <= d samples can tell of.
-DIAGONAL = tuple(name for name in learning.FOURTEEN if name[2] == "I")
+DIAGONAL: tuple[Any, ...] = tuple(name for name in learning.FOURTEEN if name[2] == "I")
 
 
 def mclust(
-    X,
-    n_components=None,
-    covariance_types=None,
-    criterion="bic",
+    X: ArrayLike,
+    n_components: int | Iterable[int] | None = None,
+    covariance_types: CovarianceType | Literal["fourteen"] | Iterable[CovarianceType] | None = None,
+    criterion: Criterion = "bic",
     *,
-    sample_weight=None,
-    tol=1e-5,
-    max_iter=10_000,
-    reg_covar=0.0,
-    init_params="hierarchical",
-    n_init=1,
-    on_collapse="raise",
-    **settings,
-):
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-5,
+    max_iter: int = 10_000,
+    reg_covar: float | Literal["auto"] = 0.0,
+    init_params: StartMethod = "hierarchical",
+    n_init: int = 1,
+    on_collapse: Literal["raise", "restart"] = "raise",
+    **settings: Any,
+) -> Selection:
     """Choose among mclust's models by BIC, from a hierarchical start: `select` with mclust's defaults.
 
     Parameters

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from gmm._types import ArrayLike, FittedMixture, FloatArray, IntArray
 from gmm.estimators._validation import check_weights_of, unmasked
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class ComponentHierarchy:
@@ -26,14 +31,14 @@ class ComponentHierarchy:
         How many samples (with weights: how much of them) each merge concerns, Σ_i w_i (r_ia + r_ib).
     """
 
-    def __init__(self, resp, merges, entropies, merged_weights):
+    def __init__(self, resp: FloatArray, merges: IntArray, entropies: FloatArray, merged_weights: FloatArray) -> None:
         self._resp = resp
         self.n_components = resp.shape[1]
         self.merges = merges
         self.entropies = entropies
         self.merged_weights = merged_weights
 
-    def groups(self, n_clusters):
+    def groups(self, n_clusters: int) -> IntArray:
         """Return the cluster of each component.
 
         Parameters
@@ -62,7 +67,7 @@ class ComponentHierarchy:
             heads[heads == b] = a
         return np.unique(heads, return_inverse=True)[1]
 
-    def predict_proba(self, n_clusters, resp=None):
+    def predict_proba(self, n_clusters: int, resp: ArrayLike | None = None) -> FloatArray:
         """Return the probabilities of the clusters: sums of responsibilities.
 
         Parameters
@@ -89,12 +94,12 @@ class ComponentHierarchy:
                 raise ValueError(f"resp must have {self.n_components} columns, one a component; got {resp.shape}")
         return resp @ (groups[:, None] == np.arange(groups.max() + 1)).astype(np.float64)
 
-    def labels(self, n_clusters, resp=None):
+    def labels(self, n_clusters: int, resp: ArrayLike | None = None) -> IntArray:
         """Return the most probable cluster of each sample, shape (n_samples,); arguments as in `predict_proba`."""
         return self.predict_proba(n_clusters, resp).argmax(axis=1)
 
     @property
-    def bend(self):
+    def bend(self) -> int | None:
         """The number of clusters at which two straight lines through the entropies meet best.
 
         An aid to the eye, which needs three components or more: with fewer it is None. Compare the plot.
@@ -105,7 +110,7 @@ class ComponentHierarchy:
             return None
         return int(np.argmin(broken_line_losses_kernel(self.entropies))) + 2
 
-    def linkage(self):
+    def linkage(self) -> FloatArray:
         """Return the merges as SciPy's linkage matrix, shape (n_components - 1, 4).
 
         Heights are the entropy lost up to and with each merge; ``scipy.cluster.hierarchy.dendrogram`` draws it.
@@ -119,7 +124,7 @@ class ComponentHierarchy:
             numbers[a] = self.n_components + step
         return rows
 
-    def plot(self, kind="entropies", *, ax=None):
+    def plot(self, kind: Literal["entropies", "tree"] = "entropies", *, ax: Axes | None = None) -> Axes:
         """Draw the hierarchy.
 
         Parameters
@@ -154,7 +159,9 @@ class ComponentHierarchy:
         return f"ComponentHierarchy({self.n_components} components{'; ' if merges else ''}{merges})"
 
 
-def merge_components(mixture, X=None, *, sample_weight=None):
+def merge_components(
+    mixture: FittedMixture | ArrayLike, X: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None
+) -> ComponentHierarchy:
     r"""Merge the components of a mixture one by one, always the two whose merge takes most entropy away.
 
     A cluster that is no Gaussian is described by several components, and which of these a sample belongs to is in
@@ -222,7 +229,7 @@ def merge_components(mixture, X=None, *, sample_weight=None):
     return ComponentHierarchy(resp, *_merged(resp, weights))
 
 
-def _checked(resp, name):
+def _checked(resp: Any, name: str) -> FloatArray:
     from gmm.formulas import _checks as check
 
     return check.responsibilities(unmasked(resp, name), name=name)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from numbers import Integral
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from scipy.special import gammaln
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
+from gmm._types import AnyArray, ArrayLike, FloatArray, Seed
 from gmm.estimators import _conditional
 from gmm.estimators._quantiles import HALF_LOG_2PI, Gaussian, Student, quantiles
 from gmm.estimators._scored import unchanged_on_failure
@@ -84,13 +86,18 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
            [72., 90.]])
     """
 
+    mixture_: Any
+    n_targets_: int
+    n_features_in_: int
+    feature_names_in_: AnyArray
+
     _parameter_constraints: dict = CONSTRAINTS
 
-    def __init__(self, mixture=None, *, random_state=None):
+    def __init__(self, mixture: Any = None, *, random_state: Seed = None) -> None:
         self.mixture = mixture
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to the joint table.
 
         Parameters
@@ -121,7 +128,8 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
             X = self._check(X, reset=True)
             y = self._check_targets(y, X)
             sample_weight = check_weights_of(sample_weight, X)
-            self.n_targets_, self._flat = (1, True) if y.ndim == 1 else (y.shape[1], False)
+            self._flat = y.ndim == 1
+            self.n_targets_ = 1 if y.ndim == 1 else y.shape[1]
             joint = np.column_stack([X, y])
             template = GaussianMixture(reg_covar="auto") if self.mixture is None else self.mixture
             self.mixture_ = seeded(template, random_generator(self.random_state))
@@ -144,10 +152,10 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
     def _missing(self):
         return getattr(self.mixture, "missing", "raise")
 
-    def _check(self, X, reset=False):
+    def _check(self, X: Any, reset: bool = False) -> AnyArray:
         return check_samples(self, X, reset=reset, min_samples=2 if reset else 1, missing=self._missing())
 
-    def _check_targets(self, y, X, n_targets=None):
+    def _check_targets(self, y: Any, X: AnyArray, n_targets: int | None = None) -> FloatArray:
         """y as float64, (n,) or (n, n_targets)."""
         if y is None:
             raise ValueError("MixtureRegressor requires y to be passed, but the target y is None")
@@ -169,7 +177,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(f"y must have {n_targets} targets, as in fit; got shape {y.shape}")
         return columns
 
-    def _seen(self, X):
+    def _seen(self, X: Any) -> AnyArray:
         """(X, float64), which has passed the checks of a fitted regressor."""
         check_is_fitted(self)
         return np.asarray(self._check(X), dtype=np.float64)
@@ -228,7 +236,11 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
 
     # ---- what comes out
 
-    def predict(self, X, return_std=False):
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
+    def predict(self, X: ArrayLike, return_std: bool = False) -> FloatArray | tuple[FloatArray, FloatArray]:
         r"""Mean of y given x, and its standard deviation.
 
         With the weights, means and covariances of :math:`p(y \mid x)`
@@ -274,7 +286,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
             return self._shaped(mean), self._shaped(np.sqrt(variance))
         return self._shaped(mean)
 
-    def predict_interval(self, X, coverage=0.9):
+    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> FloatArray:
         r"""Central interval of y given x: below and above it lies the same probability, half of what it leaves out.
 
         Both ends are quantiles of :math:`p(y_j \mid x)`, found by Newton's method on the logarithm of the cumulative
@@ -316,7 +328,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
                 result[rows, j, 1] = quantiles(*of_target, upper=True)
         return self._shaped(result)
 
-    def sample_y(self, X, n_samples=1, random_state=0):
+    def sample_y(self, X: ArrayLike, n_samples: int = 1, random_state: Seed = 0) -> FloatArray:
         """Draw targets from p(y | x) for each row.
 
         Parameters
@@ -358,7 +370,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
             result[rows] = means[place] + np.sqrt(scale)[:, :, None] * drawn
         return self._shaped(np.swapaxes(result, 1, 2))
 
-    def conditional(self, x):
+    def conditional(self, x: ArrayLike) -> GaussianMixture | StudentMixture:
         """The distribution of the targets given one x: a mixture, with all that mixtures can do.
 
         Parameters
@@ -385,7 +397,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         joint = self.mixture_._explicit().marginal([*given, *targets])
         return joint.conditional(list(range(len(given))), row[given]) if given else joint
 
-    def log_density(self, X, y):
+    def log_density(self, X: ArrayLike, y: ArrayLike) -> FloatArray:
         """Log-density of each y given its x, log p(y_i | x_i), natural logarithm.
 
         Parameters

@@ -7,12 +7,22 @@ import inspect
 import warnings
 from collections.abc import Iterable
 from numbers import Integral
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine, learning
+from gmm._types import (
+    ArrayLike,
+    CovarianceType,
+    Criterion,
+    FloatArray,
+    IntArray,
+    OrdinaryCovarianceType,
+    Seed,
+    StartMethod,
+)
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
 from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
@@ -24,6 +34,9 @@ from gmm.estimators._warn import warn
 from gmm.estimators.gaussian_mixture import GaussianMixture
 from gmm.estimators.hierarchical import Trees
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 #: Criterion -> +1 if the smallest value is the best, -1 if the largest is.
 CRITERIA = {"bic": 1, "aic": 1, "icl": 1, "cv": -1}
 LABELS = {
@@ -32,8 +45,8 @@ LABELS = {
     "icl": "ICL (smaller is better)",
     "cv": "held-out log-likelihood\nper sample (larger is better)",
 }
-STRUCTURES = ("full", "tied", "diag", "spherical")
-ALL_MODELS = "fourteen"
+STRUCTURES: tuple[OrdinaryCovarianceType, ...] = ("full", "tied", "diag", "spherical")
+ALL_MODELS: Literal["fourteen"] = "fourteen"
 FOLDS = 5
 # Set by the grid, or of a shape that depends on the number of components.
 NOT_SETTINGS = ("weights_init", "means_init", "precisions_init", "resp_init", "warm_start")
@@ -63,7 +76,17 @@ class Selection:
         with `noise` a last number says so of it. None where the model has no values.
     """
 
-    def __init__(self, table, models, criterion, random_state, n_components, covariance_types, n_samples, sizes):
+    def __init__(
+        self,
+        table: Table,
+        models: list[GaussianMixture | None],
+        criterion: Criterion,
+        random_state: int,
+        n_components: tuple[int, ...],
+        covariance_types: tuple[CovarianceType, ...],
+        n_samples: float,
+        sizes: list[FloatArray | None],
+    ) -> None:
         self.table = table
         self.models_ = models
         self.criterion = criterion
@@ -73,7 +96,7 @@ class Selection:
         self.n_samples = n_samples
         self.sizes_ = sizes
 
-    def index(self, criterion=None):
+    def index(self, criterion: Criterion | None = None) -> int:
         """Return the row of the best model by `criterion` (default: that of the call); the first of equals.
 
         Raises
@@ -88,29 +111,29 @@ class Selection:
         return int(np.nanargmin(values))
 
     @property
-    def best_index_(self):
+    def best_index_(self) -> int:
         """Row of the best model."""
         return self.index()
 
     @property
-    def best_(self):
+    def best_(self) -> GaussianMixture:
         """The best model, fitted to all samples: a GaussianMixture."""
-        return self.models_[self.best_index_]
+        return self.models_[self.best_index_]  # type: ignore[return-value]  # a criterion has a model
 
     @property
-    def best_row_(self):
+    def best_row_(self) -> dict[str, Any]:
         """The best model's row of the table."""
         return self.table[self.best_index_]
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> IntArray:
         """The best model's label of each sample: ``best_.predict(X)``, shape (n_samples,)."""
         return self.best_.predict(X)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """The best model's responsibilities: ``best_.predict_proba(X)``, shape (n_samples, n_components)."""
         return self.best_.predict_proba(X)
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> FloatArray:
         """The best model's log-density of each sample: ``best_.score_samples(X)``, shape (n_samples,)."""
         return self.best_.score_samples(X)
 
@@ -123,7 +146,7 @@ class Selection:
             return "smallest"
         return ""
 
-    def model(self, n_components, covariance_type="full"):
+    def model(self, n_components: int, covariance_type: CovarianceType = "full") -> GaussianMixture:
         """Return the fitted model of one cell of the grid.
 
         Raises
@@ -138,7 +161,7 @@ class Selection:
                 return model
         raise ValueError(f"the grid has no model with n_components={n_components!r} and {covariance_type!r}")
 
-    def grid(self, criterion=None):
+    def grid(self, criterion: Criterion | None = None) -> FloatArray:
         """Return a column of the table as an array, one row per covariance type and one column per n_components.
 
         Parameters
@@ -153,7 +176,7 @@ class Selection:
         values = self.table[self.criterion if criterion is None else criterion]
         return values.reshape(len(self.covariance_types), len(self.n_components))
 
-    def summary(self, criterion=None):
+    def summary(self, criterion: Criterion | None = None) -> SelectionSummary:
         """An account of the best models, which reads like mclust's.
 
         Parameters
@@ -175,7 +198,13 @@ class Selection:
         criterion = self.criterion if criterion is None else criterion
         return SelectionSummary.of(self, criterion, self.index(criterion), CRITERIA[criterion], self._edge(criterion))
 
-    def plot(self, kind="curves", *, criterion=None, ax=None):
+    def plot(
+        self,
+        kind: Literal["curves", "heatmap"] = "curves",
+        *,
+        criterion: Criterion | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
         """Draw the criterion over the grid; ``best_.plot(X)`` draws the model.
 
         Where the best model has the largest number of components that was tried (or the smallest, if that is not 1),
@@ -240,25 +269,25 @@ def _known(criterion, table):
 
 
 def select(
-    X,
+    X: ArrayLike,
     n_components: int | Iterable[int] = range(1, 7),
-    covariance_types: str | Iterable[str] = STRUCTURES,
-    criterion="bic",
+    covariance_types: CovarianceType | Literal["fourteen"] | Iterable[CovarianceType] = STRUCTURES,
+    criterion: Criterion = "bic",
     *,
-    sample_weight=None,
-    cv=None,
-    n_init=5,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    tol=1e-6,
-    max_iter=1000,
-    on_collapse="restart",
-    reg_covar="auto",
-    init_params="kmeans_standardised",
-    error_covariances=None,
-    **settings,
-):
+    sample_weight: ArrayLike | None = None,
+    cv: int | None = None,
+    n_init: int = 5,
+    random_state: Seed = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    on_collapse: Literal["raise", "restart"] = "restart",
+    reg_covar: float | Literal["auto"] = "auto",
+    init_params: StartMethod = "kmeans_standardised",
+    error_covariances: ArrayLike | None = None,
+    **settings: Any,
+) -> Selection:
     r"""Fit mixtures over a grid of sizes and covariance structures and choose one by a criterion.
 
     With :math:`\ell` the log-likelihood at the maximum that was found, p free parameters, n samples and the

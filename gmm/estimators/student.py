@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from scipy.special import betaincinv, stdtr
 from sklearn.utils.validation import check_is_fitted
 
 from gmm import learning
+from gmm._types import ArrayLike, FloatArray, OrdinaryCovarianceType, Seed, StartMethod
 from gmm.estimators import _conditional, _persistence
 from gmm.estimators._fitting import Search
 from gmm.estimators._mixture import Mixture
@@ -132,37 +135,40 @@ feature_names_in_
     True
     """
 
+    scales_: FloatArray
+    dof_: FloatArray
+
     _parameter_constraints: dict = CONSTRAINTS
     _layout = LAYOUT
     noise = False  # a setting that it has not
 
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        covariance_type="full",
-        dof="each",
-        dof_init=2.0,
-        tol=1e-3,
-        reg_covar=1e-6,
-        max_iter=100,
-        n_init=1,
-        init_params="kmeans",
-        weights_init=None,
-        means_init=None,
-        precisions_init=None,
-        resp_init=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        verbose_interval=10,
-        on_collapse="raise",
-        covariance_prior=None,
-        missing="raise",
-        callback=None,
-        record_parameters=False,
-        n_threads=None,
-    ):
+        covariance_type: OrdinaryCovarianceType = "full",
+        dof: float | ArrayLike | Literal["each", "shared"] = "each",
+        dof_init: float = 2.0,
+        tol: float = 1e-3,
+        reg_covar: float | Literal["auto"] = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: StartMethod = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        resp_init: ArrayLike | None = None,
+        random_state: Seed = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        on_collapse: Literal["raise", "restart"] = "raise",
+        covariance_prior: Literal["default"] | tuple[ArrayLike, float] | None = None,
+        missing: Literal["raise", "marginalise"] = "raise",
+        callback: Callable[[int, float, Any], object] | None = None,
+        record_parameters: bool | Literal["restarts"] = False,
+        n_threads: int | None = None,
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.dof = dof
@@ -202,7 +208,15 @@ feature_names_in_
     # ---- other ways to come by a mixture
 
     @classmethod
-    def from_parameters(cls, weights, means, scales, dof, covariance_type="full", **settings):
+    def from_parameters(
+        cls,
+        weights: ArrayLike,
+        means: ArrayLike,
+        scales: ArrayLike,
+        dof: ArrayLike,
+        covariance_type: OrdinaryCovarianceType = "full",
+        **settings: Any,
+    ) -> Self:
         """Make a mixture from its parameters; it scores, samples and predicts without a fit.
 
         Parameters
@@ -291,7 +305,7 @@ feature_names_in_
     # ---- what a fit tells
 
     @property
-    def covariances_(self):
+    def covariances_(self) -> FloatArray:
         parameters = self._parameters()
         dof = parameters.dof[:, None, None]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -317,7 +331,7 @@ feature_names_in_
         dof = self.dof_[y]
         return X * np.sqrt(dof / np.maximum(rng.chisquare(dof), LEAST))[:, None]  # x = μ + z / √u
 
-    def marginal(self, features):
+    def marginal(self, features: int | str | Sequence[int | str]) -> StudentMixture:
         """Return the distribution of some of the features: a mixture of t distributions with the same dof.
 
         Parameters
@@ -334,7 +348,7 @@ feature_names_in_
         *gaussian, kind = _conditional.marginal(parameters.gaussian, chosen)
         return self._derived(*gaussian, parameters.dof, kind, features=chosen)
 
-    def conditional(self, features, values):
+    def conditional(self, features: int | str | Sequence[int | str], values: ArrayLike) -> StudentMixture:
         r"""Return the distribution of the other features, given the values of these.
 
         With b the given features, d_b of them, and a the others,
@@ -376,12 +390,12 @@ feature_names_in_
             scales = stretch.reshape(-1, *(1,) * (scales.ndim - 1)) * scales
         if not np.isfinite(scales).all():
             raise ValueError(
-                f"values are so far out that the scales given them leave the range of float64; got {values}"
+                f"values are so far out that the scales given them leave the range of float64; got {values}"  # type: ignore[str-bytes-safe]
             )
         return self._derived(weights, means, scales, np.minimum(conditional.dof, MOST), kind, features=free)
 
 
-def check_dof(dof, n_components, name):
+def check_dof(dof: ArrayLike, n_components: int, name: str) -> FloatArray:
     """Check degrees of freedom: (n_components,), positive and finite."""
     try:
         dof = np.array(unmasked(dof, name), dtype=np.float64)
@@ -411,4 +425,5 @@ def _documentation():
     return "\n".join(f"    {name} : {text}" for name, text in texts.items()).lstrip()
 
 
-StudentMixture.__doc__ = StudentMixture.__doc__.replace("{settings}", _documentation())
+if StudentMixture.__doc__:  # python -OO drops it
+    StudentMixture.__doc__ = StudentMixture.__doc__.replace("{settings}", _documentation())

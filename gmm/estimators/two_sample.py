@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import hypergeom, ks_2samp
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
+from gmm._types import ArrayLike, FloatArray, Seed
 from gmm.estimators._columns import label_of, read_table
 from gmm.estimators._summary import Summary
 from gmm.estimators._table import Table
@@ -34,8 +35,8 @@ class CorrelationDifference(NamedTuple):
     """
 
     largest: float
-    columns: tuple
-    matrix: np.ndarray
+    columns: tuple[Any, Any]
+    matrix: FloatArray
 
 
 class TwoSampleTest:
@@ -58,14 +59,16 @@ class TwoSampleTest:
         Rows of X and of Y.
     """
 
-    def __init__(self, n, marginals, correlations, accuracy, p_value):
+    def __init__(
+        self, n: tuple[int, int], marginals: Table, correlations: CorrelationDifference, accuracy: float, p_value: float
+    ) -> None:
         self.n = n
         self.marginals = marginals
         self.correlations = correlations
         self.accuracy = accuracy
         self.p_value = p_value
 
-    def summary(self):
+    def summary(self) -> Summary:
         """Return an account to print or to show.
 
         Returns
@@ -102,7 +105,9 @@ class TwoSampleTest:
         return self.summary()._repr_html_()
 
 
-def two_sample_test(X, Y, *, classifier=None, n_splits=5, random_state=None):
+def two_sample_test(
+    X: ArrayLike, Y: ArrayLike, *, classifier: Any = None, n_splits: int = 5, random_state: Seed = None
+) -> TwoSampleTest:
     r"""Compare two tables: column by column, pair by pair, and by a classifier that is to tell them apart.
 
     Parameters

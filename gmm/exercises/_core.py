@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 import numpy as np
 
@@ -97,8 +98,18 @@ def _result(function, case):
 
 
 def exercise(
-    label, reference, *, cases=(), mistakes=(), rtol=1e-7, returns=(), via=None, judge=None, asks="function", page=None
-):
+    label: str,
+    reference: Any,
+    *,
+    cases: Sequence[Any] = (),
+    mistakes: Sequence[tuple[Any, str]] = (),
+    rtol: float = 1e-7,
+    returns: Sequence[str] = (),
+    via: Callable[..., Any] | None = None,
+    judge: Callable[..., Any] | None = None,
+    asks: str = "function",
+    page: Any = None,
+) -> None:
     """Register an exercise.
 
     Parameters
@@ -144,7 +155,7 @@ def _load():
             import_module(f"gmm.exercises.{module.name}")
 
 
-def check(label: str, answer) -> None:
+def check(label: str, answer: Any) -> None:
     """Check an answer to an exercise of the book, and say what is right or wrong with it.
 
     Your function is run on small cases, some of them nasty, and compared with a reference. Usual mistakes are
@@ -204,7 +215,7 @@ def _help(label, entry):
     return f'The solution: exercises.solution("{label}")'
 
 
-def examine(label: str, answer) -> Verdict:
+def examine(label: str, answer: Any) -> Verdict:
     """Return what :func:`check` shows, without showing or counting it.
 
     Parameters
@@ -250,7 +261,7 @@ def examined(task, answer):
     return judge(task, judged, with_names)
 
 
-def verdict(task: Exercise, answer) -> str:
+def verdict(task: Exercise, answer: Any) -> str:
     """The text of the verdict on an answer, which `via` has not to be applied to."""
     return judge(task, answer, answer).text
 

@@ -52,17 +52,17 @@ class Verdict:
     details: tuple[str, ...] = ()
 
     @property
-    def right(self):
+    def right(self) -> bool:
         """Whether the answer is right."""
         return self.status == "right"
 
     @property
-    def head(self):
+    def head(self) -> str:
         """The first words of the verdict."""
         return {"right": "Right", "note": ""}.get(self.status, "Not yet")
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The verdict as plain text."""
         return "\n  ".join((self._joined(), *self.details))
 

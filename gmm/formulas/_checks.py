@@ -6,6 +6,7 @@ from numbers import Real
 
 import numpy as np
 
+from gmm._types import ArrayLike, FloatArray, IntArray, Rng
 from gmm.formulas._primitives import cholesky_kernel
 
 # How far a sum of weights or responsibilities may be from one, and a covariance from its transpose (relative).
@@ -13,7 +14,7 @@ SUM_TOLERANCE = 1e-8
 SYMMETRY_TOLERANCE = 1e-8
 
 
-def real_array(value, name, ndim, shape_text):
+def real_array(value: ArrayLike, name: str, ndim: int, shape_text: str) -> FloatArray:
     """Return `value` as a C-contiguous float64 array with `ndim` axes and only finite entries."""
     array = _as_array(value, name, shape_text)
     if array.dtype.kind not in "biuf":
@@ -47,7 +48,7 @@ def _for_kernel(array):
     return np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE"])
 
 
-def number(value, name, minimum=None, strict=False):
+def number(value: float, name: str, minimum: float | None = None, strict: bool = False) -> float:
     """Return `value` as a finite float, at least (or, if `strict`, above) `minimum`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a real number; got {value!r}")
@@ -59,7 +60,7 @@ def number(value, name, minimum=None, strict=False):
     return value
 
 
-def count(value, name, minimum=1):
+def count(value: int, name: str, minimum: int = 1) -> int:
     """Return `value` as an int that is at least `minimum`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be an integer; got {value!r}")
@@ -68,7 +69,7 @@ def count(value, name, minimum=1):
     return int(value)
 
 
-def generator(rng):
+def generator(rng: Rng) -> np.random.Generator:
     """Return a NumPy Generator for `rng`, which is a Generator, a seed or None."""
     if isinstance(rng, (np.random.RandomState, str)):
         raise TypeError(f"rng must be a numpy.random.Generator, a seed or None; got {rng!r}")
@@ -79,12 +80,12 @@ def generator(rng):
         raise type(error)(message) from None
 
 
-def data(X):
+def data(X: ArrayLike) -> FloatArray:
     """Check a data matrix, shape (n_samples, n_features)."""
     return real_array(X, "X", 2, "(n_samples, n_features)")
 
 
-def logarithms(value, name):
+def logarithms(value: ArrayLike, name: str) -> FloatArray:
     """Check a matrix of logarithms: minus infinity is the logarithm of zero and allowed."""
     array = _as_array(value, name, "(n_samples, n_components)")
     without_infinities = np.where(np.isneginf(array), 0.0, array) if array.dtype.kind == "f" else array
@@ -92,7 +93,7 @@ def logarithms(value, name):
     return _for_kernel(array)
 
 
-def mean_vector(mean, n_features, like="X"):
+def mean_vector(mean: ArrayLike, n_features: int, like: str = "X") -> FloatArray:
     """Check one mean, shape (n_features,)."""
     mean = real_array(mean, "mean", 1, "(n_features,)")
     if mean.shape[0] != n_features:
@@ -100,7 +101,7 @@ def mean_vector(mean, n_features, like="X"):
     return mean
 
 
-def covariance_matrix(covariance, n_features=None, name="covariance"):
+def covariance_matrix(covariance: ArrayLike, n_features: int | None = None, name: str = "covariance") -> FloatArray:
     """Check one covariance: square, symmetric, positive definite."""
     covariance = real_array(covariance, name.split("[")[0], 2, "(n_features, n_features)")
     if covariance.shape[0] != covariance.shape[1]:
@@ -130,7 +131,7 @@ def _check_positive_definite(covariance, name):
         raise ValueError(f"{name} must be positive definite; its smallest eigenvalue is {smallest:.3g}")
 
 
-def lower_triangular(cholesky_factor, name="cholesky_factor"):
+def lower_triangular(cholesky_factor: ArrayLike, name: str = "cholesky_factor") -> FloatArray:
     """Check a Cholesky factor: square, lower triangular, positive diagonal."""
     factor = real_array(cholesky_factor, name, 2, "(n_features, n_features)")
     if factor.shape[0] != factor.shape[1]:
@@ -142,7 +143,7 @@ def lower_triangular(cholesky_factor, name="cholesky_factor"):
     return factor
 
 
-def mixing_weights(weights):
+def mixing_weights(weights: ArrayLike) -> FloatArray:
     """Check mixing weights, shape (n_components,): not negative, summing to one."""
     weights = real_array(weights, "weights", 1, "(n_components,)")
     if (weights < 0).any():
@@ -153,7 +154,7 @@ def mixing_weights(weights):
     return weights
 
 
-def weights_and_means(weights, means):
+def weights_and_means(weights: ArrayLike, means: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Check mixing weights and means together: shapes (K,) and (K, d)."""
     weights = mixing_weights(weights)
     means = real_array(means, "means", 2, "(n_components, n_features)")
@@ -162,7 +163,9 @@ def weights_and_means(weights, means):
     return weights, means
 
 
-def parameters(weights, means, covariances, n_features=None):
+def parameters(
+    weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, n_features: int | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Check the parameters of a mixture: shapes (K,), (K, d), (K, d, d)."""
     weights, means = weights_and_means(weights, means)
     if n_features is not None and means.shape[1] != n_features:
@@ -176,13 +179,17 @@ def parameters(weights, means, covariances, n_features=None):
     return weights, means, covariances
 
 
-def data_and_parameters(X, weights, means, covariances):
+def data_and_parameters(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Check a data matrix together with the parameters of a mixture."""
     X = data(X)
     return (X, *parameters(weights, means, covariances, X.shape[1]))
 
 
-def responsibilities(resp, n_samples=None, n_components=None, name="resp"):
+def responsibilities(
+    resp: ArrayLike, n_samples: int | None = None, n_components: int | None = None, name: str = "resp"
+) -> FloatArray:
     """Check responsibilities, shape (n_samples, n_components): not negative, rows summing to one."""
     resp = real_array(resp, name, 2, "(n_samples, n_components)")
     if n_samples is not None and resp.shape[0] != n_samples:
@@ -199,7 +206,7 @@ def responsibilities(resp, n_samples=None, n_components=None, name="resp"):
     return resp
 
 
-def nonempty_components(resp):
+def nonempty_components(resp: FloatArray) -> None:
     """Refuse responsibilities that leave a component without any sample: its mean would be 0/0."""
     counts = resp.sum(axis=0)
     if (counts <= 0).any():
@@ -207,7 +214,7 @@ def nonempty_components(resp):
         raise ValueError(f"component {k} has effective count 0: no sample has any responsibility in it")
 
 
-def reachable(log_joint):
+def reachable(log_joint: FloatArray) -> None:
     """Refuse samples whose log-density is minus infinity under every component."""
     lost = np.isneginf(log_joint).all(axis=1)
     if lost.any():
@@ -217,7 +224,7 @@ def reachable(log_joint):
         )
 
 
-def labels(value, n_labels, n_samples=None):
+def labels(value: ArrayLike, n_labels: int, n_samples: int | None = None) -> IntArray:
     """Check hard labels: integers from 0 to `n_labels` - 1, one for each sample."""
     array = _as_array(value, "labels", "(n_samples,)")
     if array.ndim != 1 or array.shape[0] == 0:
@@ -233,7 +240,7 @@ def labels(value, n_labels, n_samples=None):
     return np.require(array, np.int64, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE"])
 
 
-def centres(value, n_features, name="centres"):
+def centres(value: ArrayLike, n_features: int, name: str = "centres") -> FloatArray:
     """Check centres, shape (n_centres, n_features)."""
     array = real_array(value, name, 2, "(n_centres, n_features)")
     if array.shape[1] != n_features:
@@ -241,7 +248,9 @@ def centres(value, n_features, name="centres"):
     return array
 
 
-def data_resp_means(X, resp, means, may_be_empty=False):
+def data_resp_means(
+    X: ArrayLike, resp: ArrayLike, means: ArrayLike, may_be_empty: bool = False
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Check data, responsibilities and updated means together."""
     X = data(X)
     resp = responsibilities(resp, n_samples=X.shape[0])
@@ -253,7 +262,7 @@ def data_resp_means(X, resp, means, may_be_empty=False):
     return X, resp, means
 
 
-def symmetric_matrix(value, name="covariance"):
+def symmetric_matrix(value: ArrayLike, name: str = "covariance") -> FloatArray:
     """Check a symmetric matrix, which may be singular."""
     array = real_array(value, name, 2, "(n_features, n_features)")
     if array.shape[0] != array.shape[1]:
@@ -262,7 +271,7 @@ def symmetric_matrix(value, name="covariance"):
     return array
 
 
-def prior(scale, dof, n_features):
+def prior(scale: ArrayLike, dof: float, n_features: int) -> tuple[FloatArray, float]:
     """Check the scale matrix and the degrees of freedom of an inverse-Wishart prior."""
     scale = covariance_matrix(scale, name="scale")
     if scale.shape[0] != n_features:

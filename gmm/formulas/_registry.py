@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
-F = TypeVar("F", bound=Callable)
+from gmm._types import Function
 
 #: Equation label -> public function. The function's `kernel` attribute is the compiled kernel.
-EQUATIONS: dict[str, object] = {}
+EQUATIONS: dict[str, Any] = {}
 
 
-def equation(*labels: str, kernel: Callable) -> Callable[[F], F]:
+def equation(*labels: str, kernel: Callable[..., Any]) -> Callable[[Function], Function]:
     """Mark a public function as the one that computes the equations with these labels.
 
     The function gets two attributes: `equations`, the labels, and `kernel`, the compiled kernel behind it.
     """
 
-    def mark(function: F) -> F:
+    def mark(function: Function) -> Function:
         for label in labels:
             if label in EQUATIONS:
                 raise ValueError(f"equation {label!r} belongs to {EQUATIONS[label].__name__} already")
             EQUATIONS[label] = function
-        function.equations = labels
-        function.kernel = kernel
+        vars(function).update(equations=labels, kernel=kernel)
         return function
 
     return mark

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._primitives import cholesky_kernel, log_sum_exp_kernel
 from gmm.formulas._registry import equation
@@ -151,7 +152,7 @@ def alarm_precision_kernel(prevalence, detection, false_alarm):
 # ------------------------------------------------------------------------------------- public
 
 
-def _share(value, name, whole=False):
+def _share(value: float, name: str, whole: bool = False) -> float:
     """Check a probability strictly between 0 and 1; `whole` allows both ends."""
     value = check.number(value, name)
     if not (0.0 <= value <= 1.0 if whole else 0.0 < value < 1.0):
@@ -159,12 +160,12 @@ def _share(value, name, whole=False):
     return value
 
 
-def _scores(value, name):
+def _scores(value: ArrayLike, name: str) -> FloatArray:
     return check.real_array(value, name, 1, "(n_samples,)")
 
 
 @equation("eq-anomaly-region-mass", kernel=gaussian_region_mass_kernel)
-def gaussian_region_mass(radius, n_features):
+def gaussian_region_mass(radius: float, n_features: int) -> float:
     r"""Mass of a Gaussian of d features inside its ellipsoid of Mahalanobis radius r, :eq:`eq-anomaly-region-mass`.
 
     .. math:: F_{j+2}(r) = F_j(r) - \frac{(r^2/2)^{j/2}}{\Gamma(j/2+1)}\,e^{-r^2/2}
@@ -192,7 +193,7 @@ def gaussian_region_mass(radius, n_features):
 
 
 @equation("eq-anomaly-fresh", kernel=fresh_distance_kernel)
-def fresh_distance(n_samples, n_features):
+def fresh_distance(n_samples: int, n_features: int) -> float:
     r"""Expected squared distance of a fresh sample from a Gaussian fitted to n others, :eq:`eq-anomaly-fresh`.
 
     .. math:: \mathbb E\,\Delta^2 = d\,\frac{n+1}{n-d-2}
@@ -219,7 +220,7 @@ def fresh_distance(n_samples, n_features):
 
 
 @equation("eq-anomaly-p", kernel=conformal_p_values_kernel)
-def conformal_p_values(scores, calibration):
+def conformal_p_values(scores: ArrayLike, calibration: ArrayLike) -> FloatArray:
     r"""Conformal p-values: the rank of each score among calibration scores, :eq:`eq-anomaly-p`.
 
     .. math:: p = \frac{1 + \#\{i : s_i \le s\}}{m+1}
@@ -249,7 +250,7 @@ def conformal_p_values(scores, calibration):
 
 
 @equation("eq-anomaly-threshold", kernel=conformal_threshold_kernel)
-def conformal_threshold(calibration, false_alarm):
+def conformal_threshold(calibration: ArrayLike, false_alarm: float) -> float:
     r"""Threshold below which the conformal p-value is at most α, :eq:`eq-anomaly-threshold`.
 
     .. math:: s_{(j)},\qquad j = \lfloor\alpha(m+1)\rfloor
@@ -276,7 +277,7 @@ def conformal_threshold(calibration, false_alarm):
 
 
 @equation("eq-anomaly-beta", kernel=false_alarm_log_density_kernel)
-def false_alarm_log_density(rate, n_calibration, rank):
+def false_alarm_log_density(rate: float, n_calibration: int, rank: int) -> float:
     r"""Log-density of the rate of false alarms from one calibration to the next, :eq:`eq-anomaly-beta`.
 
     .. math:: \log\frac{m!}{(j-1)!\,(m-j)!} + (j-1)\log a + (m-j)\log(1-a)
@@ -308,7 +309,7 @@ def false_alarm_log_density(rate, n_calibration, rank):
 
 
 @equation("eq-anomaly-cross", kernel=cross_conformal_p_values_kernel)
-def cross_conformal_p_values(scores, calibration, folds):
+def cross_conformal_p_values(scores: ArrayLike, calibration: ArrayLike, folds: ArrayLike) -> FloatArray:
     r"""Cross-conformal p-values: each calibration score is compared under its own mixture, :eq:`eq-anomaly-cross`.
 
     .. math:: p = \frac{1 + \#\{i : s_{f(i)}(x_i) \le s_{f(i)}(x)\}}{n+1}
@@ -350,7 +351,7 @@ def cross_conformal_p_values(scores, calibration, folds):
 
 
 @equation("eq-anomaly-cross-bound", kernel=cross_conformal_bound_kernel)
-def cross_conformal_bound(false_alarm, n_samples, n_folds):
+def cross_conformal_bound(false_alarm: float, n_samples: int, n_folds: int) -> float:
     r"""What the rate of false alarms by cross-conformal p-values cannot exceed, :eq:`eq-anomaly-cross-bound`.
 
     .. math:: \Pr(p \le \alpha) \le 2\alpha + 2(1-\alpha)\,\frac{K-1}{n+K}
@@ -384,7 +385,7 @@ def cross_conformal_bound(false_alarm, n_samples, n_folds):
 
 
 @equation("eq-anomaly-surprise", kernel=conditional_surprise_kernel)
-def conditional_surprise(X, weights, means, covariances):
+def conditional_surprise(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Surprise of each feature of each sample, given its other features, :eq:`eq-anomaly-surprise`.
 
     .. math:: -\log p(x_j\mid\mathbf x_{-j}) = \log p(\mathbf x_{-j}) - \log p(\mathbf x)
@@ -410,7 +411,7 @@ def conditional_surprise(X, weights, means, covariances):
 
 
 @equation("eq-anomaly-excess", kernel=excess_surprise_kernel)
-def excess_surprise(X, mean, covariance):
+def excess_surprise(X: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> FloatArray:
     r"""Surprise of each feature under one Gaussian, less what is expected of it, :eq:`eq-anomaly-excess`.
 
     .. math:: \tfrac12(z_j^2 - 1),\qquad z_j = \frac{x_j - \mathbb E[x_j\mid\mathbf x_{-j}]}{\sigma_{j\mid-j}}
@@ -437,7 +438,7 @@ def excess_surprise(X, mean, covariance):
 
 
 @equation("eq-anomaly-roc", kernel=roc_area_kernel)
-def roc_area(usual, odd):
+def roc_area(usual: ArrayLike, odd: ArrayLike) -> float:
     r"""Area under the ROC curve: how often an odd sample scores below a usual one, :eq:`eq-anomaly-roc`.
 
     .. math:: \frac1{n_0 n_1}\sum_{i,l}\bigl(\mathbf 1[s_l^{\text{odd}} < s_i^{\text{usual}}]
@@ -469,7 +470,7 @@ def roc_area(usual, odd):
 
 
 @equation("eq-anomaly-precision", kernel=alarm_precision_kernel)
-def alarm_precision(prevalence, detection, false_alarm):
+def alarm_precision(prevalence: float, detection: float, false_alarm: float) -> float:
     r"""Share of the alarms that are right, :eq:`eq-anomaly-precision`.
 
     .. math:: \frac{\rho\tau}{\rho\tau + (1-\rho)\alpha}

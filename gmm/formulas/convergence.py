@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 
@@ -36,7 +37,7 @@ def em_cost_kernel(n, d, K):
 
 
 @equation("eq-log-likelihood-change", kernel=has_converged_kernel)
-def has_converged(log_likelihood, new_log_likelihood, n_samples, tol):
+def has_converged(log_likelihood: float, new_log_likelihood: float, n_samples: int, tol: float) -> bool:
     r"""Whether the log-likelihood per sample changed by less than a tolerance, :eq:`eq-log-likelihood-change`.
 
     .. math:: \frac{\lvert\ell^{(t+1)} - \ell^{(t)}\rvert}{n} < \text{tol}
@@ -67,7 +68,7 @@ def has_converged(log_likelihood, new_log_likelihood, n_samples, tol):
 
 
 @equation("eq-parameter-change", kernel=parameter_change_kernel)
-def parameter_change(old, new):
+def parameter_change(old: tuple[ArrayLike, ArrayLike, ArrayLike], new: tuple[ArrayLike, ArrayLike, ArrayLike]) -> float:
     r"""Largest absolute change of any parameter between two states, :eq:`eq-parameter-change`.
 
     .. math:: \max_p\,\lvert\theta_p^{(t+1)} - \theta_p^{(t)}\rvert
@@ -93,7 +94,7 @@ def parameter_change(old, new):
     return parameter_change_kernel(*(np.concatenate([part.ravel() for part in state]) for state in (old, new)))
 
 
-def _state(state, name):
+def _state(state: tuple[ArrayLike, ArrayLike, ArrayLike], name: str) -> tuple[FloatArray, FloatArray, FloatArray]:
     if not isinstance(state, (tuple, list)) or len(state) != 3:
         raise ValueError(f"{name} must be a tuple (weights, means, covariances); got {state!r}")
     try:
@@ -103,7 +104,7 @@ def _state(state, name):
 
 
 @equation("eq-em-cost", kernel=em_cost_kernel)
-def em_cost(n_samples, n_features, n_components):
+def em_cost(n_samples: int, n_features: int, n_components: int) -> int:
     r"""Multiplications and divisions in one EM iteration of these kernels, :eq:`eq-em-cost`.
 
     .. math:: nK\,\tfrac{d(d+3)}2 + nK(d + 2d^2) + K\Bigl(\tfrac{d(d^2-1)}6 + \tfrac{d(d-1)}2\Bigr)

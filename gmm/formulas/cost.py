@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import cholesky_kernel, mahalanobis_squared_kernel
@@ -112,7 +113,7 @@ def left_out_moments_bound_kernel(X, weights, means, covariances, threshold):
 
 
 @equation("eq-pass-operations", kernel=pass_operations_kernel)
-def pass_operations(n_samples, n_features, n_components):
+def pass_operations(n_samples: int, n_features: int, n_components: int) -> int:
     r"""Floating-point operations of one EM pass with full covariances, :eq:`eq-pass-operations`.
 
     .. math:: F = nK\bigl(2\,d(d+4) + 40\bigr)
@@ -146,7 +147,7 @@ def pass_operations(n_samples, n_features, n_components):
 
 
 @equation("eq-pass-bytes", kernel=pass_bytes_kernel)
-def pass_bytes(n_samples, n_features, n_components, n_passes=0):
+def pass_bytes(n_samples: int, n_features: int, n_components: int, n_passes: int = 0) -> int:
     r"""Bytes that one EM pass moves between memory and processor, :eq:`eq-pass-bytes`.
 
     .. math:: B = 8\,nd\,\max(1, mK)
@@ -177,7 +178,7 @@ def pass_bytes(n_samples, n_features, n_components, n_passes=0):
 
 
 @equation("eq-roofline", kernel=roofline_kernel)
-def roofline(operations, n_bytes, peak, bandwidth):
+def roofline(operations: float, n_bytes: float, peak: float, bandwidth: float) -> float:
     r"""The most operations per second that arithmetic and memory allow, :eq:`eq-roofline`.
 
     .. math:: R \le \min\Bigl(P,\; \frac FB\,\beta\Bigr)
@@ -208,7 +209,7 @@ def roofline(operations, n_bytes, peak, bandwidth):
 
 
 @equation("eq-amdahl", kernel=amdahl_speedup_kernel)
-def amdahl_speedup(n_threads, serial_share):
+def amdahl_speedup(n_threads: int, serial_share: float) -> float:
     r"""How many times faster a program gets by threads, if a share of its time cannot be shared, :eq:`eq-amdahl`.
 
     .. math:: S(w) = \frac1{s + (1-s)/w}
@@ -237,7 +238,7 @@ def amdahl_speedup(n_threads, serial_share):
 
 
 @equation("eq-exponential-reduction", kernel=reduced_exponential_kernel)
-def reduced_exponential(x, degree=13):
+def reduced_exponential(x: ArrayLike, degree: int = 13) -> FloatArray:
     r"""The exponential by range reduction and a Taylor polynomial, :eq:`eq-exponential-reduction`.
 
     .. math:: e^x = 2^g e^v \approx 2^g \sum_{j=0}^{D}\frac{v^j}{j!}, \qquad x = g\ln 2 + v,\quad
@@ -264,7 +265,7 @@ def reduced_exponential(x, degree=13):
 
 
 @equation("eq-exponential-error", kernel=exponential_error_bound_kernel)
-def exponential_error_bound(degree):
+def exponential_error_bound(degree: int) -> float:
     r"""Largest relative error of the polynomial in the reduced exponential, :eq:`eq-exponential-error`.
 
     .. math:: \sqrt2\,\frac{(\frac12\ln 2)^{D+1}}{(D+1)!}
@@ -288,7 +289,7 @@ def exponential_error_bound(degree):
 
 
 @equation("eq-chunked-sum", kernel=chunked_sum_kernel)
-def chunked_sum(values, chunk_length):
+def chunked_sum(values: ArrayLike, chunk_length: int) -> float:
     r"""A sum taken chunk by chunk, in order, in floating point, :eq:`eq-chunked-sum`.
 
     .. math:: \hat S = (\cdots((\hat S_1 \oplus \hat S_2) \oplus \hat S_3) \oplus \cdots)
@@ -315,7 +316,7 @@ def chunked_sum(values, chunk_length):
 
 
 @equation("eq-chunked-sum-error", kernel=chunked_sum_error_bound_kernel)
-def chunked_sum_error_bound(values, chunk_length):
+def chunked_sum_error_bound(values: ArrayLike, chunk_length: int) -> float:
     r"""Bound of the rounding error of a sum taken chunk by chunk, :eq:`eq-chunked-sum-error`.
 
     .. math:: \lvert\hat S - S\rvert \le \frac{hu}{1-hu}\sum_i\lvert x_i\rvert, \qquad
@@ -341,7 +342,9 @@ def chunked_sum_error_bound(values, chunk_length):
 
 
 @equation("eq-left-out-moments", kernel=left_out_moments_bound_kernel)
-def left_out_moments_bound(X, weights, means, covariances, threshold):
+def left_out_moments_bound(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, threshold: float
+) -> FloatArray:
     r"""What the second moments lose if small responsibilities are left out of them, :eq:`eq-left-out-moments`.
 
     .. math:: \mathbf 0 \preceq \mathbf E_k = \sum_{i:\,r_{ik}<\varepsilon} r_{ik}

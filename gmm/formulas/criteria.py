@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import LOG_2PI, cholesky_kernel, log_determinant_kernel
@@ -45,12 +46,12 @@ def laplace_log_integral_kernel(log_peak, L):
 # ------------------------------------------------------------------------------------- public
 
 
-def _log_likelihood_and_count(log_likelihood, n_parameters):
+def _log_likelihood_and_count(log_likelihood: float, n_parameters: int) -> tuple[float, int]:
     return check.number(log_likelihood, "log_likelihood"), check.count(n_parameters, "n_parameters")
 
 
 @equation("eq-aic", kernel=aic_kernel)
-def aic(log_likelihood, n_parameters):
+def aic(log_likelihood: float, n_parameters: int) -> float:
     r"""Akaike's information criterion: smaller is better, :eq:`eq-aic`.
 
     .. math:: \text{AIC} = -2\ell + 2p
@@ -79,7 +80,7 @@ def aic(log_likelihood, n_parameters):
 
 
 @equation("eq-bic", kernel=bic_kernel)
-def bic(log_likelihood, n_parameters, n_samples):
+def bic(log_likelihood: float, n_parameters: int, n_samples: int) -> float:
     r"""Schwarz's Bayesian information criterion: smaller is better, :eq:`eq-bic`.
 
     .. math:: \text{BIC} = -2\ell + p\log n
@@ -110,7 +111,7 @@ def bic(log_likelihood, n_parameters, n_samples):
 
 
 @equation("eq-bic-maximised", kernel=bic_maximised_kernel)
-def bic_maximised(log_likelihood, n_parameters, n_samples):
+def bic_maximised(log_likelihood: float, n_parameters: int, n_samples: int) -> float:
     r"""BIC with the sign that mclust uses: larger is better, :eq:`eq-bic-maximised`.
 
     .. math:: 2\ell - p\log n = -\text{BIC}
@@ -141,7 +142,7 @@ def bic_maximised(log_likelihood, n_parameters, n_samples):
 
 
 @equation("eq-icl", kernel=icl_kernel)
-def icl(log_likelihood, n_parameters, resp):
+def icl(log_likelihood: float, n_parameters: int, resp: ArrayLike) -> float:
     r"""Integrated completed likelihood: BIC plus twice the entropy of the assignment; smaller is better, :eq:`eq-icl`.
 
     .. math:: \text{ICL} = -2\ell + p\log n + 2\sum_i H_i,\qquad H_i = -\sum_k r_{ik}\log r_{ik}
@@ -176,7 +177,7 @@ def icl(log_likelihood, n_parameters, resp):
 
 
 @equation("eq-laplace", kernel=laplace_log_integral_kernel)
-def laplace_log_integral(log_peak, curvature):
+def laplace_log_integral(log_peak: float, curvature: ArrayLike) -> float:
     r"""Laplace's approximation of the logarithm of an integral, :eq:`eq-laplace`.
 
     .. math:: \log\int e^{f(\theta)}\,d\theta \approx f(\tilde\theta) + \tfrac p2\log 2\pi - \tfrac12\log\lvert H\rvert

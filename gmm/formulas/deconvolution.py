@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._primitives import cholesky_kernel, log_sum_exp_kernel
 from gmm.formulas._registry import equation
@@ -76,7 +77,7 @@ def deconvolution_update_kernel(X, errors, resp, means, covariances):
 # ------------------------------------------------------------------------------------- public functions
 
 
-def _errors(error_covariances, n_samples, n_features):
+def _errors(error_covariances: ArrayLike, n_samples: int, n_features: int) -> FloatArray:
     """Check the covariance of each sample's error: symmetric, no negative eigenvalue beyond rounding."""
     errors = check.real_array(error_covariances, "error_covariances", 3, "(n_samples, n_features, n_features)")
     shape = (n_samples, n_features, n_features)
@@ -94,7 +95,9 @@ def _errors(error_covariances, n_samples, n_features):
 
 
 @equation("eq-deconvolution-density", kernel=deconvolution_log_density_kernel)
-def deconvolution_log_density(X, error_covariances, weights, means, covariances):
+def deconvolution_log_density(
+    X: ArrayLike, error_covariances: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> FloatArray:
     r"""Log-density of samples measured with errors of known covariance, :eq:`eq-deconvolution-density`.
 
     .. math::
@@ -136,7 +139,9 @@ def deconvolution_log_density(X, error_covariances, weights, means, covariances)
 
 
 @equation("eq-deconvolution-posterior", kernel=deconvolution_posterior_kernel)
-def deconvolution_posterior(x, error_covariance, mean, covariance):
+def deconvolution_posterior(
+    x: ArrayLike, error_covariance: ArrayLike, mean: ArrayLike, covariance: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
     r"""Mean and covariance of the true value behind a measured one, :eq:`eq-deconvolution-posterior`.
 
     Under one component.
@@ -177,7 +182,9 @@ def deconvolution_posterior(x, error_covariance, mean, covariance):
 
 
 @equation("eq-deconvolution-update", kernel=deconvolution_update_kernel)
-def deconvolution_update(X, error_covariances, resp, means, covariances):
+def deconvolution_update(
+    X: ArrayLike, error_covariances: ArrayLike, resp: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> FloatArray:
     r"""M-step of extreme deconvolution: parameters of the true values, :eq:`eq-deconvolution-update`.
 
     .. math::

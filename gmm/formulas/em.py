@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm._compile import in_python, kernel
+from gmm._types import ArrayLike, FloatArray, Rng
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.convergence import has_converged_kernel
@@ -32,7 +33,7 @@ class SingularCovarianceError(ValueError):
         The M-step, counted from 1, that gave the singular covariance.
     """
 
-    def __init__(self, component: int, iteration: int):
+    def __init__(self, component: int, iteration: int) -> None:
         self.component = component
         self.iteration = iteration
         super().__init__(
@@ -61,10 +62,10 @@ class EMResult:
         Whether the change fell below `tol` before `max_iter` iterations were done.
     """
 
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
-    log_likelihoods: np.ndarray
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    log_likelihoods: FloatArray
     n_iter: int
     converged: bool
 
@@ -93,10 +94,10 @@ class EMStep:
 
     iteration: int
     log_likelihood: float
-    resp: np.ndarray
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
+    resp: FloatArray
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
 
 
 # ------------------------------------------------------------------------------------- kernels
@@ -190,7 +191,7 @@ def random_start_kernel(X, chosen):
 
 
 @equation("eq-elbo", kernel=elbo_kernel)
-def elbo(X, resp, weights, means, covariances):
+def elbo(X: ArrayLike, resp: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> float:
     r"""Evidence lower bound for any responsibilities, :eq:`eq-elbo`.
 
     .. math:: \mathcal L(q,\theta) = \sum_i\sum_k q_{ik}
@@ -225,7 +226,7 @@ def elbo(X, resp, weights, means, covariances):
 
 
 @equation("eq-kl-divergence", kernel=kl_divergence_kernel)
-def kl_divergence(q, log_p):
+def kl_divergence(q: ArrayLike, log_p: ArrayLike) -> float:
     r"""Kullback–Leibler divergence between two sets of responsibilities, :eq:`eq-kl-divergence`.
 
     .. math:: \operatorname{KL}(q\,\|\,p) = \sum_i\sum_k q_{ik}\log\frac{q_{ik}}{p_{ik}} \ge 0
@@ -257,12 +258,12 @@ def kl_divergence(q, log_p):
     q = check.responsibilities(q, name="q")
     log_p = check.logarithms(log_p, "log_p")
     with np.errstate(over="ignore"):
-        check.responsibilities(np.exp(log_p), *q.shape, name="exp(log_p)")
+        check.responsibilities(np.exp(log_p), q.shape[0], q.shape[1], "exp(log_p)")
     return kl_divergence_kernel(q, log_p)
 
 
 @equation("eq-e-step", kernel=e_step_kernel)
-def e_step(X, weights, means, covariances):
+def e_step(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> tuple[FloatArray, float]:
     r"""E-step: the responsibilities under the current parameters, and their log-likelihood, :eq:`eq-e-step`.
 
     Parameters
@@ -296,7 +297,7 @@ def e_step(X, weights, means, covariances):
 
 
 @equation("eq-m-step", kernel=m_step_kernel)
-def m_step(X, resp, reg_covar=0.0):
+def m_step(X: ArrayLike, resp: ArrayLike, reg_covar: float = 0.0) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""M-step: the parameters that maximise the expected complete log-likelihood, :eq:`eq-m-step`.
 
     Parameters
@@ -330,7 +331,7 @@ def m_step(X, resp, reg_covar=0.0):
 
 
 @equation("eq-random-start", kernel=random_start_kernel)
-def random_start(X, n_components, rng=None):
+def random_start(X: ArrayLike, n_components: int, rng: Rng = None) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""The classic start: random samples as means, identity covariances, equal weights, :eq:`eq-random-start`.
 
     Parameters
@@ -361,7 +362,16 @@ def random_start(X, n_components, rng=None):
 
 
 @equation("eq-em", kernel=em_kernel)
-def em(X, weights, means, covariances, *, tol=1e-6, max_iter=1000, reg_covar=0.0):
+def em(
+    X: ArrayLike,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    reg_covar: float = 0.0,
+) -> EMResult:
     r"""Fit a Gaussian mixture by expectation-maximisation from a given start, :eq:`eq-em`.
 
     Parameters
@@ -402,13 +412,16 @@ def em(X, weights, means, covariances, *, tol=1e-6, max_iter=1000, reg_covar=0.0
     reg_covar = check.number(reg_covar, "reg_covar", minimum=0.0)
     check.reachable(joint_log_density_kernel(X, weights, means, covariances))
     start = (weights.copy(), means.copy(), covariances.copy())  # without iterations the start itself is returned
-    *found, n_iter, converged, singular = in_python(em_kernel)(X, *start, tol, max_iter, reg_covar)
+    *found, singular = in_python(em_kernel)(X, *start, tol, max_iter, reg_covar)
+    found = EMResult(*found)
     if singular >= 0:
-        raise SingularCovarianceError(singular, n_iter)
-    return EMResult(*found, n_iter=n_iter, converged=converged)
+        raise SingularCovarianceError(singular, found.n_iter)
+    return found
 
 
-def em_steps(X, weights, means, covariances, *, reg_covar=0.0) -> Iterator[EMStep]:
+def em_steps(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, *, reg_covar: float = 0.0
+) -> Iterator[EMStep]:
     """Run EM one iteration at a time, without end: the start first, then the state after each iteration.
 
     Parameters
@@ -441,7 +454,9 @@ def em_steps(X, weights, means, covariances, *, reg_covar=0.0) -> Iterator[EMSte
     return _em_steps(X, weights.copy(), means.copy(), covariances.copy(), reg_covar)
 
 
-def _em_steps(X, weights, means, covariances, reg_covar):
+def _em_steps(
+    X: FloatArray, weights: FloatArray, means: FloatArray, covariances: FloatArray, reg_covar: float
+) -> Iterator[EMStep]:
     iteration = 0
     while True:
         log_resp, log_likelihood = e_step_kernel(X, weights, means, covariances)

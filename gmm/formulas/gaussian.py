@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._primitives import cholesky_kernel
 from gmm.formulas._registry import equation
@@ -132,7 +133,7 @@ def max_gaussian_log_likelihood_kernel(n, L):
 
 
 @equation("eq-univariate-log-density", kernel=univariate_log_density_kernel)
-def univariate_log_density(x, mean, variance):
+def univariate_log_density(x: ArrayLike, mean: float, variance: float) -> FloatArray:
     r"""Log-density of a Gaussian in one dimension, :eq:`eq-univariate-log-density`.
 
     .. math::
@@ -164,7 +165,7 @@ def univariate_log_density(x, mean, variance):
 
 
 @equation("eq-cholesky", kernel=cholesky_kernel)
-def cholesky(covariance):
+def cholesky(covariance: ArrayLike) -> FloatArray:
     r"""Cholesky factor of a covariance matrix, :eq:`eq-cholesky`.
 
     The lower triangular :math:`L` with positive diagonal and :math:`\Sigma = L L^\top`.
@@ -191,7 +192,7 @@ def cholesky(covariance):
 
 
 @equation("eq-log-determinant", kernel=log_determinant_kernel)
-def log_determinant(cholesky_factor):
+def log_determinant(cholesky_factor: ArrayLike) -> float:
     r"""Log-determinant of :math:`\Sigma = LL^\top` from its Cholesky factor, :eq:`eq-log-determinant`.
 
     .. math:: \log\lvert\Sigma\rvert = 2\sum_{j} \log L_{jj}
@@ -215,7 +216,7 @@ def log_determinant(cholesky_factor):
 
 
 @equation("eq-forward-substitution", kernel=forward_substitution_kernel)
-def forward_substitution(cholesky_factor, b):
+def forward_substitution(cholesky_factor: ArrayLike, b: ArrayLike) -> FloatArray:
     r"""Solve the lower triangular system :math:`L y = b` from the top row down, :eq:`eq-forward-substitution`.
 
     Parameters
@@ -245,7 +246,7 @@ def forward_substitution(cholesky_factor, b):
 
 
 @equation("eq-mahalanobis", kernel=mahalanobis_squared_kernel)
-def mahalanobis_squared(X, mean, covariance):
+def mahalanobis_squared(X: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> FloatArray:
     r"""Squared Mahalanobis distance of each sample from a mean, :eq:`eq-mahalanobis`.
 
     .. math:: \Delta_i^2 = (x_i-\mu)^\top\Sigma^{-1}(x_i-\mu) = \lVert L^{-1}(x_i-\mu)\rVert^2,\qquad \Sigma = LL^\top
@@ -278,7 +279,7 @@ def mahalanobis_squared(X, mean, covariance):
 
 
 @equation("eq-gaussian-density", "eq-gaussian-log-density", kernel=gaussian_log_density_kernel)
-def gaussian_log_density(X, mean, covariance):
+def gaussian_log_density(X: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> FloatArray:
     r"""Log-density of a multivariate Gaussian, :eq:`eq-gaussian-log-density`.
 
     .. math:: \log\mathcal N(x_i\mid\mu,\Sigma) = -\tfrac12\bigl(d\log 2\pi + \log\lvert\Sigma\rvert + \Delta_i^2\bigr)
@@ -313,7 +314,7 @@ def gaussian_log_density(X, mean, covariance):
 
 
 @equation("eq-principal-axes", kernel=principal_axes_kernel)
-def principal_axes(covariance):
+def principal_axes(covariance: ArrayLike) -> tuple[FloatArray, FloatArray]:
     r"""Half-lengths and directions of the axes of the one-sigma ellipsoid, :eq:`eq-principal-axes`.
 
     Eigenvectors :math:`u_j` of :math:`\Sigma` give the directions, square roots of the eigenvalues the half-lengths.
@@ -340,7 +341,7 @@ def principal_axes(covariance):
 
 
 @equation("eq-ellipse-mass", kernel=ellipse_mass_kernel)
-def ellipse_mass(radius):
+def ellipse_mass(radius: float) -> float:
     r"""Mass of a two-dimensional Gaussian inside its ellipse of Mahalanobis radius r, :eq:`eq-ellipse-mass`.
 
     .. math:: \Pr(\Delta \le r) = 1 - e^{-r^2/2}
@@ -363,7 +364,7 @@ def ellipse_mass(radius):
 
 
 @equation("eq-gaussian-mle-mean", kernel=sample_mean_kernel)
-def sample_mean(X):
+def sample_mean(X: ArrayLike) -> FloatArray:
     r"""Maximum-likelihood mean of one Gaussian, :eq:`eq-gaussian-mle-mean`.
 
     .. math:: \hat\mu = \frac1n\sum_{i} x_i
@@ -385,7 +386,7 @@ def sample_mean(X):
 
 
 @equation("eq-gaussian-mle-covariance", kernel=sample_covariance_kernel)
-def sample_covariance(X):
+def sample_covariance(X: ArrayLike) -> FloatArray:
     r"""Maximum-likelihood covariance of one Gaussian, :eq:`eq-gaussian-mle-covariance`.
 
     .. math:: \hat\Sigma = \frac1n\sum_{i} (x_i-\hat\mu)(x_i-\hat\mu)^\top
@@ -410,7 +411,7 @@ def sample_covariance(X):
 
 
 @equation("eq-gaussian-log-likelihood", kernel=gaussian_log_likelihood_kernel)
-def gaussian_log_likelihood(X, mean, covariance):
+def gaussian_log_likelihood(X: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> float:
     r"""Total log-likelihood of one Gaussian, :eq:`eq-gaussian-log-likelihood`.
 
     .. math:: \ell(\mu,\Sigma) = \sum_i \log\mathcal N(x_i\mid\mu,\Sigma)
@@ -439,7 +440,7 @@ def gaussian_log_likelihood(X, mean, covariance):
 
 
 @equation("eq-gaussian-max-log-likelihood", kernel=max_gaussian_log_likelihood_kernel)
-def max_gaussian_log_likelihood(X):
+def max_gaussian_log_likelihood(X: ArrayLike) -> float:
     r"""The largest log-likelihood that one Gaussian can reach on the data, :eq:`eq-gaussian-max-log-likelihood`.
 
     .. math:: \ell(\hat\mu,\hat\Sigma) = -\frac n2\bigl(d\log 2\pi + \log\lvert\hat\Sigma\rvert + d\bigr)

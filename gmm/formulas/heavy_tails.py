@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import LOG_2PI, cholesky_kernel, log_determinant_kernel, mahalanobis_squared_kernel
@@ -189,7 +190,7 @@ def update_dof_kernel(resp, u, dof, n_features):
 
 
 @equation("eq-hypervolume", kernel=log_hypervolume_kernel)
-def log_hypervolume(X):
+def log_hypervolume(X: ArrayLike) -> float:
     r"""Log-volume of the smaller box around the data, in given or in principal axes, :eq:`eq-hypervolume`.
 
     .. math::
@@ -228,7 +229,9 @@ def log_hypervolume(X):
 
 
 @equation("eq-noise-density", kernel=noise_log_density_kernel)
-def noise_log_density(X, weights, means, covariances, log_volume):
+def noise_log_density(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, log_volume: float
+) -> FloatArray:
     r"""Log-density of a Gaussian mixture with a component of constant density, :eq:`eq-noise-density`.
 
     .. math::
@@ -264,7 +267,9 @@ def noise_log_density(X, weights, means, covariances, log_volume):
 
 
 @equation("eq-noise-responsibility", kernel=noise_responsibilities_kernel)
-def noise_responsibilities(X, weights, means, covariances, log_volume):
+def noise_responsibilities(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, log_volume: float
+) -> FloatArray:
     r"""Responsibilities of the components and, in the last column, of the noise, :eq:`eq-noise-responsibility`.
 
     .. math::
@@ -298,7 +303,7 @@ def noise_responsibilities(X, weights, means, covariances, log_volume):
 
 
 @equation("eq-scale-mixture", kernel=scale_mixture_log_density_kernel)
-def scale_mixture_log_density(X, u, mean, scale, dof):
+def scale_mixture_log_density(X: ArrayLike, u: ArrayLike, mean: ArrayLike, scale: ArrayLike, dof: float) -> FloatArray:
     r"""Joint log-density of samples and their scales, :eq:`eq-scale-mixture`.
 
     .. math::
@@ -338,7 +343,7 @@ def scale_mixture_log_density(X, u, mean, scale, dof):
 
 
 @equation("eq-student-density", kernel=student_log_density_kernel)
-def student_log_density(X, mean, scale, dof):
+def student_log_density(X: ArrayLike, mean: ArrayLike, scale: ArrayLike, dof: float) -> FloatArray:
     r"""Log-density of Student's t distribution, :eq:`eq-student-density`.
 
     .. math::
@@ -373,7 +378,7 @@ def student_log_density(X, mean, scale, dof):
 
 
 @equation("eq-expected-scale", kernel=expected_scale_kernel)
-def expected_scale(X, mean, scale, dof):
+def expected_scale(X: ArrayLike, mean: ArrayLike, scale: ArrayLike, dof: float) -> FloatArray:
     r"""Expected scale of each sample given where it lies: its weight in the M-step, :eq:`eq-expected-scale`.
 
     .. math:: \mathbb E[u\mid\mathbf x] = \frac{\nu+d}{\nu+q}
@@ -400,7 +405,7 @@ def expected_scale(X, mean, scale, dof):
 
 
 @equation("eq-expected-log-scale", kernel=expected_log_scale_kernel)
-def expected_log_scale(X, mean, scale, dof):
+def expected_log_scale(X: ArrayLike, mean: ArrayLike, scale: ArrayLike, dof: float) -> FloatArray:
     r"""Expected logarithm of each sample's scale given where it lies, :eq:`eq-expected-log-scale`.
 
     .. math:: \mathbb E[\log u\mid\mathbf x] = \psi\Bigl(\frac{\nu+d}2\Bigr) - \log\frac{\nu+q}2
@@ -427,7 +432,9 @@ def expected_log_scale(X, mean, scale, dof):
 
 
 @equation("eq-student-responsibility", kernel=student_responsibilities_kernel)
-def student_responsibilities(X, weights, means, scales, dof):
+def student_responsibilities(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, scales: ArrayLike, dof: ArrayLike
+) -> FloatArray:
     r"""Responsibilities in a mixture of t distributions, :eq:`eq-student-responsibility`.
 
     .. math::
@@ -471,7 +478,7 @@ def student_responsibilities(X, weights, means, scales, dof):
 
 
 @equation("eq-student-m-step", kernel=student_m_step_kernel)
-def student_m_step(X, resp, u):
+def student_m_step(X: ArrayLike, resp: ArrayLike, u: ArrayLike) -> tuple[FloatArray, FloatArray]:
     r"""Locations and scale matrices from responsibilities and expected scales, :eq:`eq-student-m-step`.
 
     .. math::
@@ -504,7 +511,7 @@ def student_m_step(X, resp, u):
 
 
 @equation("eq-student-dof", kernel=update_dof_kernel)
-def update_dof(resp, u, dof, n_features):
+def update_dof(resp: ArrayLike, u: ArrayLike, dof: ArrayLike, n_features: int) -> FloatArray:
     r"""Degrees of freedom that maximise the expected complete log-likelihood, :eq:`eq-student-dof`.
 
     The root :math:`\nu_k` of
@@ -543,7 +550,9 @@ def update_dof(resp, u, dof, n_features):
 # ------------------------------------------------------------------------------------- input
 
 
-def _with_noise(X, weights, means, covariances, log_volume):
+def _with_noise(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, log_volume: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]:
     X, weights = check.data(X), check.mixing_weights(weights)
     means = check.real_array(means, "means", 2, "(n_components, n_features)")
     if weights.shape[0] != means.shape[0] + 1:
@@ -553,20 +562,22 @@ def _with_noise(X, weights, means, covariances, log_volume):
     return X, weights, means, covariances, check.number(log_volume, "log_volume")
 
 
-def _of_component(X, mean, scale, dof):
+def _of_component(
+    X: ArrayLike, mean: ArrayLike, scale: ArrayLike, dof: float
+) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     X = check.data(X)
     mean = check.mean_vector(mean, X.shape[1])
     scale = check.covariance_matrix(scale, X.shape[1], "scale")
     return X, mean, scale, check.number(dof, "dof", minimum=0.0, strict=True)
 
 
-def _check_positive(array, name):
+def _check_positive(array: FloatArray, name: str) -> None:
     if (array <= 0.0).any():
         where = tuple(int(axis) for axis in np.argwhere(array <= 0.0)[0])
         raise ValueError(f"{name} must be positive; {name}{list(where)} is {array[where]:g}")
 
 
-def _dof(dof, n_components):
+def _dof(dof: ArrayLike, n_components: int) -> FloatArray:
     dof = check.real_array(dof, "dof", 1, "(n_components,)")
     if dof.shape[0] != n_components:
         raise ValueError(f"dof must have shape ({n_components},), one for each component; got {dof.shape}")
@@ -574,7 +585,7 @@ def _dof(dof, n_components):
     return dof
 
 
-def _weighted(resp, u):
+def _weighted(resp: FloatArray, u: ArrayLike) -> tuple[FloatArray, FloatArray]:
     check.nonempty_components(resp)
     u = check.real_array(u, "u", 2, "(n_samples, n_components)")
     if u.shape != resp.shape:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm._compile import in_python, kernel
+from gmm._types import ArrayLike, FloatArray, IntArray
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.responsibilities import softmax_kernel
@@ -118,15 +119,15 @@ class LloydResult:
         Whether the labels stopped changing before `max_iter` iterations were done.
     """
 
-    centres: np.ndarray
-    labels: np.ndarray
-    objectives: np.ndarray
+    centres: FloatArray
+    labels: IntArray
+    objectives: FloatArray
     n_iter: int
     converged: bool
 
 
 @equation("eq-nearest-centre", kernel=nearest_centre_kernel)
-def nearest_centre(X, centres):
+def nearest_centre(X: ArrayLike, centres: ArrayLike) -> IntArray:
     r"""The assignment step of k-means, :eq:`eq-nearest-centre`.
 
     .. math:: z_i = \operatorname*{arg\,min}_k \lVert x_i - c_k\rVert^2
@@ -151,7 +152,7 @@ def nearest_centre(X, centres):
 
 
 @equation("eq-kmeans-objective", kernel=kmeans_objective_kernel)
-def kmeans_objective(X, labels, centres):
+def kmeans_objective(X: ArrayLike, labels: ArrayLike, centres: ArrayLike) -> float:
     r"""What k-means minimises: the sum of squared distances to the assigned centres, :eq:`eq-kmeans-objective`.
 
     .. math:: J(z, c) = \sum_i \lVert x_i - c_{z_i}\rVert^2
@@ -179,7 +180,7 @@ def kmeans_objective(X, labels, centres):
 
 
 @equation("eq-update-centres", kernel=update_centres_kernel)
-def update_centres(X, labels, centres):
+def update_centres(X: ArrayLike, labels: ArrayLike, centres: ArrayLike) -> FloatArray:
     r"""The update step of k-means: each centre moves to the mean of its samples, :eq:`eq-update-centres`.
 
     .. math:: c_k = \frac1{n_k}\sum_{i:\,z_i = k} x_i
@@ -207,7 +208,7 @@ def update_centres(X, labels, centres):
 
 
 @equation("eq-lloyd", kernel=lloyd_kernel)
-def lloyd(X, centres, *, max_iter=300):
+def lloyd(X: ArrayLike, centres: ArrayLike, *, max_iter: int = 300) -> LloydResult:
     r"""Lloyd's algorithm from given centres: assign, update, until no label changes, :eq:`eq-lloyd`.
 
     Parameters
@@ -237,7 +238,7 @@ def lloyd(X, centres, *, max_iter=300):
 
 
 @equation("eq-spherical-responsibility", kernel=spherical_responsibilities_kernel)
-def spherical_responsibilities(X, weights, means, variance):
+def spherical_responsibilities(X: ArrayLike, weights: ArrayLike, means: ArrayLike, variance: float) -> FloatArray:
     r"""Responsibilities of spherical components that share one variance, :eq:`eq-spherical-responsibility`.
 
     .. math:: r_{ik} = \frac{\pi_k\exp(-\lVert x_i-\mu_k\rVert^2 / 2\sigma^2)}

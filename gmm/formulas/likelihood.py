@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import cholesky_kernel, forward_substitution_kernel
@@ -102,7 +103,7 @@ def score_covariances_kernel(X, resp, means, covariances):
 
 
 @equation("eq-log-likelihood", kernel=log_likelihood_kernel)
-def log_likelihood(X, weights, means, covariances):
+def log_likelihood(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> float:
     r"""Total log-likelihood of a Gaussian mixture, :eq:`eq-log-likelihood`.
 
     .. math:: \ell(\theta) = \sum_i \log\sum_k \pi_k\,\mathcal N(x_i\mid\mu_k,\Sigma_k)
@@ -131,7 +132,7 @@ def log_likelihood(X, weights, means, covariances):
 
 
 @equation("eq-mean-log-likelihood", kernel=mean_log_likelihood_kernel)
-def mean_log_likelihood(X, weights, means, covariances):
+def mean_log_likelihood(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> float:
     r"""Log-likelihood per sample, :eq:`eq-mean-log-likelihood`.
 
     What scikit-learn calls ``score``: the total divided by n, so that data sets of different sizes compare.
@@ -160,7 +161,7 @@ def mean_log_likelihood(X, weights, means, covariances):
 
 
 @equation("eq-score-weights", kernel=score_weights_kernel)
-def score_weights(X, weights, means, covariances):
+def score_weights(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Derivative of the log-likelihood in each weight, the other weights held, :eq:`eq-score-weights`.
 
     .. math:: \frac{\partial\ell}{\partial\pi_k} = \sum_i \frac{r_{ik}}{\pi_k} = \frac{N_k}{\pi_k}
@@ -191,7 +192,7 @@ def score_weights(X, weights, means, covariances):
 
 
 @equation("eq-score-means", kernel=score_means_kernel)
-def score_means(X, weights, means, covariances):
+def score_means(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Gradient of the log-likelihood in each mean, :eq:`eq-score-means`.
 
     .. math:: \frac{\partial\ell}{\partial\mu_k} = \Sigma_k^{-1}\sum_i r_{ik}\,(x_i-\mu_k)
@@ -220,7 +221,7 @@ def score_means(X, weights, means, covariances):
 
 
 @equation("eq-score-covariances", kernel=score_covariances_kernel)
-def score_covariances(X, weights, means, covariances):
+def score_covariances(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Gradient of the log-likelihood in each covariance, :eq:`eq-score-covariances`.
 
     .. math:: \frac{\partial\ell}{\partial\Sigma_k} =
@@ -252,7 +253,7 @@ def score_covariances(X, weights, means, covariances):
     return score_covariances_kernel(X, _resp(X, weights, means, covariances), means, covariances)
 
 
-def _resp(X, weights, means, covariances):
+def _resp(X: FloatArray, weights: FloatArray, means: FloatArray, covariances: FloatArray) -> FloatArray:
     log_joint = joint_log_density_kernel(X, weights, means, covariances)
     check.reachable(log_joint)
     return softmax_kernel(log_joint)

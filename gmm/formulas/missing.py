@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray, IntArray
 from gmm.formulas import _checks as check
 from gmm.formulas._primitives import cholesky_kernel, log_sum_exp_kernel
 from gmm.formulas._registry import equation
@@ -248,7 +249,9 @@ def called_right_p_value_kernel(n_right, n_real, n_generated):
 # ------------------------------------------------------------------------------------- public functions
 
 
-def _ordered(x, mean, covariance):
+def _ordered(
+    x: ArrayLike, mean: ArrayLike, covariance: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, IntArray, int]:
     """Check a sample with NaN where a value is missing; (x, mean, covariance, order, how many are observed)."""
     x = np.array(x, dtype=np.float64)
     if x.ndim != 1 or x.size == 0:
@@ -262,7 +265,7 @@ def _ordered(x, mean, covariance):
 
 
 @equation("eq-observed-density", kernel=observed_log_density_kernel)
-def observed_log_density(x, mean, covariance):
+def observed_log_density(x: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> float:
     r"""Log-density of the observed values of a sample, all others integrated out, :eq:`eq-observed-density`.
 
     .. math::
@@ -295,7 +298,7 @@ def observed_log_density(x, mean, covariance):
 
 
 @equation("eq-conditional-gaussian", kernel=conditional_gaussian_kernel)
-def conditional_gaussian(x, mean, covariance):
+def conditional_gaussian(x: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> tuple[FloatArray, FloatArray]:
     r"""Mean and covariance of the missing values of a sample, given the others, :eq:`eq-conditional-gaussian`.
 
     .. math::
@@ -326,7 +329,9 @@ def conditional_gaussian(x, mean, covariance):
 
 
 @equation("eq-lifted-moments", kernel=lifted_moments_kernel)
-def lifted_moments(count, first, second, covariance, observed):
+def lifted_moments(
+    count: float, first: ArrayLike, second: ArrayLike, covariance: ArrayLike, observed: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
     r"""Expected moments of whole samples from those of their observed features, :eq:`eq-lifted-moments`.
 
     .. math::
@@ -373,7 +378,7 @@ def lifted_moments(count, first, second, covariance, observed):
     return lifted_moments_kernel(check.number(count, "count", 0.0), first, second, covariance, order, p)
 
 
-def _gaps(X, name, shape_text):
+def _gaps(X: ArrayLike, name: str, shape_text: str) -> FloatArray:
     """Check values with NaN where one is missing: as the kernels take them."""
     array = np.array(X, dtype=np.float64, order="C")
     if array.ndim != shape_text.count("n_") or 0 in array.shape:
@@ -384,7 +389,9 @@ def _gaps(X, name, shape_text):
     return array
 
 
-def _row(x, weights, means, covariances):
+def _row(
+    x: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Check one sample with gaps and the parameters of a mixture that does not lose it."""
     x = _gaps(x, "x", "(n_features,)")
     arguments = (x, *check.parameters(weights, means, covariances, x.size))
@@ -395,7 +402,7 @@ def _row(x, weights, means, covariances):
 
 
 @equation("eq-observed-log-likelihood", kernel=observed_log_likelihood_kernel)
-def observed_log_likelihood(X, weights, means, covariances):
+def observed_log_likelihood(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> float:
     r"""Log-likelihood of the observed values under a mixture, :eq:`eq-observed-log-likelihood`.
 
     .. math:: \ell_o(\theta) = \sum_i\log\sum_k\pi_k\,\mathcal N(x_{i,o}\mid\mu_{k,o},\Sigma_{k,oo})
@@ -423,7 +430,9 @@ def observed_log_likelihood(X, weights, means, covariances):
 
 
 @equation("eq-conditional-mixture", kernel=conditional_mixture_kernel)
-def conditional_mixture(x, weights, means, covariances):
+def conditional_mixture(
+    x: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""The mixture of the missing values of a sample, given the observed ones, :eq:`eq-conditional-mixture`.
 
     .. math:: p(x_m\mid x_o) = \sum_k w_k\,\mathcal N(x_m\mid m_k, C_k),\qquad
@@ -455,7 +464,7 @@ def conditional_mixture(x, weights, means, covariances):
 
 
 @equation("eq-conditional-mean", kernel=conditional_mean_kernel)
-def conditional_mean(x, weights, means, covariances):
+def conditional_mean(x: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Expected missing values of a sample, given the observed ones, :eq:`eq-conditional-mean`.
 
     .. math:: \mathbb E[x_m\mid x_o] = \sum_k w_k\,m_k
@@ -478,7 +487,7 @@ def conditional_mean(x, weights, means, covariances):
 
 
 @equation("eq-conditional-covariance", kernel=conditional_covariance_kernel)
-def conditional_covariance(x, weights, means, covariances):
+def conditional_covariance(x: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Covariance of the missing values of a sample, given the observed ones, :eq:`eq-conditional-covariance`.
 
     .. math:: \operatorname{Cov}[x_m\mid x_o] = \sum_k w_k\bigl(C_k + (m_k - m)(m_k - m)^\mathsf{T}\bigr),\qquad
@@ -502,7 +511,7 @@ def conditional_covariance(x, weights, means, covariances):
 
 
 @equation("eq-mixture-quantile", kernel=mixture_quantile_kernel)
-def mixture_quantile(probability, weights, means, variances):
+def mixture_quantile(probability: float, weights: ArrayLike, means: ArrayLike, variances: ArrayLike) -> float:
     r"""Quantile of a mixture of one feature, :eq:`eq-mixture-quantile`.
 
     The y with
@@ -542,7 +551,9 @@ def mixture_quantile(probability, weights, means, variances):
 
 
 @equation("eq-missing-em-step", kernel=missing_em_step_kernel)
-def missing_em_step(X, weights, means, covariances):
+def missing_em_step(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""One iteration of EM for a mixture and samples with missing values, :eq:`eq-missing-em-step`.
 
     .. math:: \pi_k = \frac{N_k}n,\quad \mu_k = \frac1{N_k}\sum_i r_{ik}\hat x_{ik},\quad
@@ -581,7 +592,7 @@ def missing_em_step(X, weights, means, covariances):
 
 
 @equation("eq-mean-filled-variance", kernel=mean_filled_variance_kernel)
-def mean_filled_variance(variance, conditional_variance, missing_share):
+def mean_filled_variance(variance: float, conditional_variance: float, missing_share: float) -> float:
     r"""Variance of a feature whose gaps are filled with conditional means, :eq:`eq-mean-filled-variance`.
 
     .. math:: \operatorname{Var}[\hat x_m] = \operatorname{Var}[x_m] - q\,\mathbb E\operatorname{Var}[x_m\mid x_o]
@@ -616,7 +627,7 @@ def mean_filled_variance(variance, conditional_variance, missing_share):
 
 
 @equation("eq-pooled-variance", kernel=pooled_variance_kernel)
-def pooled_variance(estimates, variances):
+def pooled_variance(estimates: ArrayLike, variances: ArrayLike) -> float:
     r"""Squared standard error of the mean of estimates from several completions, :eq:`eq-pooled-variance`.
 
     .. math:: T = \frac1M\sum_m V_m + \Bigl(1 + \frac1M\Bigr)\frac1{M-1}\sum_m(q_m - \bar q)^2
@@ -653,7 +664,7 @@ def pooled_variance(estimates, variances):
 
 
 @equation("eq-classifier-test", kernel=called_right_p_value_kernel)
-def called_right_p_value(n_right, n_real, n_generated):
+def called_right_p_value(n_right: int, n_real: int, n_generated: int) -> float:
     r"""Probability that so many generated rows are called so, or more, if nothing tells them, :eq:`eq-classifier-test`.
 
     Of held-out rows the `n_generated` with the highest scores are called generated.

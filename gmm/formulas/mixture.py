@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray, IntArray, Rng
 from gmm.formulas import _checks as check
 from gmm.formulas._primitives import log_sum_exp_kernel
 from gmm.formulas._registry import equation
@@ -108,7 +109,7 @@ def ancestral_sample_kernel(u, z, weights, means, covariances):
 
 
 @equation("eq-joint-density", kernel=joint_log_density_kernel)
-def joint_log_density(X, weights, means, covariances):
+def joint_log_density(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Joint log-density of a sample and its component, :eq:`eq-joint-density`.
 
     .. math:: \log p(x_i, z_i = k) = \log\pi_k + \log\mathcal N(x_i\mid\mu_k,\Sigma_k)
@@ -141,7 +142,7 @@ def joint_log_density(X, weights, means, covariances):
 
 
 @equation("eq-mixture-density", "eq-mixture-log-density", kernel=mixture_log_density_kernel)
-def mixture_log_density(X, weights, means, covariances):
+def mixture_log_density(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Log-density of a Gaussian mixture, :eq:`eq-mixture-log-density`.
 
     .. math:: \log p(x_i) = \log\sum_k \pi_k\,\mathcal N(x_i\mid\mu_k,\Sigma_k)
@@ -173,7 +174,7 @@ def mixture_log_density(X, weights, means, covariances):
 
 
 @equation("eq-mixture-mean", kernel=mixture_mean_kernel)
-def mixture_mean(weights, means):
+def mixture_mean(weights: ArrayLike, means: ArrayLike) -> FloatArray:
     r"""Mean of a mixture, :eq:`eq-mixture-mean`.
 
     .. math:: \bar\mu = \sum_k \pi_k\mu_k
@@ -197,7 +198,7 @@ def mixture_mean(weights, means):
 
 
 @equation("eq-mixture-covariance", kernel=mixture_covariance_kernel)
-def mixture_covariance(weights, means, covariances):
+def mixture_covariance(weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Covariance of a mixture: within plus between, :eq:`eq-mixture-covariance`.
 
     .. math:: \operatorname{Cov}(x) = \sum_k \pi_k\bigl(\Sigma_k + (\mu_k-\bar\mu)(\mu_k-\bar\mu)^\top\bigr)
@@ -224,7 +225,7 @@ def mixture_covariance(weights, means, covariances):
 
 
 @equation("eq-gaussian-sample", kernel=gaussian_sample_kernel)
-def sample_gaussian(n_samples, mean, covariance, rng=None):
+def sample_gaussian(n_samples: int, mean: ArrayLike, covariance: ArrayLike, rng: Rng = None) -> FloatArray:
     r"""Draw from one Gaussian, :eq:`eq-gaussian-sample`.
 
     .. math:: x = \mu + L z,\qquad z\sim\mathcal N(0, I),\qquad \Sigma = LL^\top
@@ -255,7 +256,7 @@ def sample_gaussian(n_samples, mean, covariance, rng=None):
 
 
 @equation("eq-categorical-sample", kernel=categorical_sample_kernel)
-def sample_labels(n_samples, weights, rng=None):
+def sample_labels(n_samples: int, weights: ArrayLike, rng: Rng = None) -> IntArray:
     r"""Draw component labels with the given probabilities, :eq:`eq-categorical-sample`.
 
     The label is the smallest k with :math:`u < \pi_0 + \dots + \pi_k` for a uniform :math:`u\in[0,1)`.
@@ -283,7 +284,9 @@ def sample_labels(n_samples, weights, rng=None):
 
 
 @equation("eq-ancestral-sampling", kernel=ancestral_sample_kernel)
-def sample_mixture(n_samples, weights, means, covariances, rng=None):
+def sample_mixture(
+    n_samples: int, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, rng: Rng = None
+) -> tuple[FloatArray, IntArray]:
     r"""Draw from a mixture: first the component, then the sample, :eq:`eq-ancestral-sampling`.
 
     Parameters

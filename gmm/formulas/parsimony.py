@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, CovarianceType, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._primitives import cholesky_kernel
 from gmm.formulas._registry import equation
@@ -332,7 +333,7 @@ def merge_costs_vvv_kernel(counts, means, scatters, alpha, beta):
 # ------------------------------------------------------------------------------------- checks
 
 
-def _scatters_and_counts(scatters, counts):
+def _scatters_and_counts(scatters: ArrayLike, counts: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Check scatter matrices (K, d, d) and counts (K,)."""
     counts = check.real_array(counts, "counts", 1, "(n_components,)")
     if (counts <= 0).any():
@@ -347,7 +348,7 @@ def _scatters_and_counts(scatters, counts):
     return scatters, counts
 
 
-def _positive(values, what):
+def _positive(values: FloatArray, what: str) -> None:
     """Refuse a variance that is zero: the log-likelihood has no maximum then."""
     values = np.asarray(values)
     if not (values > 0).all():
@@ -358,14 +359,14 @@ def _positive(values, what):
         )
 
 
-def _diagonals(scatters, counts, each=True):
+def _diagonals(scatters: ArrayLike, counts: ArrayLike, each: bool = True) -> tuple[FloatArray, FloatArray]:
     scatters, counts = _scatters_and_counts(scatters, counts)
     squares = np.ascontiguousarray(np.diagonal(scatters, axis1=1, axis2=2))
     _positive(squares if each else squares.sum(axis=0), "a diagonal entry")
     return squares, counts
 
 
-def _own_axes(scatters, counts, each=True):
+def _own_axes(scatters: ArrayLike, counts: ArrayLike, each: bool = True) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Eigenvalues (K, d), the largest first, the eigenvectors (K, d, d) in columns, and the counts."""
     scatters, counts = _scatters_and_counts(scatters, counts)
     eigenvalues, eigenvectors = np.linalg.eigh(scatters)
@@ -374,18 +375,18 @@ def _own_axes(scatters, counts, each=True):
     return squares, np.ascontiguousarray(eigenvectors[:, :, ::-1]), counts
 
 
-def _positive_definite(scatters, counts):
+def _positive_definite(scatters: ArrayLike, counts: ArrayLike) -> tuple[FloatArray, FloatArray]:
     scatters, counts = _scatters_and_counts(scatters, counts)
     for k in range(len(counts)):
         check.covariance_matrix(scatters[k], name=f"scatters[{k}]")
     return scatters, counts
 
 
-def _stopping(tol, max_iter):
+def _stopping(tol: float, max_iter: int) -> tuple[float, int]:
     return check.number(tol, "tol", minimum=0.0), check.count(max_iter, "max_iter", minimum=0)
 
 
-def _orientation(orientation, scatters):
+def _orientation(orientation: ArrayLike | None, scatters: FloatArray) -> FloatArray:
     """The start of a shared orientation: that of the sum of the scatters, the longest axis first."""
     if orientation is None:
         return np.ascontiguousarray(np.linalg.eigh(scatters.sum(axis=0))[1][:, ::-1])
@@ -396,7 +397,7 @@ def _orientation(orientation, scatters):
     return orientation
 
 
-def _compose(volume, shape, orientation=None):
+def _compose(volume: float | FloatArray, shape: FloatArray, orientation: FloatArray | None = None) -> FloatArray:
     """Covariances from parts that may be shared: (), (1,) or (K,); (d,) or (K, d); (d, d) or (K, d, d)."""
     shape = np.atleast_2d(shape)
     volume = np.atleast_1d(volume)
@@ -411,7 +412,7 @@ def _compose(volume, shape, orientation=None):
 
 
 @equation("eq-scatter-matrices", kernel=scatter_matrices_kernel)
-def scatter_matrices(X, resp, means):
+def scatter_matrices(X: ArrayLike, resp: ArrayLike, means: ArrayLike) -> FloatArray:
     r"""Scatter matrix of each component about its mean, not divided by its count, :eq:`eq-scatter-matrices`.
 
     .. math:: \mathbf W_k = \sum_i r_{ik}\,(\mathbf x_i-\boldsymbol\mu_k)(\mathbf x_i-\boldsymbol\mu_k)^\top
@@ -438,7 +439,7 @@ def scatter_matrices(X, resp, means):
 
 
 @equation("eq-compose-covariances", kernel=compose_covariances_kernel)
-def compose_covariances(volume, shape, orientation=None):
+def compose_covariances(volume: ArrayLike, shape: ArrayLike, orientation: ArrayLike | None = None) -> FloatArray:
     r"""Covariances from volumes, shapes and orientations, each one's own or shared, :eq:`eq-compose-covariances`.
 
     .. math:: \boldsymbol\Sigma_k = \lambda_k\,\mathbf D_k\mathbf A_k\mathbf D_k^\top
@@ -490,7 +491,7 @@ def compose_covariances(volume, shape, orientation=None):
 
 
 @equation("eq-covariance-parameter-count", kernel=n_covariance_parameters_kernel)
-def n_covariance_parameters(n_components, n_features, model):
+def n_covariance_parameters(n_components: int, n_features: int, model: CovarianceType) -> int:
     r"""Number of free parameters of the covariances of one of the fourteen models, :eq:`eq-covariance-parameter-count`.
 
     .. math:: p_\Sigma = c_1 + c_2\,(d-1) + c_3\,\tfrac{d(d-1)}2
@@ -530,7 +531,7 @@ def n_covariance_parameters(n_components, n_features, model):
 
 
 @equation("eq-update-eii", kernel=update_eii_kernel)
-def update_eii(scatters, counts):
+def update_eii(scatters: ArrayLike, counts: ArrayLike) -> FloatArray:
     r"""M-step of EII: one ball for all, :eq:`eq-update-eii`.
 
     .. math:: \lambda = \frac1{nd}\sum_k\operatorname{tr}\mathbf W_k
@@ -563,7 +564,7 @@ def update_eii(scatters, counts):
 
 
 @equation("eq-update-eei", kernel=equal_axes_kernel)
-def update_eei(scatters, counts):
+def update_eei(scatters: ArrayLike, counts: ArrayLike) -> FloatArray:
     r"""M-step of EEI: one diagonal for all, :eq:`eq-update-eei`.
 
     .. math:: \lambda a_j = \frac1n\sum_k w_{kj},\qquad w_{kj}=(\mathbf W_k)_{jj}
@@ -595,7 +596,7 @@ def update_eei(scatters, counts):
 
 
 @equation("eq-update-vei", kernel=variable_volumes_kernel)
-def update_vei(scatters, counts, tol=1e-12, max_iter=1000):
+def update_vei(scatters: ArrayLike, counts: ArrayLike, tol: float = 1e-12, max_iter: int = 1000) -> FloatArray:
     r"""M-step of VEI: diagonals of one shape, each with its volume, :eq:`eq-update-vei`.
 
     .. math::
@@ -636,7 +637,7 @@ def update_vei(scatters, counts, tol=1e-12, max_iter=1000):
 
 
 @equation("eq-update-evi", kernel=variable_shapes_kernel)
-def update_evi(scatters, counts):
+def update_evi(scatters: ArrayLike, counts: ArrayLike) -> FloatArray:
     r"""M-step of EVI: diagonals of one volume, each with its shape, :eq:`eq-update-evi`.
 
     .. math::
@@ -671,7 +672,7 @@ def update_evi(scatters, counts):
 
 
 @equation("eq-update-vee", kernel=update_vee_kernel)
-def update_vee(scatters, counts, tol=1e-12, max_iter=1000):
+def update_vee(scatters: ArrayLike, counts: ArrayLike, tol: float = 1e-12, max_iter: int = 1000) -> FloatArray:
     r"""M-step of VEE: ellipsoids of one shape and orientation, each with its volume, :eq:`eq-update-vee`.
 
     .. math::
@@ -713,7 +714,13 @@ def update_vee(scatters, counts, tol=1e-12, max_iter=1000):
 
 
 @equation("eq-update-eve", kernel=update_eve_kernel)
-def update_eve(scatters, counts, orientation=None, tol=1e-12, max_iter=1000):
+def update_eve(
+    scatters: ArrayLike,
+    counts: ArrayLike,
+    orientation: ArrayLike | None = None,
+    tol: float = 1e-12,
+    max_iter: int = 1000,
+) -> FloatArray:
     r"""M-step of EVE: shared axes and volume, shapes of their own, :eq:`eq-update-eve`.
 
     .. math::
@@ -761,7 +768,13 @@ def update_eve(scatters, counts, orientation=None, tol=1e-12, max_iter=1000):
 
 
 @equation("eq-update-vve", kernel=update_vve_kernel)
-def update_vve(scatters, counts, orientation=None, tol=1e-12, max_iter=1000):
+def update_vve(
+    scatters: ArrayLike,
+    counts: ArrayLike,
+    orientation: ArrayLike | None = None,
+    tol: float = 1e-12,
+    max_iter: int = 1000,
+) -> FloatArray:
     r"""M-step of VVE: shared axes alone, :eq:`eq-update-vve`.
 
     .. math:: \lambda_ka_{kj} = \frac{w_{kj}}{N_k},\qquad w_{kj}=\mathbf d_j^\top\mathbf W_k\mathbf d_j
@@ -802,12 +815,12 @@ def update_vve(scatters, counts, orientation=None, tol=1e-12, max_iter=1000):
     """
     scatters, counts = _positive_definite(scatters, counts)
     start = _orientation(orientation, scatters)
-    axes, orientation = update_vve_kernel(scatters, counts, start, *_stopping(tol, max_iter))
-    return _compose(1.0, axes, orientation)
+    axes, common = update_vve_kernel(scatters, counts, start, *_stopping(tol, max_iter))
+    return _compose(1.0, axes, common)
 
 
 @equation("eq-update-eev", kernel=equal_axes_kernel)
-def update_eev(scatters, counts):
+def update_eev(scatters: ArrayLike, counts: ArrayLike) -> FloatArray:
     r"""M-step of EEV: equal lengths of the axes, each with its orientation, :eq:`eq-update-eev`.
 
     .. math::
@@ -842,7 +855,7 @@ def update_eev(scatters, counts):
 
 
 @equation("eq-update-vev", kernel=variable_volumes_kernel)
-def update_vev(scatters, counts, tol=1e-12, max_iter=1000):
+def update_vev(scatters: ArrayLike, counts: ArrayLike, tol: float = 1e-12, max_iter: int = 1000) -> FloatArray:
     r"""M-step of VEV: one shape, volumes and orientations of their own, :eq:`eq-update-vev`.
 
     .. math::
@@ -884,7 +897,7 @@ def update_vev(scatters, counts, tol=1e-12, max_iter=1000):
 
 
 @equation("eq-update-evv", kernel=variable_shapes_kernel)
-def update_evv(scatters, counts):
+def update_evv(scatters: ArrayLike, counts: ArrayLike) -> FloatArray:
     r"""M-step of EVV: one volume, all else free, :eq:`eq-update-evv`.
 
     .. math::
@@ -915,11 +928,12 @@ def update_evv(scatters, counts):
     Celeux, G. and Govaert, G. (1995), Gaussian parsimonious clustering models.
     """
     squares, orientations, counts = _own_axes(scatters, counts)
-    return _compose(*variable_shapes_kernel(squares, counts), orientations)
+    volumes, shapes = variable_shapes_kernel(squares, counts)
+    return _compose(volumes, shapes, orientations)
 
 
 @equation("eq-plane-rotation", kernel=rotate_axes_kernel)
-def rotate_axes(scatters, axes, orientation):
+def rotate_axes(scatters: ArrayLike, axes: ArrayLike, orientation: ArrayLike) -> FloatArray:
     r"""Turn shared axes by the best angle in each plane of two of them, one after the other, :eq:`eq-plane-rotation`.
 
     .. math::
@@ -963,7 +977,7 @@ def rotate_axes(scatters, axes, orientation):
 # ------------------------------------------------------------------------------------- public: hierarchical starts
 
 
-def _groups(counts, means, scatters):
+def _groups(counts: ArrayLike, means: ArrayLike, scatters: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
     scatters, counts = _scatters_and_counts(scatters, counts)
     means = check.real_array(means, "means", 2, "(n_groups, n_features)")
     if means.shape != scatters.shape[:2]:
@@ -972,7 +986,7 @@ def _groups(counts, means, scatters):
 
 
 @equation("eq-classification-log-likelihood", kernel=classification_log_likelihood_kernel)
-def classification_log_likelihood(X, labels, means, covariances):
+def classification_log_likelihood(X: ArrayLike, labels: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> float:
     r"""Log-likelihood of samples whose components are known, without weights, :eq:`eq-classification-log-likelihood`.
 
     .. math:: \ell_C = \sum_i\log\mathcal N(\mathbf x_i\mid\boldsymbol\mu_{z_i},\boldsymbol\Sigma_{z_i})
@@ -1008,7 +1022,7 @@ def classification_log_likelihood(X, labels, means, covariances):
 
 
 @equation("eq-merged-scatter", kernel=merged_scatter_kernel)
-def merged_scatter(counts, means, scatters):
+def merged_scatter(counts: ArrayLike, means: ArrayLike, scatters: ArrayLike) -> FloatArray:
     r"""Scatter matrix of two groups taken together, :eq:`eq-merged-scatter`.
 
     .. math::
@@ -1039,7 +1053,7 @@ def merged_scatter(counts, means, scatters):
 
 
 @equation("eq-merge-eii", kernel=merge_costs_eii_kernel)
-def merge_costs_eii(counts, means):
+def merge_costs_eii(counts: ArrayLike, means: ArrayLike) -> FloatArray:
     r"""By how much each merge of two groups would increase the sum of squares, :eq:`eq-merge-eii`.
 
     .. math:: \Delta_{ab} = \frac{n_an_b}{n_a+n_b}\,\lVert\boldsymbol\mu_a-\boldsymbol\mu_b\rVert^2
@@ -1076,7 +1090,7 @@ def merge_costs_eii(counts, means):
 
 
 @equation("eq-merge-vii", kernel=merge_costs_vii_kernel)
-def merge_costs_vii(counts, means, scatters, alpha=0.0):
+def merge_costs_vii(counts: ArrayLike, means: ArrayLike, scatters: ArrayLike, alpha: float = 0.0) -> FloatArray:
     r"""What each merge of two groups costs under VII, balls of their own size, :eq:`eq-merge-vii`.
 
     .. math::
@@ -1115,7 +1129,7 @@ def merge_costs_vii(counts, means, scatters, alpha=0.0):
 
 
 @equation("eq-merge-eee", kernel=merge_costs_eee_kernel)
-def merge_costs_eee(counts, means, scatters):
+def merge_costs_eee(counts: ArrayLike, means: ArrayLike, scatters: ArrayLike) -> FloatArray:
     r"""What each merge of two groups costs under EEE, one ellipsoid for all, :eq:`eq-merge-eee`.
 
     .. math::
@@ -1151,7 +1165,9 @@ def merge_costs_eee(counts, means, scatters):
 
 
 @equation("eq-merge-vvv", kernel=merge_costs_vvv_kernel)
-def merge_costs_vvv(counts, means, scatters, alpha=0.0, beta=0.0):
+def merge_costs_vvv(
+    counts: ArrayLike, means: ArrayLike, scatters: ArrayLike, alpha: float = 0.0, beta: float = 0.0
+) -> FloatArray:
     r"""What each merge of two groups costs under VVV, ellipsoids of their own, :eq:`eq-merge-vvv`.
 
     .. math::

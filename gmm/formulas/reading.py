@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray, Rng
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import cholesky_kernel, forward_substitution_kernel
@@ -251,7 +252,7 @@ def bootstrap_p_value_kernel(statistic, replicates):
 
 
 @equation("eq-merge-entropy", kernel=merge_entropy_losses_kernel)
-def merge_entropy_losses(resp):
+def merge_entropy_losses(resp: ArrayLike) -> FloatArray:
     r"""Entropy that is lost when two components become one, for all pairs, :eq:`eq-merge-entropy`.
 
     .. math:: \Delta_{kl} = \sum_i\Bigl(r_{ik}\log\frac{r_{ik}+r_{il}}{r_{ik}}
@@ -281,7 +282,7 @@ def merge_entropy_losses(resp):
 
 
 @equation("eq-broken-line", kernel=broken_line_losses_kernel)
-def broken_line_losses(values):
+def broken_line_losses(values: ArrayLike) -> FloatArray:
     r"""Squares that are left by two straight lines that share one point, for each such point, :eq:`eq-broken-line`.
 
     .. math:: S(c) = \min_{a,b}\sum_{k\le c}(E_k-a-bk)^2 + \min_{a,b}\sum_{k\ge c}(E_k-a-bk)^2
@@ -308,7 +309,7 @@ def broken_line_losses(values):
 
 
 @equation("eq-alignment", kernel=alignment_costs_kernel)
-def alignment_costs(resp, reference):
+def alignment_costs(resp: ArrayLike, reference: ArrayLike) -> FloatArray:
     r"""How far each column of responsibilities is from each one of another fit, :eq:`eq-alignment`.
 
     .. math:: C_{kl} = \sum_i (r_{ik} - r^\ast_{il})^2
@@ -336,7 +337,7 @@ def alignment_costs(resp, reference):
     return alignment_costs_kernel(check.responsibilities(resp, *reference.shape), reference)
 
 
-def _replicates(value):
+def _replicates(value: ArrayLike) -> FloatArray:
     value = check.real_array(value, "replicates", 2, "(n_replicates, n_parameters)")
     if value.shape[0] < 2:
         raise ValueError(f"replicates must have two rows or more; got {value.shape[0]}")
@@ -344,7 +345,7 @@ def _replicates(value):
 
 
 @equation("eq-bootstrap-standard-error", kernel=bootstrap_standard_error_kernel)
-def bootstrap_standard_error(replicates):
+def bootstrap_standard_error(replicates: ArrayLike) -> FloatArray:
     r"""Standard deviation of bootstrap replicates, :eq:`eq-bootstrap-standard-error`.
 
     .. math:: \widehat{\text{se}}_j^2 = \frac1{B-1}\sum_b\bigl(\theta^{\ast b}_j-\bar\theta^\ast_j\bigr)^2
@@ -372,7 +373,7 @@ def bootstrap_standard_error(replicates):
 
 
 @equation("eq-percentile-interval", kernel=percentile_interval_kernel)
-def percentile_interval(replicates, level=0.95):
+def percentile_interval(replicates: ArrayLike, level: float = 0.95) -> FloatArray:
     r"""Interval between two quantiles of bootstrap replicates, :eq:`eq-percentile-interval`.
 
     .. math:: \Bigl[\hat F_j^{-1}\bigl(\tfrac{1-\gamma}2\bigr),\;\hat F_j^{-1}\bigl(\tfrac{1+\gamma}2\bigr)\Bigr]
@@ -401,7 +402,7 @@ def percentile_interval(replicates, level=0.95):
 
 
 @equation("eq-bootstrap-weights", kernel=random_weights_kernel)
-def random_weights(n_samples, rng=None):
+def random_weights(n_samples: int, rng: Rng = None) -> FloatArray:
     r"""Draw the sample weights of the weighted bootstrap, :eq:`eq-bootstrap-weights`.
 
     .. math:: w_i = \frac{n\,e_i}{\sum_m e_m},\qquad e_i = -\log(1-u_i)
@@ -430,7 +431,9 @@ def random_weights(n_samples, rng=None):
     return random_weights_kernel(check.generator(rng).uniform(size=n_samples))
 
 
-def _mixture(X, weights, means, covariances):
+def _mixture(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     X, weights, means, covariances = check.data_and_parameters(X, weights, means, covariances)
     if (weights == 0).any():
         raise ValueError(f"weights must be positive here; weights[{int(weights.argmin())}] is 0")
@@ -438,7 +441,7 @@ def _mixture(X, weights, means, covariances):
 
 
 @equation("eq-score-vector", kernel=score_vectors_kernel)
-def score_vectors(X, weights, means, covariances):
+def score_vectors(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Gradient of the log-density of each sample in the free parameters, :eq:`eq-score-vector`.
 
     .. math:: s_i = \frac{\partial\log p(x_i\mid\theta)}{\partial\theta} = \sum_k r_{ik}\,g_{ik},\qquad
@@ -468,7 +471,7 @@ def score_vectors(X, weights, means, covariances):
 
 
 @equation("eq-empirical-information", kernel=empirical_information_kernel)
-def empirical_information(X, weights, means, covariances):
+def empirical_information(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Information from the score vectors, :eq:`eq-empirical-information`.
 
     .. math:: \mathcal I_{\text e} = \sum_i s_i\,s_i^\top
@@ -492,7 +495,7 @@ def empirical_information(X, weights, means, covariances):
 
 
 @equation("eq-observed-information", kernel=observed_information_kernel)
-def observed_information(X, weights, means, covariances):
+def observed_information(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Minus the second derivatives of the log-likelihood: complete less missing information,
     :eq:`eq-observed-information`.
 
@@ -522,7 +525,7 @@ def observed_information(X, weights, means, covariances):
 
 
 @equation("eq-information-standard-errors", kernel=information_standard_errors_kernel)
-def information_standard_errors(information):
+def information_standard_errors(information: ArrayLike) -> FloatArray:
     r"""Standard errors from an information matrix, :eq:`eq-information-standard-errors`.
 
     .. math:: \widehat{\text{se}}_j^2 = (\mathcal I^{-1})_{jj} = \lvert L^{-1}e_j\rvert^2,\qquad
@@ -546,7 +549,7 @@ def information_standard_errors(information):
 
 
 @equation("eq-likelihood-ratio", kernel=likelihood_ratio_kernel)
-def likelihood_ratio(log_likelihood, larger_log_likelihood):
+def likelihood_ratio(log_likelihood: float, larger_log_likelihood: float) -> float:
     r"""Twice the logarithm of the ratio of two maximal likelihoods, :eq:`eq-likelihood-ratio`.
 
     .. math:: T = 2\,(\ell_{K+1}-\ell_K)
@@ -573,7 +576,7 @@ def likelihood_ratio(log_likelihood, larger_log_likelihood):
 
 
 @equation("eq-bootstrap-p-value", kernel=bootstrap_p_value_kernel)
-def bootstrap_p_value(statistic, replicates):
+def bootstrap_p_value(statistic: float, replicates: ArrayLike) -> float:
     r"""How often chance does as much as the data, the data included, :eq:`eq-bootstrap-p-value`.
 
     .. math:: p = \frac{1+\#\{b: T^{\ast b}\ge T\}}{1+B}

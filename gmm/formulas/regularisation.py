@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import LOG_2PI, cholesky_kernel, forward_substitution_kernel, log_determinant_kernel
@@ -90,7 +91,15 @@ def penalised_log_likelihood_kernel(X, weights, means, covariances, scale, dof):
 
 
 @equation("eq-collapse", kernel=collapse_log_likelihood_kernel)
-def collapse_log_likelihood(x, centre, sigma, *, weight=0.5, mean=None, variance=None):
+def collapse_log_likelihood(
+    x: ArrayLike,
+    centre: float,
+    sigma: float,
+    *,
+    weight: float = 0.5,
+    mean: float | None = None,
+    variance: float | None = None,
+) -> float:
     r"""Log-likelihood of a broad component and a spike of standard deviation sigma on one point, :eq:`eq-collapse`.
 
     .. math::
@@ -132,7 +141,7 @@ def collapse_log_likelihood(x, centre, sigma, *, weight=0.5, mean=None, variance
 
 
 @equation("eq-ridge", kernel=ridge_kernel)
-def ridge(covariance, amount):
+def ridge(covariance: ArrayLike, amount: float) -> FloatArray:
     r"""Add a constant to the diagonal of a covariance, :eq:`eq-ridge`.
 
     .. math:: \Sigma + \varepsilon I
@@ -160,7 +169,7 @@ def ridge(covariance, amount):
 
 
 @equation("eq-condition-number", kernel=condition_number_kernel)
-def condition_number(covariance):
+def condition_number(covariance: ArrayLike) -> float:
     r"""Ratio of the largest to the smallest eigenvalue of a covariance, :eq:`eq-condition-number`.
 
     .. math:: \kappa(\Sigma) = \frac{\lambda_{\max}}{\lambda_{\min}} \ge 1
@@ -183,7 +192,7 @@ def condition_number(covariance):
 
 
 @equation("eq-inverse-wishart", kernel=inverse_wishart_log_density_kernel)
-def inverse_wishart_log_density(covariance, scale, dof):
+def inverse_wishart_log_density(covariance: ArrayLike, scale: ArrayLike, dof: float) -> float:
     r"""Log-density of the inverse-Wishart distribution, :eq:`eq-inverse-wishart`.
 
     .. math::
@@ -216,7 +225,7 @@ def inverse_wishart_log_density(covariance, scale, dof):
 
 
 @equation("eq-map-covariance", kernel=map_covariances_kernel)
-def map_covariances(X, resp, means, scale, dof):
+def map_covariances(X: ArrayLike, resp: ArrayLike, means: ArrayLike, scale: ArrayLike, dof: float) -> FloatArray:
     r"""M-step of the covariances under an inverse-Wishart prior, :eq:`eq-map-covariance`.
 
     .. math:: \Sigma_k = \frac{\Psi + \sum_i r_{ik}(x_i-\mu_k)(x_i-\mu_k)^\top}{\nu + d + 1 + N_k}
@@ -250,7 +259,9 @@ def map_covariances(X, resp, means, scale, dof):
 
 
 @equation("eq-penalised-log-likelihood", kernel=penalised_log_likelihood_kernel)
-def penalised_log_likelihood(X, weights, means, covariances, scale, dof):
+def penalised_log_likelihood(
+    X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, scale: ArrayLike, dof: float
+) -> float:
     r"""Log-likelihood plus the log prior of every covariance, :eq:`eq-penalised-log-likelihood`.
 
     .. math:: \ell_{\text{pen}}(\theta) = \ell(\theta) + \sum_k \log p(\Sigma_k\mid\Psi,\nu)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray, IntArray
 from gmm.formulas import _checks as check
 from gmm.formulas._primitives import log_sum_exp_kernel
 from gmm.formulas._registry import equation
@@ -75,7 +76,7 @@ def responsibility_entropy_kernel(resp):
 
 
 @equation("eq-log-sum-exp", kernel=log_sum_exp_kernel)
-def log_sum_exp(a):
+def log_sum_exp(a: ArrayLike) -> FloatArray:
     r"""Logarithm of a sum of exponentials, row by row, :eq:`eq-log-sum-exp`.
 
     .. math:: \operatorname{lse}(a) = m + \log\sum_k e^{a_k - m},\qquad m = \max_k a_k
@@ -99,7 +100,7 @@ def log_sum_exp(a):
 
 
 @equation("eq-softmax", kernel=softmax_kernel)
-def softmax(a):
+def softmax(a: ArrayLike) -> FloatArray:
     r"""Softmax, row by row: the gradient of log-sum-exp, :eq:`eq-softmax`.
 
     .. math:: \operatorname{softmax}(a)_k = \frac{e^{a_k - m}}{\sum_l e^{a_l - m}},\qquad m = \max_l a_l
@@ -125,7 +126,7 @@ def softmax(a):
 
 
 @equation("eq-log-responsibility", kernel=log_responsibilities_kernel)
-def log_responsibilities(X, weights, means, covariances):
+def log_responsibilities(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Logarithms of the responsibilities, :eq:`eq-log-responsibility`.
 
     .. math:: \log r_{ik} = \log\pi_k + \log\mathcal N(x_i\mid\mu_k,\Sigma_k) - \log p(x_i)
@@ -155,7 +156,7 @@ def log_responsibilities(X, weights, means, covariances):
 
 
 @equation("eq-responsibility", kernel=softmax_kernel)
-def responsibilities(X, weights, means, covariances):
+def responsibilities(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     r"""Responsibility of each component for each sample, :eq:`eq-responsibility`.
 
     .. math:: r_{ik} = \frac{\pi_k\,\mathcal N(x_i\mid\mu_k,\Sigma_k)}{\sum_l \pi_l\,\mathcal N(x_i\mid\mu_l,\Sigma_l)}
@@ -183,7 +184,7 @@ def responsibilities(X, weights, means, covariances):
 
 
 @equation("eq-hard-labels", kernel=hard_labels_kernel)
-def hard_labels(resp):
+def hard_labels(resp: ArrayLike) -> IntArray:
     r"""The component with the largest responsibility, :eq:`eq-hard-labels`.
 
     .. math:: \hat z_i = \operatorname*{arg\,max}_k\ r_{ik}
@@ -207,7 +208,7 @@ def hard_labels(resp):
 
 
 @equation("eq-responsibility-entropy", kernel=responsibility_entropy_kernel)
-def responsibility_entropy(resp):
+def responsibility_entropy(resp: ArrayLike) -> FloatArray:
     r"""Entropy of each row of responsibilities: how undecided the assignment is, :eq:`eq-responsibility-entropy`.
 
     .. math:: H_i = -\sum_k r_{ik}\log r_{ik},\qquad 0 \le H_i \le \log K
@@ -230,7 +231,7 @@ def responsibility_entropy(resp):
     return responsibility_entropy_kernel(check.responsibilities(resp))
 
 
-def _log_joint(X, weights, means, covariances):
+def _log_joint(X: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> FloatArray:
     """Checked joint log-densities, with every sample inside the range of float64 for some component."""
     log_joint = joint_log_density(X, weights, means, covariances)
     check.reachable(log_joint)

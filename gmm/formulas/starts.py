@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray, Rng
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import (
@@ -87,7 +88,7 @@ def whiten_kernel(X, mean, L):
 
 
 @equation("eq-random-responsibilities", kernel=normalise_rows_kernel)
-def random_responsibilities(n_samples, n_components, rng=None):
+def random_responsibilities(n_samples: int, n_components: int, rng: Rng = None) -> FloatArray:
     r"""Random responsibilities: uniform numbers, rows scaled to one, :eq:`eq-random-responsibilities`.
 
     .. math:: r_{ik} = \frac{u_{ik}}{\sum_l u_{il}},\qquad u_{ik}\sim\mathcal U(0, 1)
@@ -115,7 +116,7 @@ def random_responsibilities(n_samples, n_components, rng=None):
 
 
 @equation("eq-one-hot", kernel=one_hot_kernel)
-def one_hot(labels, n_components):
+def one_hot(labels: ArrayLike, n_components: int) -> FloatArray:
     r"""Hard labels written as responsibilities, :eq:`eq-one-hot`.
 
     .. math:: r_{ik} = \begin{cases}1 & k = z_i\\ 0 & \text{otherwise}\end{cases}
@@ -142,7 +143,7 @@ def one_hot(labels, n_components):
 
 
 @equation("eq-kmeans-plusplus", kernel=kmeans_plusplus_probabilities_kernel)
-def kmeans_plusplus_probabilities(X, centres):
+def kmeans_plusplus_probabilities(X: ArrayLike, centres: ArrayLike) -> FloatArray:
     r"""Probability of each sample to become the next centre of k-means++, :eq:`eq-kmeans-plusplus`.
 
     .. math:: p_i = \frac{D_i^2}{\sum_j D_j^2},\qquad D_i = \min_k \lVert x_i - c_k\rVert
@@ -170,7 +171,7 @@ def kmeans_plusplus_probabilities(X, centres):
     return kmeans_plusplus_probabilities_kernel(X, centres)
 
 
-def kmeans_plusplus(X, n_components, rng=None):
+def kmeans_plusplus(X: ArrayLike, n_components: int, rng: Rng = None) -> FloatArray:
     """Choose centres by k-means++: the first at random, each further one with probability
     :func:`kmeans_plusplus_probabilities`.
 
@@ -209,7 +210,7 @@ def kmeans_plusplus(X, n_components, rng=None):
 
 
 @equation("eq-standardise", kernel=standardise_kernel)
-def standardise(X):
+def standardise(X: ArrayLike) -> FloatArray:
     r"""Centre each feature and divide it by its standard deviation, :eq:`eq-standardise`.
 
     .. math:: z_{ij} = \frac{x_{ij} - \hat\mu_j}{\sqrt{\hat\Sigma_{jj}}}
@@ -238,7 +239,7 @@ def standardise(X):
 
 
 @equation("eq-whitening", kernel=whiten_kernel)
-def whiten(X):
+def whiten(X: ArrayLike) -> FloatArray:
     r"""Map the data so that their covariance becomes the identity, :eq:`eq-whitening`.
 
     .. math:: z_i = L^{-1}(x_i - \hat\mu),\qquad \hat\Sigma = LL^\top

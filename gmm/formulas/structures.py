@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray, OrdinaryCovarianceType
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.updates import effective_counts_kernel
@@ -96,7 +97,7 @@ def volume_shape_orientation_kernel(eigenvalues, eigenvectors):
 
 
 @equation("eq-update-tied", kernel=update_tied_covariance_kernel)
-def update_tied_covariance(X, resp, means):
+def update_tied_covariance(X: ArrayLike, resp: ArrayLike, means: ArrayLike) -> FloatArray:
     r"""M-step of one covariance that all components share, :eq:`eq-update-tied`.
 
     .. math:: \Sigma = \frac1n\sum_k\sum_i r_{ik}\,(x_i-\mu_k)(x_i-\mu_k)^\top = \sum_k \frac{N_k}{n}\,\Sigma_k
@@ -122,7 +123,7 @@ def update_tied_covariance(X, resp, means):
 
 
 @equation("eq-update-diagonal", kernel=update_diagonal_covariances_kernel)
-def update_diagonal_covariances(X, resp, means):
+def update_diagonal_covariances(X: ArrayLike, resp: ArrayLike, means: ArrayLike) -> FloatArray:
     r"""M-step of diagonal covariances: a weighted variance for each feature, :eq:`eq-update-diagonal`.
 
     .. math:: \sigma_{kj}^2 = \frac1{N_k}\sum_i r_{ik}\,(x_{ij}-\mu_{kj})^2
@@ -149,7 +150,7 @@ def update_diagonal_covariances(X, resp, means):
 
 
 @equation("eq-update-spherical", kernel=update_spherical_covariances_kernel)
-def update_spherical_covariances(X, resp, means):
+def update_spherical_covariances(X: ArrayLike, resp: ArrayLike, means: ArrayLike) -> FloatArray:
     r"""M-step of spherical covariances: one variance a component, :eq:`eq-update-spherical`.
 
     .. math:: \sigma_k^2 = \frac1{d\,N_k}\sum_i r_{ik}\,\lVert x_i-\mu_k\rVert^2
@@ -176,7 +177,7 @@ def update_spherical_covariances(X, resp, means):
 
 
 @equation("eq-parameter-count", kernel=n_parameters_kernel)
-def n_parameters(n_components, n_features, covariance_type="full"):
+def n_parameters(n_components: int, n_features: int, covariance_type: OrdinaryCovarianceType = "full") -> int:
     r"""Number of free parameters of a mixture, :eq:`eq-parameter-count`.
 
     :math:`K-1` weights and :math:`Kd` means, and for the covariances :math:`K` (spherical), :math:`Kd` (diag),
@@ -204,7 +205,7 @@ def n_parameters(n_components, n_features, covariance_type="full"):
 
 
 @equation("eq-volume-shape-orientation", kernel=volume_shape_orientation_kernel)
-def volume_shape_orientation(covariance):
+def volume_shape_orientation(covariance: ArrayLike) -> tuple[float, FloatArray, FloatArray]:
     r"""Split a covariance into volume, shape and orientation, :eq:`eq-volume-shape-orientation`.
 
     .. math::

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.mixture import joint_log_density_kernel
@@ -78,7 +79,7 @@ def expected_complete_log_likelihood_kernel(resp, log_joint):
 
 
 @equation("eq-effective-counts", kernel=effective_counts_kernel)
-def effective_counts(resp):
+def effective_counts(resp: ArrayLike) -> FloatArray:
     r"""Effective number of samples in each component, :eq:`eq-effective-counts`.
 
     .. math:: N_k = \sum_i r_{ik},\qquad \sum_k N_k = n
@@ -101,7 +102,7 @@ def effective_counts(resp):
 
 
 @equation("eq-update-weights", kernel=update_weights_kernel)
-def update_weights(resp):
+def update_weights(resp: ArrayLike) -> FloatArray:
     r"""M-step of the weights, :eq:`eq-update-weights`.
 
     .. math:: \pi_k = \frac{N_k}{n}
@@ -124,7 +125,7 @@ def update_weights(resp):
 
 
 @equation("eq-update-means", kernel=update_means_kernel)
-def update_means(X, resp):
+def update_means(X: ArrayLike, resp: ArrayLike) -> FloatArray:
     r"""M-step of the means: responsibility-weighted averages, :eq:`eq-update-means`.
 
     .. math:: \mu_k = \frac1{N_k}\sum_i r_{ik}\,x_i
@@ -156,7 +157,7 @@ def update_means(X, resp):
 
 
 @equation("eq-update-covariances", kernel=update_covariances_kernel)
-def update_covariances(X, resp, means):
+def update_covariances(X: ArrayLike, resp: ArrayLike, means: ArrayLike) -> FloatArray:
     r"""M-step of the covariances, about the *new* means, :eq:`eq-update-covariances`.
 
     .. math:: \Sigma_k = \frac1{N_k}\sum_i r_{ik}\,(x_i-\mu_k)(x_i-\mu_k)^\top
@@ -193,7 +194,9 @@ def update_covariances(X, resp, means):
 
 
 @equation("eq-expected-complete-log-likelihood", kernel=expected_complete_log_likelihood_kernel)
-def expected_complete_log_likelihood(X, resp, weights, means, covariances):
+def expected_complete_log_likelihood(
+    X: ArrayLike, resp: ArrayLike, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> float:
     r"""Expected complete-data log-likelihood, the function that the M-step maximises,
     :eq:`eq-expected-complete-log-likelihood`.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 from gmm.formulas._registry import equation
 from gmm.formulas.gaussian import (
@@ -37,9 +38,9 @@ class MixturePrior(NamedTuple):
     """
 
     concentration: float
-    mean: np.ndarray
+    mean: FloatArray
     mean_precision: float
-    scale: np.ndarray
+    scale: FloatArray
     dof: float
 
 
@@ -55,11 +56,11 @@ class MixturePosterior(NamedTuple):
     dof : ndarray, shape (n_components,)
     """
 
-    concentration: np.ndarray
-    means: np.ndarray
-    mean_precision: np.ndarray
-    scales: np.ndarray
-    dof: np.ndarray
+    concentration: FloatArray
+    means: FloatArray
+    mean_precision: FloatArray
+    scales: FloatArray
+    dof: FloatArray
 
 
 # ------------------------------------------------------------------------------------- kernels
@@ -294,7 +295,9 @@ def stick_divergence_kernel(first, rest, concentration):
 # ------------------------------------------------------------------------------------- checks
 
 
-def _positive(value, name, shape_text="(n_components,)", length=None):
+def _positive(
+    value: ArrayLike, name: str, shape_text: str = "(n_components,)", length: int | None = None
+) -> FloatArray:
     array = check.real_array(value, name, 1, shape_text)
     if not (array > 0).all():
         raise ValueError(f"{name} must be positive; {name}[{int(np.argmin(array))}] is {array.min():g}")
@@ -303,13 +306,17 @@ def _positive(value, name, shape_text="(n_components,)", length=None):
     return array
 
 
-def _normal_wishart(mean, mean_precision, scale, dof, name="mean"):
+def _normal_wishart(
+    mean: ArrayLike, mean_precision: float, scale: ArrayLike, dof: float, name: str = "mean"
+) -> tuple[FloatArray, float, FloatArray, float]:
     mean = check.real_array(mean, name, 1, "(n_features,)")
     mean_precision = check.number(mean_precision, "mean_precision", minimum=0.0, strict=True)
     return (mean, mean_precision, *check.prior(scale, dof, len(mean)))
 
 
-def _of_data(X, mean, mean_precision, scale, dof):
+def _of_data(
+    X: ArrayLike, mean: ArrayLike, mean_precision: float, scale: ArrayLike, dof: float
+) -> tuple[FloatArray, FloatArray, float, FloatArray, float]:
     X = check.data(X)
     distribution = _normal_wishart(mean, mean_precision, scale, dof)
     if len(distribution[0]) != X.shape[1]:
@@ -317,7 +324,14 @@ def _of_data(X, mean, mean_precision, scale, dof):
     return (X, *distribution)
 
 
-def _posterior(X, concentration, means, mean_precision, scales, dof):
+def _posterior(
+    X: ArrayLike,
+    concentration: ArrayLike,
+    means: ArrayLike,
+    mean_precision: ArrayLike,
+    scales: ArrayLike,
+    dof: ArrayLike,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     X = check.data(X)
     concentration = _positive(concentration, "concentration")
     K, d = len(concentration), X.shape[1]
@@ -333,7 +347,7 @@ def _posterior(X, concentration, means, mean_precision, scales, dof):
     return X, concentration, means, mean_precision, scales, dof
 
 
-def _sticks(first, rest):
+def _sticks(first: ArrayLike, rest: ArrayLike) -> tuple[FloatArray, FloatArray]:
     first = _positive(first, "first")
     return first, _positive(rest, "rest", length=len(first))
 
@@ -342,7 +356,7 @@ def _sticks(first, rest):
 
 
 @equation("eq-digamma", kernel=digamma_kernel)
-def digamma(x):
+def digamma(x: float) -> float:
     r"""Derivative of the logarithm of the gamma function, :eq:`eq-digamma`.
 
     .. math:: \psi(x) = \psi(x+1) - \frac1x, \quad \psi(x) \approx \log x - \frac1{2x} - \frac1{12x^2} + \dots
@@ -372,7 +386,7 @@ def digamma(x):
 
 
 @equation("eq-vb-dirichlet", kernel=dirichlet_log_density_kernel)
-def dirichlet_log_density(weights, concentration):
+def dirichlet_log_density(weights: ArrayLike, concentration: ArrayLike) -> float:
     r"""Log-density of the Dirichlet distribution, :eq:`eq-vb-dirichlet`.
 
     .. math:: \log p(\pi) = \log\Gamma\bigl(\textstyle\sum_k\alpha_k\bigr) + \sum_k\bigl[(\alpha_k-1)\log\pi_k
@@ -402,7 +416,9 @@ def dirichlet_log_density(weights, concentration):
 
 
 @equation("eq-vb-normal-wishart", kernel=normal_wishart_log_density_kernel)
-def normal_wishart_log_density(mean, precision, location, mean_precision, scale, dof):
+def normal_wishart_log_density(
+    mean: ArrayLike, precision: ArrayLike, location: ArrayLike, mean_precision: float, scale: ArrayLike, dof: float
+) -> float:
     r"""Log-density of the normal-Wishart distribution, :eq:`eq-vb-normal-wishart`.
 
     .. math::
@@ -446,7 +462,7 @@ def normal_wishart_log_density(mean, precision, location, mean_precision, scale,
 
 
 @equation("eq-vb-expected-log-weights", kernel=expected_log_weights_kernel)
-def expected_log_weights(concentration):
+def expected_log_weights(concentration: ArrayLike) -> FloatArray:
     r"""Expected logarithms of weights with a Dirichlet distribution, :eq:`eq-vb-expected-log-weights`.
 
     .. math:: \mathbb E\log\pi_k = \psi(\alpha_k) - \psi\bigl(\textstyle\sum_l\alpha_l\bigr)
@@ -469,7 +485,7 @@ def expected_log_weights(concentration):
 
 
 @equation("eq-vb-expected-log-det", kernel=expected_log_determinant_kernel)
-def expected_log_determinant(scale, dof):
+def expected_log_determinant(scale: ArrayLike, dof: float) -> float:
     r"""Expected log determinant of a precision with a Wishart distribution, :eq:`eq-vb-expected-log-det`.
 
     .. math:: \mathbb E\log\lvert\Lambda\rvert = \sum_{j=1}^d\psi\Bigl(\frac{\nu+1-j}2\Bigr) + d\log2
@@ -497,7 +513,9 @@ def expected_log_determinant(scale, dof):
 
 
 @equation("eq-vb-expected-square", kernel=expected_mahalanobis_squared_kernel)
-def expected_mahalanobis_squared(X, mean, mean_precision, scale, dof):
+def expected_mahalanobis_squared(
+    X: ArrayLike, mean: ArrayLike, mean_precision: float, scale: ArrayLike, dof: float
+) -> FloatArray:
     r"""Expected squared Mahalanobis distance under a normal-Wishart distribution, :eq:`eq-vb-expected-square`.
 
     .. math:: \mathbb E\,(x-\mu)^\top\Lambda(x-\mu) = \nu\,(x-m)^\top\Psi^{-1}(x-m) + \frac d\beta
@@ -528,7 +546,14 @@ def expected_mahalanobis_squared(X, mean, mean_precision, scale, dof):
 
 
 @equation("eq-vb-e-step", kernel=variational_log_joint_kernel)
-def variational_log_joint(X, concentration, means, mean_precision, scales, dof):
+def variational_log_joint(
+    X: ArrayLike,
+    concentration: ArrayLike,
+    means: ArrayLike,
+    mean_precision: ArrayLike,
+    scales: ArrayLike,
+    dof: ArrayLike,
+) -> FloatArray:
     r"""Expected log joint density of sample and component, the E-step's logarithms, :eq:`eq-vb-e-step`.
 
     .. math::
@@ -562,7 +587,15 @@ def variational_log_joint(X, concentration, means, mean_precision, scales, dof):
 
 
 @equation("eq-vb-m-step", kernel=variational_m_step_kernel)
-def variational_m_step(X, resp, concentration, mean, mean_precision, scale, dof):
+def variational_m_step(
+    X: ArrayLike,
+    resp: ArrayLike,
+    concentration: float,
+    mean: ArrayLike,
+    mean_precision: float,
+    scale: ArrayLike,
+    dof: float,
+) -> MixturePosterior:
     r"""Best distributions of weights, means and precisions for given responsibilities, :eq:`eq-vb-m-step`.
 
     .. math::
@@ -605,7 +638,7 @@ def variational_m_step(X, resp, concentration, mean, mean_precision, scale, dof)
 
 
 @equation("eq-vb-kl-dirichlet", kernel=dirichlet_divergence_kernel)
-def dirichlet_divergence(concentration, prior_concentration):
+def dirichlet_divergence(concentration: ArrayLike, prior_concentration: float) -> float:
     r"""Divergence of a Dirichlet distribution from a symmetric one, :eq:`eq-vb-kl-dirichlet`.
 
     .. math::
@@ -636,7 +669,13 @@ def dirichlet_divergence(concentration, prior_concentration):
 
 
 @equation("eq-vb-kl-normal-wishart", kernel=normal_wishart_divergence_kernel)
-def normal_wishart_divergence(mean, mean_precision, scale, dof, prior):
+def normal_wishart_divergence(
+    mean: ArrayLike,
+    mean_precision: float,
+    scale: ArrayLike,
+    dof: float,
+    prior: tuple[ArrayLike, float, ArrayLike, float],
+) -> float:
     r"""Divergence of a normal-Wishart distribution from another, :eq:`eq-vb-kl-normal-wishart`.
 
     .. math::
@@ -678,7 +717,7 @@ def normal_wishart_divergence(mean, mean_precision, scale, dof, prior):
 
 
 @equation("eq-vb-bound", kernel=variational_bound_kernel)
-def variational_bound(X, resp, posterior, prior):
+def variational_bound(X: ArrayLike, resp: ArrayLike, posterior: MixturePosterior, prior: MixturePrior) -> float:
     r"""Lower bound of the log-evidence, for any responsibilities and any posterior, :eq:`eq-vb-bound`.
 
     .. math::
@@ -706,15 +745,15 @@ def variational_bound(X, resp, posterior, prior):
     ValueError
         If shapes do not fit, a scale is not symmetric positive definite, or a number is too small.
     """
-    X, *posterior = _posterior(X, *posterior)
-    resp = check.responsibilities(resp, len(X), len(posterior[0]))
+    X, *parameters = _posterior(X, *posterior)
+    resp = check.responsibilities(resp, len(X), len(parameters[0]))
     concentration = check.number(prior[0], "concentration of the prior", minimum=0.0, strict=True)
     _, *others = _of_data(X, *prior[1:])
-    return variational_bound_kernel(X, resp, *posterior, concentration, *others)
+    return variational_bound_kernel(X, resp, *[*parameters, concentration, *others])
 
 
 @equation("eq-vb-evidence", kernel=gaussian_log_evidence_kernel)
-def gaussian_log_evidence(X, mean, mean_precision, scale, dof):
+def gaussian_log_evidence(X: ArrayLike, mean: ArrayLike, mean_precision: float, scale: ArrayLike, dof: float) -> float:
     r"""Log-evidence of one Gaussian with a normal-Wishart prior, :eq:`eq-vb-evidence`.
 
     .. math::
@@ -750,7 +789,14 @@ def gaussian_log_evidence(X, mean, mean_precision, scale, dof):
 
 
 @equation("eq-vb-predictive", kernel=variational_predictive_kernel)
-def variational_predictive_log_density(X, concentration, means, mean_precision, scales, dof):
+def variational_predictive_log_density(
+    X: ArrayLike,
+    concentration: ArrayLike,
+    means: ArrayLike,
+    mean_precision: ArrayLike,
+    scales: ArrayLike,
+    dof: ArrayLike,
+) -> FloatArray:
     r"""Log-density of the next sample, all parameters averaged over the posterior, :eq:`eq-vb-predictive`.
 
     .. math::
@@ -782,7 +828,7 @@ def variational_predictive_log_density(X, concentration, means, mean_precision, 
 
 
 @equation("eq-vb-sticks", kernel=stick_breaking_weights_kernel)
-def stick_breaking_weights(shares):
+def stick_breaking_weights(shares: ArrayLike) -> FloatArray:
     r"""Weights from the shares that are broken off a stick, one after another, :eq:`eq-vb-sticks`.
 
     .. math:: \pi_k = v_k\prod_{l<k}(1-v_l)
@@ -809,7 +855,7 @@ def stick_breaking_weights(shares):
 
 
 @equation("eq-vb-stick-update", kernel=update_sticks_kernel)
-def update_sticks(counts, concentration):
+def update_sticks(counts: ArrayLike, concentration: float) -> FloatArray:
     r"""Best Beta distributions of the sticks' shares, :eq:`eq-vb-stick-update`.
 
     .. math:: q(v_k) = \operatorname{Beta}\Bigl(1+N_k,\;\alpha_0+\sum_{l>k}N_l\Bigr)
@@ -838,7 +884,7 @@ def update_sticks(counts, concentration):
 
 
 @equation("eq-vb-stick-log-weights", kernel=expected_log_stick_weights_kernel)
-def expected_log_stick_weights(first, rest):
+def expected_log_stick_weights(first: ArrayLike, rest: ArrayLike) -> FloatArray:
     r"""Expected logarithms of weights by stick-breaking, :eq:`eq-vb-stick-log-weights`.
 
     .. math:: \mathbb E\log\pi_k = \mathbb E\log v_k + \sum_{l<k}\mathbb E\log(1-v_l)
@@ -862,7 +908,7 @@ def expected_log_stick_weights(first, rest):
 
 
 @equation("eq-vb-kl-sticks", kernel=stick_divergence_kernel)
-def stick_divergence(first, rest, concentration):
+def stick_divergence(first: ArrayLike, rest: ArrayLike, concentration: float) -> float:
     r"""Divergence of the sticks' Beta distributions from their prior, :eq:`eq-vb-kl-sticks`.
 
     .. math::

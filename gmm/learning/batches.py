@@ -7,17 +7,24 @@ numbers of the batches, so that whoever takes the passes, in whatever order they
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gmm import engine
+from gmm._types import AnyArray, FloatArray
 from gmm.engine import Tied, passes
 from gmm.engine.samples import Samples
 from gmm.learning.missing import PatternSource, filled, first_observed, gaussian_of, impute_by
 from gmm.learning.sources import ArraySource
 
+if TYPE_CHECKING:
+    from gmm.engine import Density, StudentDensity
+    from gmm.learning.parameters import Parameters
 
-def tree_sum(parts, add=operator.add):
+
+def tree_sum(parts: Iterable[Any], add: Callable[[Any, Any], Any] = operator.add) -> Any:
     """Sum parts in a fixed binary tree over their numbers 0, 1, …: neighbours first, then neighbours of these sums.
 
     On each level part 2i is added to part 2i + 1, in this order; one without a neighbour goes up as it is. The tree
@@ -42,7 +49,7 @@ def tree_sum(parts, add=operator.add):
     >>> tree_sum("abcde")  # ((a + b) + (c + d)) + e
     'abcde'
     """
-    branches = []  # (level, sum), of falling levels
+    branches: list[tuple[int, Any]] = []  # (level, sum), of falling levels
     for part in parts:
         level = 0
         while branches and branches[-1][0] == level:
@@ -106,7 +113,15 @@ class BatchSource:
 
     watch = None
 
-    def __init__(self, batches, n_threads=None, missing=False, sample=None, sample_weight=None, origin=None):
+    def __init__(
+        self,
+        batches: Callable[[], Iterable[Any]] | None,
+        n_threads: int | None = None,
+        missing: bool = False,
+        sample: Any = None,
+        sample_weight: FloatArray | None = None,
+        origin: FloatArray | None = None,
+    ) -> None:
         self.batches, self.missing = batches, missing
         self.n_threads = engine.resolve_n_threads(n_threads)
         self.sample, self.sample_weight = sample, sample_weight
@@ -120,7 +135,7 @@ class BatchSource:
                 self.watch(number, len(self.batches) if hasattr(self.batches, "__len__") else "?")
             yield source_of(batch, self.missing, self.n_threads, total)
 
-    def gather(self, of, add=operator.add, total=None):
+    def gather(self, of: Callable[[Any], Any], add: Callable[[Any, Any], Any] = operator.add, total: Any = None) -> Any:
         """Make a pass: of(source) of each batch, added by `tree_sum`.
 
         Parameters
@@ -140,16 +155,16 @@ class BatchSource:
         return self._known[name]
 
     @property
-    def total_weight(self):
+    def total_weight(self) -> float:
         """Σ_i w_i, n without weights."""
         return self._once("weight", lambda: float(self.gather(lambda part: part.total_weight)))
 
-    def mean(self):
+    def mean(self) -> FloatArray:
         """Mean of the samples (d,); with missing values that of the one Gaussian that fits what was observed."""
         return self.gaussian.means[0] if self.missing else self._once("mean", self._mean)
 
     @property
-    def origin(self):
+    def origin(self) -> FloatArray:
         """A point near the samples, from which sums are taken (d,)."""
         return self._once("origin", lambda: self.gather(lambda part: first_observed(part.X), filled))
 
@@ -157,7 +172,7 @@ class BatchSource:
         origin = self.origin
         return origin + self.gather(lambda part: part.total_weight * (part.mean() - origin)) / self.total_weight
 
-    def covariance(self):
+    def covariance(self) -> FloatArray:
         """Covariance of the samples (d, d), dividing by the total weight; of missing values as `mean`."""
         if self.missing:
             return self.gaussian.covariances[0]
@@ -171,17 +186,17 @@ class BatchSource:
         return self.gather(of)
 
     @property
-    def gaussian(self):
+    def gaussian(self) -> Parameters:
         """Parameters of the one Gaussian that fits the observed values best, as `PatternSource.gaussian`."""
         return self._once("gaussian", lambda: gaussian_of(self, self.origin))
 
-    def completed(self, rng):
+    def completed(self, rng: Any) -> AnyArray:
         """What starts are drawn from: the sample, what is missing in it drawn as `PatternSource.completed` does."""
         if self.missing and np.isnan(self.sample).any():
             return impute_by(self.gaussian, self.sample, rng, self.n_threads)
         return self.sample
 
-    def statistics(self, density, centres=None):
+    def statistics(self, density: Density | StudentDensity, centres: FloatArray | None = None) -> Any:
         """Make one pass, as `Source.statistics` says. Cost that of the batches, and K(1 + d + d²) for each of them."""
         about = density.centres if centres is None else np.ascontiguousarray(centres)
         whitened = density.model is Tied and not self.missing and centres is None

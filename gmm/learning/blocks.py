@@ -7,8 +7,14 @@ the result has the same bits as that of `BatchSource` on the same blocks, whatev
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from gmm._types import FloatArray
 from gmm.learning.batches import BatchSource, merged, source_of
+
+if TYPE_CHECKING:
+    pass
 
 
 def _of_block(batch, of, missing, n_threads, total):
@@ -45,11 +51,19 @@ class BlockSource(BatchSource):
     missing, sample, sample_weight, origin : as in `BatchSource`
     """
 
-    def __init__(self, blocks, n_threads=None, missing=False, sample=None, sample_weight=None, origin=None):
+    def __init__(
+        self,
+        blocks: list[Any],
+        n_threads: int | None = None,
+        missing: bool = False,
+        sample: Any = None,
+        sample_weight: FloatArray | None = None,
+        origin: FloatArray | None = None,
+    ) -> None:
         super().__init__(None, n_threads, missing, sample, sample_weight, origin)
         self.tasks, self.within = blocks, 1 if n_threads is None else n_threads
 
-    def gather(self, of, add=operator.add, total=None):
+    def gather(self, of: Callable[[Any], Any], add: Callable[[Any, Any], Any] = operator.add, total: Any = None) -> Any:
         """Make a pass, as `BatchSource.gather`."""
         import dask
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine.statuses import BAD_COVARIANCE, BAD_LIKELIHOOD, CONVERGED, FAR_APART, RUNNING
 from gmm.learning.parameters import Parameters
 from gmm.learning.structures import CovarianceError
+
+if TYPE_CHECKING:
+    from gmm.learning.sources import Source
+    from gmm.learning.steps import Step
 
 
 class Failure(NamedTuple):
@@ -30,15 +36,15 @@ class Result(NamedTuple):
     """
 
     state: Any
-    log_likelihoods: np.ndarray
+    log_likelihoods: FloatArray
     n_iter: int
     converged: bool
     failure: Failure | None
-    history: list | None
+    history: list[Any] | None
     stopped: bool
 
     @property
-    def parameters(self):
+    def parameters(self) -> Any:
         return self.state
 
 
@@ -110,7 +116,17 @@ class _CompiledIterations:
         return n_done, status, component
 
 
-def climb(source, step, state, *, tol=1e-3, max_iter=100, callback=None, record_states=False, previous=-math.inf):
+def climb(
+    source: Source,
+    step: Step,
+    state: Any,
+    *,
+    tol: float = 1e-3,
+    max_iter: int = 100,
+    callback: Callable[[int, float, Any], object] | None = None,
+    record_states: bool = False,
+    previous: float = -math.inf,
+) -> Result:
     """Repeat E-step and M-step until the value that they climb stands still.
 
     Each iteration takes the log-likelihood of the current state (E-step), plus the step's penalty, divided by the total
@@ -138,12 +154,13 @@ def climb(source, step, state, *, tol=1e-3, max_iter=100, callback=None, record_
     tol, max_iter = float(tol), int(max_iter)
     units = state.units()
     step, state = step.in_units(units), state.in_units(units)
-    iterations = _Iterations(source, step, state, units)
+    iterations: Any = _Iterations(source, step, state, units)
     bouts = step.bouts(source, state, units)
     if bouts is not None:
         iterations = _CompiledIterations(bouts, iterations)
     watched = callback is not None or record_states
-    values, history = np.empty(max_iter), [] if record_states else None
+    values = np.empty(max_iter)
+    history: list[Any] | None = [] if record_states else None
     previous = float(previous) - units.log_unit
     done, status, component, stopped = 0, RUNNING, -1, False
     while done < max_iter and status == RUNNING and not stopped:
@@ -153,7 +170,7 @@ def climb(source, step, state, *, tol=1e-3, max_iter=100, callback=None, record_
         previous = float(values[done - 1])
         if watched and status in (RUNNING, CONVERGED):
             now = iterations.state.from_units(units)
-            if record_states:
+            if history is not None:
                 history.append(now)
             if callback is not None:
                 stopped = bool(callback(done, previous + units.log_unit, now))

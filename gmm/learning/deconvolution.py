@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from gmm import engine
+from gmm._types import AnyArray, FloatArray
 from gmm.engine.deconvolution import statistics
 from gmm.learning.missing import PatternSource
 from gmm.learning.sources import ArraySource
 from gmm.learning.statistics import Statistics
+
+if TYPE_CHECKING:
+    from gmm.engine import Density
 
 
 class DeconvolutionSource:
@@ -41,7 +47,13 @@ class DeconvolutionSource:
     from noisy, heterogeneous and incomplete observations, Annals of Applied Statistics 5.
     """
 
-    def __init__(self, X, error_covariances, sample_weight=None, n_threads=None):
+    def __init__(
+        self,
+        X: AnyArray,
+        error_covariances: FloatArray,
+        sample_weight: FloatArray | None = None,
+        n_threads: int | None = None,
+    ) -> None:
         gaps = np.isnan(X).any()
         self.measured = (PatternSource if gaps else ArraySource)(X, sample_weight, n_threads)
         self.X = np.ascontiguousarray(X, dtype=np.float64)
@@ -50,25 +62,25 @@ class DeconvolutionSource:
         self.n_threads = engine.resolve_n_threads(n_threads)
 
     @property
-    def total_weight(self):
+    def total_weight(self) -> float:
         """Σ_i w_i, n without weights."""
         return self.measured.total_weight
 
-    def statistics(self, density, centres=None):
+    def statistics(self, density: Density, centres: FloatArray | None = None) -> Statistics:
         """Make one pass, as `Source.statistics` says."""
         density = density._replace(centres=np.ascontiguousarray(density.centres))
         about = density.centres if centres is None else np.ascontiguousarray(centres)
         found = statistics(self.X, self.errors, density, self.sample_weight, about, self.n_threads)
         return Statistics(density.model, about, found[0], self.total_weight, *found[1:])
 
-    def mean(self):
+    def mean(self) -> FloatArray:
         """Mean of the measured values."""
         return self.measured.mean()
 
-    def covariance(self):
+    def covariance(self) -> FloatArray:
         """Covariance of the measured values, errors included."""
         return self.measured.covariance()
 
-    def completed(self, rng):
+    def completed(self, rng: Any) -> AnyArray:
         """The measured values, as `PatternSource.completed` completes them where some are missing."""
         return self.measured.completed(rng) if isinstance(self.measured, PatternSource) else self.measured.X

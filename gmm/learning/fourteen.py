@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine import Diagonal, Full, Spherical, Tied
 from gmm.engine.constrained import CODES, FINE, NOTHING, Constraint, m_step_of_diagonals, m_step_of_matrices
 from gmm.learning.structures import STRUCTURES, CovarianceError, Structure, register
@@ -232,7 +233,9 @@ def _weights(n_components):
     return 1.0 + np.modf(np.sqrt(np.arange(2.0, n_components + 2.0)) * 137.0)[0]
 
 
-def decomposition(matrices, structure=None):
+def decomposition(
+    matrices: FloatArray, structure: Structure | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return volumes (K,), shapes (K, d) and orientations (K, d, d) of covariances: Σ_k = λ_k D_k A_k D_kᵀ.
 
     A shape is in decreasing order, but for structures whose components have their axes in common: there the orientation

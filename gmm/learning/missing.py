@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gmm import engine
+from gmm._types import AnyArray, FloatArray
 from gmm.engine import StudentDensity, Units
 from gmm.engine.missing import Patterns, impute, statistics
 from gmm.engine.samples import NO_WEIGHTS, as_sample_weight
@@ -14,6 +17,10 @@ from gmm.learning.climb import climb
 from gmm.learning.parameters import make_parameters
 from gmm.learning.statistics import Statistics, StudentStatistics
 from gmm.learning.steps import MaximumLikelihood
+
+if TYPE_CHECKING:
+    from gmm.engine import Density
+    from gmm.learning.parameters import Parameters
 
 # Of the one Gaussian: what is added to each variance, as a part of it, and when its EM ends.
 RIDGE, TOL, MAX_ITER = 1e-6, 1e-6, 200
@@ -36,7 +43,7 @@ class PatternSource:
         None stands for `gmm.engine.default_n_threads`; the result is the same to the last bit.
     """
 
-    def __init__(self, X, sample_weight=None, n_threads=None):
+    def __init__(self, X: AnyArray, sample_weight: FloatArray | None = None, n_threads: int | None = None) -> None:
         self.X = X
         self.patterns = Patterns(X)
         weights = NO_WEIGHTS if sample_weight is None else as_sample_weight(sample_weight, len(X))
@@ -46,11 +53,11 @@ class PatternSource:
         self.total = engine.TotalScatter()  # of completed samples, for the starts
 
     @property
-    def total_weight(self):
+    def total_weight(self) -> float:
         """Σ_i w_i, n without weights."""
         return float(self.sample_weight.sum()) if self.sample_weight.size else float(self.patterns.n_samples)
 
-    def statistics(self, density, centres=None):
+    def statistics(self, density: Density | StudentDensity, centres: FloatArray | None = None) -> Any:
         """Make one pass, as `Source.statistics` says.
 
         Cost: that of complete samples, and K d³ for each pattern (full; d³ tied, K d diag and spherical). The moments
@@ -69,7 +76,7 @@ class PatternSource:
         return Statistics(density.model, about, value, self.total_weight, counts, *moments)
 
     @cached_property
-    def gaussian(self):
+    def gaussian(self) -> Parameters:
         """Parameters of the one Gaussian that fits the observed values best, with a millionth of each variance added.
 
         Features that are never observed together stay uncorrelated given the others: of them the likelihood does not
@@ -77,19 +84,19 @@ class PatternSource:
         """
         return gaussian_of(self, first_observed(self.X))
 
-    def gather(self, of, add=None):
+    def gather(self, of: Callable[[Any], Any], add: Callable[[Any, Any], Any] | None = None) -> Any:
         """of(self): samples that are one part, as `BatchSource.gather` has many."""
         return of(self)
 
-    def mean(self):
+    def mean(self) -> FloatArray:
         """Mean of the samples, that of `gaussian`."""
         return self.gaussian.means[0]
 
-    def covariance(self):
+    def covariance(self) -> FloatArray:
         """Covariance of the samples, that of `gaussian`."""
         return self.gaussian.covariances[0]
 
-    def completed(self, rng):
+    def completed(self, rng: Any) -> AnyArray:
         """The samples (n, d) with what is missing drawn from its distribution under `gaussian`, given the rest.
 
         This is where starts are taken from. Each row counts by its observed values alone, a correlated feature tells of
@@ -118,7 +125,7 @@ def gaussian_of(source, origin):
     return climb(source, MaximumLikelihood(ridge), start, tol=TOL, max_iter=MAX_ITER).state
 
 
-def first_observed(X):
+def first_observed(X: AnyArray) -> FloatArray:
     """The first value of each feature that is not missing (d,), NaN where all are."""
     rows = np.asarray(X)
     first = rows[0].astype(np.float64)
@@ -128,7 +135,7 @@ def first_observed(X):
     return rows[at, np.arange(rows.shape[1])].astype(np.float64)
 
 
-def filled(values, others):
+def filled(values: AnyArray, others: AnyArray) -> AnyArray:
     """`values` (d,), those of `others` where they are NaN."""
     return np.where(np.isnan(values), others, values)
 

@@ -14,14 +14,22 @@ the American Statistical Association 97.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gmm._types import AnyArray, FloatArray
 from gmm.engine import Tied
 from gmm.engine.samples import SLAB_VALUES
 from gmm.learning.missing import first_observed
 from gmm.learning.steps import MaximumLikelihood, _counts
+
+if TYPE_CHECKING:
+    from gmm.engine import Bouts, Units
+    from gmm.learning.batches import BatchSource
+    from gmm.learning.parameters import Parameters
+    from gmm.learning.sources import Source
+    from gmm.learning.statistics import Statistics
 
 FLAT = 1e-12  # an eigenvalue of the correlation matrix below this is one of rounding
 CLOSER = 1e-12  # the principal axes are taken where their box is smaller by more than this, relative
@@ -39,21 +47,21 @@ class Box(NamedTuple):
         Lengths of the edges, in the units of the data.
     """
 
-    centre: np.ndarray
-    axes: np.ndarray
-    widths: np.ndarray
+    centre: FloatArray
+    axes: FloatArray
+    widths: FloatArray
 
     @property
-    def log_volume(self):
+    def log_volume(self) -> float:
         """log V, natural logarithm; -inf for a box without a width."""
         with np.errstate(divide="ignore"):
             return float(np.log(self.widths).sum())
 
-    def with_log_volume(self, log_volume):
+    def with_log_volume(self, log_volume: float) -> Box:
         """Return the box of this volume with the same centre and shape."""
         return self._replace(widths=self.widths * math.exp((log_volume - self.log_volume) / len(self.widths)))
 
-    def sample(self, n_samples, rng):
+    def sample(self, n_samples: int, rng: Any) -> FloatArray:
         """Draw points uniformly from the box: (n_samples, n_features)."""
         t = rng.uniform(-0.5, 0.5, size=(n_samples, len(self.widths)))
         return self.centre + (t * self.widths) @ self.axes.T
@@ -81,7 +89,7 @@ def _origin(X):
     return X.origin if hasattr(X, "origin") else first_observed(X)
 
 
-def box_along_features(X):
+def box_along_features(X: AnyArray | BatchSource) -> Box:
     """The box of the observed values (n_samples, n_features), NaN where one is missing, in given axes.
 
     Of its uniform density the marginals are uniform too; in other axes they are not.
@@ -91,7 +99,7 @@ def box_along_features(X):
     return Box(origin + 0.5 * (low + high), np.eye(len(origin)), high - low)
 
 
-def bounding_boxes(X, covariance):
+def bounding_boxes(X: AnyArray | BatchSource, covariance: FloatArray) -> list[Box]:
     """The boxes of the samples in given and in principal axes, the smaller first (eq-hypervolume).
 
     Parameters
@@ -131,22 +139,22 @@ class Noisy(MaximumLikelihood):
         Its weights must be free.
     """
 
-    def __init__(self, step):
+    def __init__(self, step: Any) -> None:
         super().__init__(step.reg_covar)
         self.step = step
 
-    def in_units(self, units):
+    def in_units(self, units: Units) -> Noisy:
         return self if units.plain else Noisy(self.step.in_units(units))
 
-    def penalty(self, state):
+    def penalty(self, state: Any) -> float:
         return self.step.penalty(state)
 
-    def means(self, state, statistics):
+    def means(self, state: Any, statistics: Any) -> FloatArray:
         """The means, and as the last row the centre of the noise, from which nothing is measured."""
         return np.concatenate([self.step.means(state, self.of_groups(state, statistics)), statistics.centres[-1:]])
 
     @staticmethod
-    def of_groups(state, statistics):
+    def of_groups(state: Parameters, statistics: Statistics) -> Statistics:
         """Return the statistics without the noise component, in the shape of the structure's own pass."""
         second = statistics.second[:-1]
         model = state.structure.model
@@ -155,7 +163,7 @@ class Noisy(MaximumLikelihood):
             second=second.sum(axis=0) if model is Tied else second,
         )  # fmt: skip
 
-    def update(self, state, statistics):
+    def update(self, state: Any, statistics: Any) -> Any:
         counts = _counts(statistics)
         share = float(counts[-1] / counts.sum())
         noise = state.noise._replace(weight=share)
@@ -164,5 +172,5 @@ class Noisy(MaximumLikelihood):
         new = self.step.update(state, self.of_groups(state, statistics))
         return new._replace(weights=counts[:-1] / counts.sum(), noise=noise)
 
-    def bouts(self, source, state, units):
+    def bouts(self, source: Source, state: Any, units: Units) -> Bouts | None:
         return None

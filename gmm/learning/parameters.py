@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine import Density, Full, Tied, Units
 from gmm.engine.small_algebra import LOG_2PI
 from gmm.learning.structures import CovarianceError, structure_of
+
+if TYPE_CHECKING:
+    from gmm.learning.structures import Structure
 
 
 class Noise(NamedTuple):
@@ -23,7 +27,7 @@ class Noise(NamedTuple):
     weight: float
     log_density: float
     n_parameters: int = 1
-    widths: np.ndarray | None = None
+    widths: FloatArray | None = None
 
 
 class Parameters(NamedTuple):
@@ -34,37 +38,37 @@ class Parameters(NamedTuple):
     """
 
     covariance_type: str
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
-    precisions_cholesky: np.ndarray
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    precisions_cholesky: FloatArray
     noise: Noise | None = None
 
     @property
-    def structure(self):
+    def structure(self) -> Structure:
         return structure_of(self.covariance_type)
 
     @property
-    def n_components(self):
+    def n_components(self) -> int:
         return self.means.shape[0]
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         return self.means.shape[1]
 
     @property
-    def matrices(self):
+    def matrices(self) -> FloatArray:
         """The covariance matrix of each component, (K, d, d)."""
         return self.structure.matrices(self.covariances, *self.means.shape)
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
         """The number of free parameters p (eq-parameter-count)."""
         n_components, n_features = self.means.shape
         more = 0 if self.noise is None else self.noise.n_parameters
         return self.structure.n_parameters(*self.means.shape) + n_components * n_features + n_components - 1 + more
 
-    def density(self, units=None):
+    def density(self, units: Units | None = None) -> Density:
         """Return the mixture as the engine takes it: log coefficients log π_k - d/2 log 2π + log det W_k.
 
         The parameters are in these units already; None stands for those of X. Noise is the last component.
@@ -95,7 +99,7 @@ class Parameters(NamedTuple):
             flat_widths=self.noise.widths,
         )
 
-    def without_noise(self):
+    def without_noise(self) -> Self:
         """Return the Gaussian components alone, their weights scaled to sum to one."""
         if self.noise is None:
             return self
@@ -103,7 +107,7 @@ class Parameters(NamedTuple):
         weights = self.weights / total if total > 0.0 else np.full(self.n_components, 1.0 / self.n_components)
         return self._replace(weights=weights, noise=None)
 
-    def components(self, chosen):
+    def components(self, chosen: Any) -> Self:
         """Return the parameters of these components, in this order; the weights as they are."""
         structure = self.structure
         factors = self.precisions_cholesky
@@ -114,7 +118,7 @@ class Parameters(NamedTuple):
             precisions_cholesky=factors.copy() if factors.ndim == 2 and structure.model is Tied else factors[chosen],
         )
 
-    def units(self):
+    def units(self) -> Units:
         """Return units in which neither means nor squares lose digits."""
         variances = self.structure.variances(self.covariances, self.n_components)
         with np.errstate(over="ignore"):
@@ -122,7 +126,7 @@ class Parameters(NamedTuple):
             widths = np.sqrt(variances if variances.ndim == 1 else np.maximum.reduce(variances))
             return Units.around(middle, np.maximum.reduce(np.abs(self.means - middle)) + widths)
 
-    def in_units(self, units):
+    def in_units(self, units: Units) -> Self:
         """Return the same mixture in the kernels' units."""
         if units.plain:
             return self
@@ -134,7 +138,7 @@ class Parameters(NamedTuple):
             precisions_cholesky=self.precisions_cholesky / units.scale,
         )
 
-    def from_units(self, units):
+    def from_units(self, units: Units) -> Self:
         """Return it in the units of X again."""
         if units.plain:
             return self
@@ -166,7 +170,9 @@ def _checked(weights, means, matrices, covariance_type, name, shape_of):
     return weights, means, matrices
 
 
-def make_parameters(weights, means, covariances, covariance_type):
+def make_parameters(
+    weights: FloatArray, means: FloatArray, covariances: FloatArray, covariance_type: str
+) -> Parameters:
     """Parameters from covariances, copied and factorised.
 
     Raises ValueError for shapes that do not fit, CovarianceError for a matrix that is not positive definite. Cost O(K
@@ -179,7 +185,9 @@ def make_parameters(weights, means, covariances, covariance_type):
     return Parameters(covariance_type, weights, means, covariances, structure.unpack(factors, *means.shape).copy())
 
 
-def parameters_from_precisions(weights, means, precisions, covariance_type):
+def parameters_from_precisions(
+    weights: FloatArray, means: FloatArray, precisions: FloatArray, covariance_type: str
+) -> Parameters:
     """Parameters from precision matrices Σ⁻¹, shaped as `precisions_cholesky`; raises as `make_parameters`.
 
     Λ = P Pᵀ with P upper triangular: the ordinary Cholesky factor of Λ with its rows and columns in reverse order.
@@ -225,7 +233,7 @@ def _kept(structure, weights, means, expanded, factors):
     return make_parameters(weights, means, covariances, structure.name)
 
 
-def precisions(parameters):
+def precisions(parameters: Parameters) -> FloatArray:
     """Σ⁻¹ in the shape of `precisions_cholesky`: P Pᵀ."""
     factor = parameters.precisions_cholesky
     if parameters.structure.holds_matrices:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from gmm import engine
+from gmm._types import AnyArray, FloatArray
 from gmm.engine import Density, Full, StudentDensity, Tied, passes
 from gmm.engine.samples import NO_WEIGHTS, Samples, as_sample_weight
 from gmm.engine.student import Student
 from gmm.learning.statistics import Statistics, StudentStatistics
 
+if TYPE_CHECKING:
+    from gmm.engine import TotalScatter, Units
+
 
 class Source(Protocol):
     """Samples, wherever they are."""
 
-    def statistics(self, density, centres=None) -> Statistics:
+    def statistics(self, density: Density | StudentDensity, centres: FloatArray | None = None) -> Statistics:
         """Make one pass.
 
         Parameters
@@ -44,35 +48,41 @@ class ArraySource:
         That of the same weighted samples, to save work where there are several sources of them.
     """
 
-    def __init__(self, X, sample_weight=None, n_threads=None, total=None):
+    def __init__(
+        self,
+        X: AnyArray,
+        sample_weight: FloatArray | None = None,
+        n_threads: int | None = None,
+        total: TotalScatter | None = None,
+    ) -> None:
         self.X = X
         self.sample_weight = NO_WEIGHTS if sample_weight is None else as_sample_weight(sample_weight, len(X))
         self.n_threads = engine.resolve_n_threads(n_threads)
         self.total = engine.TotalScatter() if total is None else total
 
     @property
-    def total_weight(self):
+    def total_weight(self) -> float:
         """Σ_i w_i, n without weights."""
         return float(self.sample_weight.sum()) if self.sample_weight.size else float(np.shape(self.X)[0])
 
-    def samples(self, units, model):
+    def samples(self, units: Units, model: type[Any]) -> Samples:
         """Return the samples as the kernels read them."""
         samples = Samples(self.X, units.shift, units.scale, model)
         if samples.n_features != len(units.shift):
             raise ValueError(f"X has {samples.n_features} features, but the parameters have {len(units.shift)}.")
         return samples
 
-    def mean(self):
+    def mean(self) -> FloatArray:
         """Mean of the samples (d,)."""
         return passes.mean_of(Samples(self.X), self.sample_weight)
 
-    def covariance(self):
+    def covariance(self) -> FloatArray:
         """Covariance of the samples about their mean, dividing by the total weight: (d, d). Slab by slab, in NumPy."""
         samples = Samples(self.X)
         mean = passes.mean_of(samples, self.sample_weight)
         return passes.total_scatter(samples, mean, self.sample_weight) / self.total_weight
 
-    def statistics(self, density, centres=None):
+    def statistics(self, density: Density | StudentDensity, centres: FloatArray | None = None) -> Any:
         """Make one pass, as `Source.statistics` says.
 
         Cost: n K d² (full), n d (d + K) (tied), n K d (diag, spherical); memory independent of n. Tied components that

@@ -7,9 +7,11 @@ first guess was away.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gmm._types import AnyArray, FloatArray, IntArray
 from gmm.engine import Full, Spherical, Tied, Units, passes, single_m_step
 from gmm.engine.flat import flat_views, parameter_shapes
 from gmm.engine.kmeans import assignments, labels_of
@@ -19,6 +21,9 @@ from gmm.learning.parameters import Parameters
 from gmm.learning.sources import ArraySource
 from gmm.learning.statistics import Statistics
 from gmm.learning.structures import structure_of
+
+if TYPE_CHECKING:
+    from gmm.engine import KMeansResult, TotalScatter
 
 # scikit-learn's guard: a component without data gets a tiny weight instead of a division by zero.
 SMALLEST_COUNT = 10 * np.finfo(np.float64).eps
@@ -144,7 +149,14 @@ def _from_table(X, given, n_components, covariance_type, reg_covar, sample_weigh
     return start.parameters(counts, centres + first / counts[:, None], reg_covar)
 
 
-def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None):
+def parameters_from_responsibilities(
+    X: AnyArray,
+    resp: FloatArray,
+    covariance_type: str,
+    reg_covar: float | FloatArray = 1e-6,
+    sample_weight: FloatArray | None = None,
+    n_threads: int | None = None,
+) -> Parameters:
     """The M-step (eq-m-step) of responsibilities resp (n, K). Raises CovarianceError if a covariance is singular."""
     resp = np.asarray(resp)
     if resp.ndim != 2 or resp.shape[0] != np.shape(X)[0]:
@@ -157,8 +169,15 @@ def parameters_from_responsibilities(X, resp, covariance_type, reg_covar=1e-6, s
 
 
 def parameters_from_labels(
-    X, labels, n_components, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None, total_scatter=None
-):
+    X: AnyArray,
+    labels: IntArray,
+    n_components: int,
+    covariance_type: str,
+    reg_covar: float | FloatArray = 1e-6,
+    sample_weight: FloatArray | None = None,
+    n_threads: int | None = None,
+    total_scatter: TotalScatter | None = None,
+) -> Parameters:
     """The M-step of one-hot responsibilities (eq-one-hot): component labels[i] has all of sample i. Raises as above.
 
     `total_scatter`, the `gmm.engine.TotalScatter` of the same weighted samples, saves work where there is more than one
@@ -180,8 +199,14 @@ def parameters_from_labels(
 
 
 def parameters_from_centres(
-    X, centres, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None, total_scatter=None
-):
+    X: AnyArray,
+    centres: FloatArray,
+    covariance_type: str,
+    reg_covar: float | FloatArray = 1e-6,
+    sample_weight: FloatArray | None = None,
+    n_threads: int | None = None,
+    total_scatter: TotalScatter | None = None,
+) -> Parameters:
     """The M-step of k-means' clusters: a sample goes to its nearest centre. No labels are stored. Raises as above."""
     structure, source, samples = _prepared(X, covariance_type, sample_weight, n_threads, total_scatter)
     centres = (passes.check_centres(samples, centres) - samples.shift) * samples.scale
@@ -194,8 +219,14 @@ def parameters_from_centres(
 
 
 def parameters_from_kmeans(
-    X, found, covariance_type, reg_covar=1e-6, sample_weight=None, n_threads=None, total_scatter=None
-):
+    X: AnyArray,
+    found: KMeansResult,
+    covariance_type: str,
+    reg_covar: float | FloatArray = 1e-6,
+    sample_weight: FloatArray | None = None,
+    n_threads: int | None = None,
+    total_scatter: TotalScatter | None = None,
+) -> Parameters:
     """The same for what `kmeans` has found in X, whose assignment of small data is used if it was asked for.
 
     Raises ValueError if that is one of other data.
@@ -209,7 +240,7 @@ def parameters_from_kmeans(
     if np.shape(X) != (labels.size, shift.size):  # the kernels take the labels for those of X as they are
         raise ValueError(f"found is the assignment of data of shape {(labels.size, shift.size)}, X has {np.shape(X)}.")
     source = ArraySource(X, sample_weight, n_threads, total_scatter)
-    return _from_clusters(structure, source, source.samples(Units(shift), structure.model), *clusters, reg_covar)
+    return _from_clusters(structure, source, source.samples(Units(shift), structure.model), *[*clusters, reg_covar])
 
 
 def _from_clusters(structure, source, samples, centres, labels, counts, first, reg_covar):

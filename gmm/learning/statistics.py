@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import operator
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine import Tied
+
+if TYPE_CHECKING:
+    from gmm.engine import Units
 
 
 class Statistics(NamedTuple):
@@ -33,15 +38,15 @@ class Statistics(NamedTuple):
         Σ_i w_i r_ik (x_ij - c_kj)². Spherical: (K,), Σ_i w_i r_ik |x_i - c_k|².
     """
 
-    model: type
-    centres: np.ndarray
+    model: type[Any]
+    centres: FloatArray
     log_likelihood: float
     total_weight: float
-    counts: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
+    counts: FloatArray
+    first: FloatArray
+    second: FloatArray
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> Statistics:
         if not isinstance(other, Statistics):
             return NotImplemented
         if self.model is not other.model or not np.array_equal(self.centres, other.centres):
@@ -49,17 +54,19 @@ class Statistics(NamedTuple):
                 "statistics about different centres do not add: move one of them to the other's with "
                 "`about(other.centres)`"
             )
-        return Statistics(*self[:2], *(mine + theirs for mine, theirs in zip(self[2:], other[2:], strict=True)))
+        sums = map(operator.add, self[2:], other[2:])
+        return Statistics(*self[:2], *sums)
 
-    def __radd__(self, other):  # sum() begins with 0
+    def __radd__(self, other: Any) -> Statistics:  # sum() begins with 0
         return self if other == 0 else NotImplemented
 
-    def __rmul__(self, factor):
+    def __rmul__(self, factor: Any) -> Statistics:
         return Statistics(*self[:2], *(factor * mine for mine in self[2:]))
 
-    __mul__ = __rmul__
+    def __mul__(self, factor: Any) -> Statistics:
+        return factor * self
 
-    def about(self, centres):
+    def about(self, centres: FloatArray) -> Self:
         """Return the statistics with their moments about other centres (K, d).
 
         With e = c' - c: S1' = S1 - N e and S2' = S2 - S1 eᵀ - e S1ᵀ + N e eᵀ. For e = S1 / N, the step to the new
@@ -78,14 +85,14 @@ class Statistics(NamedTuple):
             second = self.second - (change if self.second.ndim == 2 else change.sum(axis=1))
         return self._replace(centres=centres, first=moved, second=second)
 
-    def in_units(self, units):
+    def in_units(self, units: Units) -> Self:
         """Return the statistics of the same samples in the kernels' units, x' = (x - shift) scale."""
         if units.plain:
             return self
         centres = (self.centres - units.shift) * units.scale
         return self._scaled(centres, units.scale, -units.log_unit)
 
-    def from_units(self, units):
+    def from_units(self, units: Units) -> Self:
         """Return them in the units of X again."""
         if units.plain:
             return self
@@ -97,14 +104,14 @@ class Statistics(NamedTuple):
             first=self.first * scale, second=self.second * scale * scale,
         )  # fmt: skip
 
-    def components(self, chosen):
+    def components(self, chosen: Any) -> Self:
         """Return the statistics of these components, in this order; what they share stays."""
         second = self.second if self.model is Tied else self.second[chosen]
         return self._replace(
             centres=self.centres[chosen], counts=self.counts[chosen], first=self.first[chosen], second=second
         )
 
-    def averaged(self, new, step):
+    def averaged(self, new: Statistics, step: float) -> Statistics:
         """Return (1 - γ) of these and γ of new ones, each a sample as sums of samples again.
 
         How many these are worth is the effective size of a weighted mean: with γ_t = 1/t of batches of n samples it is
@@ -137,26 +144,26 @@ class StudentStatistics(NamedTuple):
     """
 
     moments: Statistics
-    counts: np.ndarray
-    tails: np.ndarray
+    counts: FloatArray
+    tails: FloatArray
 
     @property
-    def log_likelihood(self):
+    def log_likelihood(self) -> float:
         return self.moments.log_likelihood
 
     @property
-    def total_weight(self):
+    def total_weight(self) -> float:
         return self.moments.total_weight
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> StudentStatistics:
         if not isinstance(other, StudentStatistics):
             return NotImplemented
-        return StudentStatistics(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return StudentStatistics(*map(operator.add, self, other))
 
-    def __radd__(self, other):  # sum() begins with 0
+    def __radd__(self, other: int) -> StudentStatistics:  # sum() begins with 0
         return self if isinstance(other, int) and other == 0 else NotImplemented
 
-    def gaussian(self):
+    def gaussian(self) -> Statistics:
         """Return the statistics of which a Gaussian M-step makes that of the t mixture (eq-student-m-step).
 
         With S1 N / M it takes the step S1 / M, and of S2 + (N - M) δ δᵀ it takes N δ δᵀ away.

@@ -7,8 +7,11 @@ written in terms of these. To add one, write a class and `register` it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from gmm._types import FloatArray
 from gmm.engine import Diagonal, Full, Spherical, Tied
 from gmm.engine.regularisation import Conjugate, Ridge
 from gmm.engine.small_algebra import EPS, NOISE
@@ -17,7 +20,7 @@ from gmm.engine.small_algebra import EPS, NOISE
 class CovarianceError(ValueError):
     """A covariance (or precision) matrix is not positive definite; `component` says which (-1: the shared one)."""
 
-    def __init__(self, message, component):
+    def __init__(self, message: str, component: int) -> None:
         super().__init__(message)
         self.component = component
 
@@ -37,56 +40,56 @@ class Structure:
     """
 
     name: str
-    model: type
+    model: type[Any]
     compiled = False
 
     @property
-    def shared(self):
+    def shared(self) -> bool:
         """Whether all components have one covariance."""
         return self.model is Tied
 
     @property
-    def coupled(self):
+    def coupled(self) -> bool:
         """Whether the covariances of the components have anything in common."""
         return self.shared
 
     @property
-    def separate(self):
+    def separate(self) -> bool:
         """Whether `covariances_` has a row for each component."""
         return not self.shared
 
     @property
-    def holds_matrices(self):
+    def holds_matrices(self) -> bool:
         """Whether precisions and their factors are matrices."""
         return self.model in (Full, Tied)
 
-    def prior_share(self, n_components):
+    def prior_share(self, n_components: int) -> float:
         """Return what part of a prior's pseudo-observations each scatter of the model gets."""
         return 1.0
 
-    def check_features(self, n_features):
+    def check_features(self, n_features: int) -> None:
         """Raise ValueError where there is no such structure for so many features."""
 
-    def check(self, matrices, name):
+    def check(self, matrices: FloatArray, name: str) -> None:
         """Raise ValueError, naming them, where these covariances (or precisions) are none of this structure."""
 
-    def shape(self, n_components, n_features):
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Shape of `covariances_`."""
         return self.model.shape(n_components, n_features)
 
-    def factor_shape(self, n_components, n_features):
+    def factor_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Shape of `precisions_` and `precisions_cholesky_`."""
         return self.model.shape(n_components, n_features)
 
-    def n_parameters(self, n_components, n_features):
+    def n_parameters(self, n_components: int, n_features: int) -> int:
         """Count the free parameters of the covariances (eq-parameter-count)."""
         raise NotImplementedError
 
-    def samples_needed(self, n_features):
+    def samples_needed(self, n_features: int) -> int:
         """Return how many samples a component must have for its covariance to be regular."""
         return n_features + 1 if self.model is Full else 1 if self.shared else 2
 
-    def m_step(self, scatter, counts, n_features, pseudo_count=0.0):
+    def m_step(self, scatter: FloatArray, counts: FloatArray, n_features: int, pseudo_count: float = 0.0) -> FloatArray:
         """Covariances that maximise Q (eq-m-step), of `shape`.
 
         Parameters
@@ -100,7 +103,16 @@ class Structure:
         """
         raise NotImplementedError
 
-    def maximised(self, scatter, raw, counts, n_features, pseudo_count, ridge, old=None):
+    def maximised(
+        self,
+        scatter: FloatArray,
+        raw: FloatArray,
+        counts: FloatArray,
+        n_features: int,
+        pseudo_count: float,
+        ridge: FloatArray,
+        old: FloatArray | None = None,
+    ) -> tuple[FloatArray, FloatArray]:
         """Covariances that maximise Q, with a ridge (d,), and the sizes by which their rounding is measured.
 
         Parameters
@@ -120,7 +132,7 @@ class Structure:
         covariances = self.with_ridge(self.m_step(scatter, counts, n_features, pseudo_count), ridge)
         return covariances, self.sizes(raw, counts, n_features, pseudo_count, ridge)
 
-    def regularisation(self, ridge, scatter, count, constant=0.0):
+    def regularisation(self, ridge: FloatArray, scatter: FloatArray, count: float, constant: float = 0.0) -> Any:
         """Return what the compiled M-step adds to the data: of `gmm.engine.regularisation`.
 
         Parameters
@@ -131,23 +143,23 @@ class Structure:
         """
         return Conjugate(ridge, scatter, count, constant) if count else Ridge(ridge, scatter, count)
 
-    def expand(self, covariances, n_components):
+    def expand(self, covariances: FloatArray, n_components: int) -> FloatArray:
         """Return the covariances in the shape of the model's factors: often what they have already."""
         return covariances
 
-    def contract(self, expanded, n_components, n_features):
+    def contract(self, expanded: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Return covariances in the shape of the model's factors in that of `covariances_`, where it can be done."""
         return expanded
 
-    def pack(self, factors):
+    def pack(self, factors: FloatArray) -> FloatArray:
         """Return `precisions_cholesky_` in the shape of the model's factors."""
         return factors
 
-    def unpack(self, factors, n_components, n_features):
+    def unpack(self, factors: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Return factors of the model in the shape of `precisions_cholesky_`."""
         return factors
 
-    def matrices(self, covariances, n_components, n_features):
+    def matrices(self, covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Return each component's matrix, (n_components, n_features, n_features), as a view if it can be."""
         expanded = np.asarray(self.expand(covariances, n_components))
         shape = (n_components, n_features, n_features)
@@ -155,14 +167,14 @@ class Structure:
             return np.broadcast_to(expanded, shape)
         return np.broadcast_to(expanded.reshape(n_components, -1)[:, :, None] * np.eye(n_features), shape)
 
-    def variances(self, covariances, n_components):
+    def variances(self, covariances: FloatArray, n_components: int) -> FloatArray:
         """Return the variances of each component: (K, d), or shapes that broadcast to it, (d,) and (K, 1)."""
         expanded = np.asarray(self.expand(covariances, n_components))
         if self.model in (Full, Tied):
             return expanded.diagonal(0, -2, -1)
         return expanded if self.model is Diagonal else expanded[:, None]
 
-    def marginal(self, covariances, n_components, features):
+    def marginal(self, covariances: FloatArray, n_components: int, features: Any) -> tuple[str, FloatArray]:
         """Return (name of a structure, covariances) of some of the features: that of the model, which is closed."""
         expanded = self.expand(covariances, n_components)
         if self.model in (Full, Tied):
@@ -171,18 +183,18 @@ class Structure:
             expanded = expanded[:, features]
         return {Full: "full", Tied: "tied", Diagonal: "diag", Spherical: "spherical"}[self.model], expanded
 
-    def with_ridge(self, covariances, ridge):
+    def with_ridge(self, covariances: FloatArray, ridge: FloatArray) -> FloatArray:
         """Add the ridge (d,) to the diagonals (eq-ridge)."""
         np.einsum("...ii->...i", covariances)[...] += ridge
         return covariances
 
-    def common(self, matrix, n_components):
+    def common(self, matrix: FloatArray, n_components: int) -> FloatArray:
         """Return the covariances of components that all have this scatter matrix a sample."""
         scatter = scatter_of(self.model, matrix)
         scatter = n_components * scatter if self.model is Tied else np.repeat(scatter[None], n_components, axis=0)
         return self.m_step(scatter, np.ones(n_components), len(matrix))
 
-    def factors(self, covariances, n_components, sizes=None):
+    def factors(self, covariances: FloatArray, n_components: int, sizes: FloatArray | None = None) -> FloatArray:
         """Return the kernels' factors: W (lower triangular, W Σ Wᵀ = I) or 1 / σ, shaped as those of `model`.
 
         Parameters
@@ -204,7 +216,7 @@ class Structure:
             factors, failed = _factorise(matrices, sizes if sizes is None else sizes.reshape(len(matrices), -1))
             factors = factors if self.model is Full else factors[0]
         else:
-            bad = ~((expanded > (0.0 if sizes is None else NOISE * sizes**2)) & np.isfinite(expanded))
+            bad: Any = ~((expanded > (0.0 if sizes is None else NOISE * sizes**2)) & np.isfinite(expanded))
             bad = bad.any(axis=1) if bad.ndim == 2 else bad
             failed = int(np.argmax(bad)) if bad.any() else -1
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -215,19 +227,21 @@ class Structure:
             raise CovarianceError(f"{which} is not positive definite.", -1 if shared else failed)
         return factors
 
-    def transposed(self, factors):
+    def transposed(self, factors: FloatArray) -> FloatArray:
         """Turn the kernels' W into scikit-learn's P, and back: y = W (x - μ) = (x - μ) P."""
         if self.model in (Full, Tied):
             return np.ascontiguousarray(np.swapaxes(factors, -1, -2), dtype=np.float64)
         return np.ascontiguousarray(factors, dtype=np.float64)
 
-    def log_det(self, factors, n_features):
+    def log_det(self, factors: FloatArray, n_features: int) -> Any:
         """log det W per component; a number where it is shared."""
         if self.model in (Full, Tied):
             return np.log(np.einsum("...ii->...i", factors)).sum(axis=-1)
         return np.log(factors).sum(axis=1) if factors.ndim == 2 else n_features * np.log(factors)
 
-    def sizes(self, scatter, counts, n_features, pseudo_count, ridge):
+    def sizes(
+        self, scatter: FloatArray, counts: FloatArray, n_features: int, pseudo_count: float, ridge: FloatArray
+    ) -> FloatArray:
         """Return the s of `gmm.engine.small_algebra`, by which the rounding of a covariance is measured."""
         if self.model is Tied:
             return np.sqrt(np.diagonal(scatter) / (counts.sum() + pseudo_count) + ridge)
@@ -336,7 +350,7 @@ STRUCTURES: dict[str, Structure] = {}
 NAMES: set[str] = set()  # the same names, for those who check settings
 
 
-def register(structure):
+def register(structure: Structure) -> None:
     """Make a structure known by its name."""
     STRUCTURES[structure.name] = structure
     NAMES.add(structure.name)
@@ -346,7 +360,7 @@ for _structure in (_Full(), _Tied(), _Diagonal(), _Spherical()):
     register(_structure)
 
 
-def structure_of(name):
+def structure_of(name: str) -> Structure:
     """Return the structure of this name.
 
     Raises

@@ -7,6 +7,8 @@ paper, the picture of its beginning stays.
 Whatever can be dragged can be moved with the arrow keys too. The same arguments give the same output, byte for byte.
 """
 
+from __future__ import annotations
+
 from gmm.widgets._live import live
 from gmm.widgets.alarms import alarm_threshold
 from gmm.widgets.border import border_band

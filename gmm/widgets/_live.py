@@ -7,6 +7,7 @@ import re
 from functools import cache
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,16 @@ def kernels() -> str:
     return f"globalThis.gmmKernels ??= {json.dumps(known, separators=(',', ':'))};"
 
 
-def live(kind, data=None, *, picture, summary, suggest, notice, name=None):
+def live(
+    kind: str,
+    data: dict[str, Any] | None = None,
+    *,
+    picture: str,
+    summary: str,
+    suggest: str,
+    notice: str,
+    name: str | None = None,
+) -> Widget:
     """Make a figure that computes in the page with the book's own kernels.
 
     Its script is ``gmm/widgets/figures/KIND.js``; the section *Add a live figure* of the file CONTRIBUTING.md says how

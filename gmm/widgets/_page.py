@@ -8,6 +8,7 @@ import re
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
+from gmm._types import Function
 from gmm.formulas._checks import real_array
 from gmm.plot import COLOURS, colour
 
@@ -41,7 +42,7 @@ class Widget:
         The HTML.
     """
 
-    def __init__(self, name, data):
+    def __init__(self, name: str, data: str) -> None:
         self.name = name
         self.data = data
 
@@ -52,7 +53,7 @@ class Widget:
         return self.data
 
 
-def widget(function):
+def widget(function: Function) -> Function:
     """Complete a docstring: in the place of ``{common}``, the last parameter of every widget and what it returns."""
     if function.__doc__:  # python -OO drops it
         function.__doc__ = inspect.cleandoc(function.__doc__).replace("{common}", _COMMON)

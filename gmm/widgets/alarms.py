@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.anomalies import conformal_threshold
 from gmm.formulas.gaussian import gaussian_log_density, sample_covariance, sample_mean
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame
 
 MOST_DRAWS = 200
@@ -16,8 +18,15 @@ MOST_DRAWS = 200
 
 @_page.widget
 def alarm_threshold(
-    n_features=(2, 10, 20), *, n_samples=99, n_fresh=1000, n_odd=500, shift=4.0, percent=5, name="alarm-threshold"
-):
+    n_features: ArrayLike = (2, 10, 20),
+    *,
+    n_samples: int = 99,
+    n_fresh: int = 1000,
+    n_odd: int = 500,
+    shift: float = 4.0,
+    percent: int = 5,
+    name: str = "alarm-threshold",
+) -> Widget:
     """A threshold over log-densities, by samples that the fit has seen and by others, and what both flag, draw by draw.
 
     The page draws samples, fits one Gaussian to the first `n_samples`, :eq:`eq-gaussian-mle-covariance`, and sets two

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots, ellipse_path
 
 
 @_page.widget
-def border_band(X, weights, means, covariances, *, units, axis_labels=None, name="border-band"):
+def border_band(
+    X: ArrayLike,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    units: dict[str, float],
+    axis_labels: Sequence[str] | None = None,
+    name: str = "border-band",
+) -> Widget:
     """Group two features by k-means and by a mixture of two, while the first feature changes its unit.
 
     At each unit both are computed anew: k-means, :eq:`eq-lloyd`, and EM, :eq:`eq-em`, both from the given means. The

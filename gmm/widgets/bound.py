@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.likelihood import log_likelihood
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame
 
 
 @_page.widget
-def elbo_curve(X, weights, means, covariances, *, component=0, limits=None, axis_label="free mean", name="elbo-curve"):
+def elbo_curve(
+    X: ArrayLike,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    component: int = 0,
+    limits: ArrayLike | None = None,
+    axis_label: str = "free mean",
+    name: str = "elbo-curve",
+) -> Widget:
     """Log-likelihood and lower bound over one mean of a mixture on the line, everything else held.
 
     The mean can be dragged along the log-likelihood. An E-step replaces the bound by the one that touches there,

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots, ellipse_path
 
 
 @_page.widget
-def missing_cells(X, starts, *, axis_labels=None, feature_names=None, name="missing-cells"):
+def missing_cells(
+    X: ArrayLike,
+    starts: Sequence[Any],
+    *,
+    axis_labels: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
+    name: str = "missing-cells",
+) -> Widget:
     """Hide coordinates of samples; three fits answer: hidden values integrated out, rows deleted, nothing hidden.
 
     A sample with one coordinate hidden becomes a line, on which a segment shows what the first fit expects there: mean

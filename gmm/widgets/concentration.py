@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots
 
 
 @_page.widget
-def vb_concentration(X, labels, n_components, *, factors=(1.0, 0.1, 0.01), axis_labels=None, name="vb-concentration"):
+def vb_concentration(
+    X: ArrayLike,
+    labels: ArrayLike,
+    n_components: int,
+    *,
+    factors: ArrayLike = (1.0, 0.1, 0.01),
+    axis_labels: Sequence[str] | None = None,
+    name: str = "vb-concentration",
+) -> Widget:
     """Variational Bayes on two features, computed in the page while the reader moves the prior's concentration.
 
     Each place of the slider begins at the given labels and repeats the updates, :eq:`eq-vb-m-step` and

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gmm._types import ArrayLike, Rng
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots
 
 
 @_page.widget
-def criteria_explorer(X, *, cv=5, rng=0, axis_labels=None, name="criteria"):
+def criteria_explorer(
+    X: ArrayLike, *, cv: int = 5, rng: Rng = 0, axis_labels: Sequence[str] | None = None, name: str = "criteria"
+) -> Widget:
     """Fits with one to six components and four criteria for their number, computed in the page.
 
     For the structure that is chosen, EM runs beside the page from five starts for each number of components, on all

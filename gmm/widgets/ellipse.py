@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.gaussian import cholesky, gaussian_log_likelihood, sample_covariance, sample_mean
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots, ellipse_path
 
 _LARGEST = 0.95
@@ -15,8 +19,13 @@ _LARGEST = 0.95
 
 @_page.widget
 def ellipse_explorer(
-    X=None, *, variances=(1.0, 1.0), correlation=0.0, axis_labels=("x₁", "x₂"), name="ellipse-explorer"
-):
+    X: ArrayLike | None = None,
+    *,
+    variances: ArrayLike = (1.0, 1.0),
+    correlation: float = 0.0,
+    axis_labels: Sequence[str] = ("x₁", "x₂"),
+    name: str = "ellipse-explorer",
+) -> Widget:
     """Ellipses, eigenvectors and density of a Gaussian in two dimensions, while you change its covariance.
 
     Sliders, or the two round handles where the ellipse touches its box, set both variances and the correlation.

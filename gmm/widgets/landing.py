@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, cross, dots, ellipse_path
 
 
 @_page.widget
-def em_landing(X, weights, means, covariances, *, axis_labels=None, name="em-landing"):
+def em_landing(
+    X: ArrayLike,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    axis_labels: Sequence[str] | None = None,
+    name: str = "em-landing",
+) -> Widget:
     """EM on two features, with few controls: drag components, run, choose how many.
 
     An iteration is an E-step, :eq:`eq-e-step`, and an M-step, :eq:`eq-m-step`; Run goes on until one changes the

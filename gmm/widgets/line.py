@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.mixture import joint_log_density, mixture_log_density
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame
 
 
 @_page.widget
-def responsibility_line(weights, means, covariances, *, limits=None, axis_label="x", name="responsibility-line"):
+def responsibility_line(
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    limits: ArrayLike | None = None,
+    axis_label: str = "x",
+    name: str = "responsibility-line",
+) -> Widget:
     """Drag a point, and the components themselves, and watch the responsibilities along the line.
 
     Above, the weighted densities of the components and their sum, or the logarithms of both; below, the

@@ -8,11 +8,12 @@ from gmm.formulas import _checks as check
 from gmm.formulas.mixture import joint_log_density
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame
 
 
 @_page.widget
-def two_modes(weight=0.5, distance=3.0, sd=1.0, *, name="two-modes"):
+def two_modes(weight: float = 0.5, distance: float = 3.0, sd: float = 1.0, *, name: str = "two-modes") -> Widget:
     """Drag two components on the line, and see for which distances and weights their density has two modes.
 
     The first has mean 0 and standard deviation 1, which is the unit of the axis. On the left the density, its modes and

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.em import m_step
 from gmm.formulas.starts import one_hot
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots, ellipse_path
 
 #: Of further samples from the outlier, in standard deviations of the first group: a small cluster.
@@ -16,7 +20,16 @@ OFFSETS = ((0, 0), (0.3, 0.2), (-0.3, 0.25), (0.1, -0.35), (-0.25, -0.2), (0.35,
 
 
 @_page.widget
-def outlier_fits(X, groups, outlier, *, dofs=(3, 10, 0), limits=None, axis_labels=None, name="outlier-fits"):
+def outlier_fits(
+    X: ArrayLike,
+    groups: ArrayLike,
+    outlier: ArrayLike,
+    *,
+    dofs: ArrayLike = (3, 10, 0),
+    limits: ArrayLike | None = None,
+    axis_labels: Sequence[str] | None = None,
+    name: str = "outlier-fits",
+) -> Widget:
     """Drag an outlier over the plane while three mixtures are fitted: Gaussian, Gaussian with noise, Student's t.
 
     Each place of the outlier starts all three at the given groups and runs EM: :eq:`eq-m-step`, the same with noise,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.em import m_step
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots, ellipse_path
 
 
 @_page.widget
-def paint_shares(X, resp, *, axis_labels=None, name="paint-shares"):
+def paint_shares(
+    X: ArrayLike, resp: ArrayLike, *, axis_labels: Sequence[str] | None = None, name: str = "paint-shares"
+) -> Widget:
     """Paint the responsibilities of two components on two features; the M-step answers at once.
 
     The brush gives the samples under it to one component, or half to each. Shown is what the M-step makes of the

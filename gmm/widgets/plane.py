@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, cross, dots, ellipse_path
 
 
 @_page.widget
-def em_plane(X, weights, means, covariances, *, axis_labels=None, name="em-plane"):
+def em_plane(
+    X: ArrayLike,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    axis_labels: Sequence[str] | None = None,
+    name: str = "em-plane",
+) -> Widget:
     """EM on two features, computed in the page half a step at a time.
 
     The reader drags means and the axes of the ellipses, adds and removes samples, chooses up to six components, and

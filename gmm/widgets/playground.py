@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gmm import datasets
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, cross, dots, ellipse_path
 
 #: What is drawn in the page itself, to show that ten thousand samples are no burden.
@@ -28,7 +32,9 @@ FITTED = (
 
 
 @_page.widget
-def playground(X=None, *, axis_labels=None, name="playground"):
+def playground(
+    X: ArrayLike | None = None, *, axis_labels: Sequence[str] | None = None, name: str = "playground"
+) -> Widget:
     """A page to fit in: draw samples or bring a table, choose components and structure, and fit from several starts.
 
     EM runs beside the page, in a worker, with the kernels of :eq:`eq-e-step` and of the M-steps :eq:`eq-m-step`,

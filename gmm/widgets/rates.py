@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.em import em_kernel
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame
 
 _LIMIT = 3000
@@ -15,7 +17,7 @@ _FLOOR = -9.0  # the smallest gap that is drawn, a power of ten
 
 
 @_page.widget
-def em_rates(noise, *, separation=3.0, tol=1e-6, name="em-rates"):
+def em_rates(noise: ArrayLike, *, separation: float = 3.0, tol: float = 1e-6, name: str = "em-rates") -> Widget:
     """EM on two groups on the line, whose distance the reader chooses, with a tolerance that stops it.
 
     Shown are the gap to the maximum log-likelihood over the iterations, on a logarithmic scale, the iteration at which

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots, ellipse_path
 
 
@@ -17,18 +21,18 @@ def _rounded(values):
 
 @_page.widget
 def mixture_slice(
-    weights,
-    means,
-    covariances,
-    X=None,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    X: ArrayLike | None = None,
     *,
-    at=None,
-    given=0,
-    coverage=0.9,
-    limits=None,
-    axis_labels=None,
-    name="mixture-slice",
-):
+    at: ArrayLike | None = None,
+    given: int = 0,
+    coverage: float = 0.9,
+    limits: ArrayLike | None = None,
+    axis_labels: Sequence[str] | None = None,
+    name: str = "mixture-slice",
+) -> Widget:
     """Slice a mixture of two features where one is given, and see the density of the other.
 
     The reader drags the slice, chooses which feature is given, and may move the components. Beside the plane stands the

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.kmeans import spherical_responsibilities
 from gmm.plot import colour
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, cross, dots, px
 
 
 @_page.widget
-def sigma_slider(X, means, weights, variances, *, axis_labels=("x", "y"), name="sigma-slider"):
+def sigma_slider(
+    X: ArrayLike,
+    means: ArrayLike,
+    weights: ArrayLike,
+    variances: ArrayLike,
+    *,
+    axis_labels: Sequence[str] = ("x", "y"),
+    name: str = "sigma-slider",
+) -> Widget:
     """Spherical components with one variance, on a slider, and means to drag, computed in the page.
 
     The colour of a sample mixes the components' colours in the proportions of its responsibilities,

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.regularisation import collapse_log_likelihood_kernel
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame
 
 
 @_page.widget
 def spike(
-    x,
-    centre,
-    weight,
+    x: ArrayLike,
+    centre: float,
+    weight: float,
     *,
-    widths=(1e-7, 40.0),
-    start=1.0,
-    amounts=(0.0, 1e-6, 1e-2, 1.0),
-    limits=None,
-    label="x",
-    unit="",
-    name="spike",
-):
+    widths: tuple[float, float] = (1e-7, 40.0),
+    start: float = 1.0,
+    amounts: ArrayLike = (0.0, 1e-6, 1e-2, 1.0),
+    limits: tuple[float, float] | None = None,
+    label: str = "x",
+    unit: str = "",
+    name: str = "spike",
+) -> Widget:
     """The log-likelihood over the width of a spike on one value, :eq:`eq-collapse`, and where EM takes that width.
 
     The reader drags the width, lets EM update it, chooses value and weight of the spike, and adds a ridge,

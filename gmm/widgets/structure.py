@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gmm._types import ArrayLike, OrdinaryCovarianceType
 from gmm.formulas import _checks as check
 from gmm.formulas.em import m_step
 from gmm.formulas.starts import one_hot
 from gmm.formulas.structures import STRUCTURES
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, dots, ellipse_path
 
 
 @_page.widget
 def covariance_structures(
-    X, labels, n_components, *, truth=None, structure="full", axis_labels=None, name="four-structures"
-):
+    X: ArrayLike,
+    labels: ArrayLike,
+    n_components: int,
+    *,
+    truth: ArrayLike | None = None,
+    structure: OrdinaryCovarianceType = "full",
+    axis_labels: Sequence[str] | None = None,
+    name: str = "four-structures",
+) -> Widget:
     """Fit two features with one covariance structure after another, while the data are turned or change their unit.
 
     EM begins at the given labels, with an M-step, :eq:`eq-update-spherical` to :eq:`eq-update-tied`, and goes on until

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from string import ascii_uppercase as LETTERS
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from gmm._types import ArrayLike
 from gmm.formulas import _checks as check
 from gmm.formulas.likelihood import log_likelihood_kernel
 from gmm.formulas.mixture import joint_log_density_kernel
@@ -14,6 +16,7 @@ from gmm.formulas.responsibilities import log_responsibilities_kernel
 from gmm.formulas.updates import update_means_kernel
 from gmm.widgets import _page
 from gmm.widgets._live import live
+from gmm.widgets._page import Widget
 from gmm.widgets._picture import Frame, polyline, px
 
 _N_GRID = 41
@@ -24,16 +27,16 @@ _DEPTHS = (0.004, 0.015, 0.04, 0.09, 0.17, 0.3, 0.48, 0.7)
 
 @_page.widget
 def likelihood_surface(
-    X,
-    weights,
-    covariances,
+    X: ArrayLike,
+    weights: ArrayLike,
+    covariances: ArrayLike,
     *,
-    limits=None,
-    n_starts=17,
-    start=None,
-    axis_labels=("first mean", "second mean"),
-    name="likelihood-surface",
-):
+    limits: ArrayLike | None = None,
+    n_starts: int = 17,
+    start: ArrayLike | None = None,
+    axis_labels: Sequence[str] = ("first mean", "second mean"),
+    name: str = "likelihood-surface",
+) -> Widget:
     """Log-likelihood of a mixture on the line over its two means, and EM's path from any start, computed in the page.
 
     Weights and variances are held, so that an iteration of EM is :eq:`eq-update-means` alone; it is repeated until no
