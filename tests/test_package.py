@@ -268,6 +268,14 @@ def test_no_imports_go_round_in_a_circle():
     assert circle_in(import_graph(ROOT)) == []
 
 
+@pytest.mark.parametrize("module", ["bayesian", "gaussian_mixture", "student"])
+def test_a_module_that_completes_a_docstring_loads_where_python_drops_them(module):
+    path = ROOT / "estimators" / f"{module}.py"
+    names = {"__name__": f"gmm.estimators.{module}", "__file__": str(path)}
+    exec(compile(path.read_text(encoding="utf-8"), path, "exec", optimize=2), names)  # as python -OO does
+    assert "__doc__" not in names
+
+
 @pytest.mark.parametrize(
     ("one", "two", "circle"),
     [

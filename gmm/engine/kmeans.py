@@ -521,7 +521,7 @@ def kmeans(
     return best
 
 
-def kmeans_labels(X: AnyArray, centres: FloatArray, n_threads: int | None = None) -> IntArray:
+def kmeans_labels(X: AnyArray, centres: FloatArray, n_threads: int | None = None) -> AnyArray:
     """The nearest centre of each sample, the first of equals: (n,) int32."""
     samples = Samples(X)
     centres = passes.check_centres(samples, centres)

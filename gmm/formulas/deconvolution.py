@@ -184,7 +184,7 @@ def deconvolution_posterior(
 @equation("eq-deconvolution-update", kernel=deconvolution_update_kernel)
 def deconvolution_update(
     X: ArrayLike, error_covariances: ArrayLike, resp: ArrayLike, means: ArrayLike, covariances: ArrayLike
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""M-step of extreme deconvolution: parameters of the true values, :eq:`eq-deconvolution-update`.
 
     .. math::

@@ -855,7 +855,7 @@ def stick_breaking_weights(shares: ArrayLike) -> FloatArray:
 
 
 @equation("eq-vb-stick-update", kernel=update_sticks_kernel)
-def update_sticks(counts: ArrayLike, concentration: float) -> FloatArray:
+def update_sticks(counts: ArrayLike, concentration: float) -> tuple[FloatArray, FloatArray]:
     r"""Best Beta distributions of the sticks' shares, :eq:`eq-vb-stick-update`.
 
     .. math:: q(v_k) = \operatorname{Beta}\Bigl(1+N_k,\;\alpha_0+\sum_{l>k}N_l\Bigr)

@@ -1,7 +1,6 @@
-"""A program of a user whose editor or continuous integration checks types; no test runs it.
+"""A program of a user whose editor or build checks types. No test runs it: `test_checker.py` has mypy read it.
 
-`tests/test_types.py` has mypy read it. Each ``type: ignore`` stands on a mistake that must be found: where it no longer
-is, mypy says so.
+Each ``type: ignore`` stands on a mistake that must be found: where it no longer is, mypy says so.
 """
 
 from typing import Any, Literal, assert_type

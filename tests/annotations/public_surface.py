@@ -15,7 +15,7 @@ import gmm
 
 ROOT = Path(gmm.__file__).parent
 #: Methods that are called by a sign or a word of the language.
-SIGNS = {f"__{name}__" for name in "init add radd sub mul rmul call len iter getitem contains".split()}
+SIGNS = {"__init__", "__add__", "__radd__", "__mul__", "__rmul__", "__call__", "__len__", "__iter__", "__getitem__"}
 
 
 def _is_ours(thing):
@@ -66,10 +66,12 @@ def public():
     """
     functions, classes, waiting = {}, {}, [("gmm", gmm)]
     while waiting:
-        path, thing = waiting.pop()
+        path, thing = waiting.pop(0)
         if inspect.ismodule(thing):
             names = getattr(thing, "__all__", None) or [
-                name for name, value in vars(thing).items() if name[0] != "_" and getattr(value, "__module__", None) == thing.__name__
+                name
+                for name, value in vars(thing).items()
+                if name[0] != "_" and getattr(value, "__module__", None) == thing.__name__
             ]
             waiting += [(f"{path}.{name}", getattr(thing, name)) for name in names]
         elif inspect.isclass(thing) and _is_ours(thing) and thing not in classes.values():
@@ -97,9 +99,8 @@ def watched(functions):
     """While it lasts, hold what these functions return against their annotations: gives (names seen, complaints)."""
     expected = {}
     for path, function in functions.items():
-        hint = hints_of(function)["return"]
-        code = inspect.unwrap(function).__code__
-        expected[code] = path, hint
+        if not inspect.isgeneratorfunction(function):  # which give back one value after the other
+            expected[inspect.unwrap(function).__code__] = path, hints_of(function)["return"]
     seen, wrong = set(), set()
 
     def look(frame, event, result):
@@ -110,7 +111,9 @@ def watched(functions):
             own = frame.f_locals.get("self", frame.f_locals.get("cls"))
             fits = isinstance(result, own if inspect.isclass(own) else type(own)) if hint is typing.Self else None
             if not (is_bearable(result, hint) if fits is None else fits):
-                wrong.add(f"{path} returned {type(result).__name__} {getattr(result, 'dtype', result)!r:.60}, not {hint}")
+                wrong.add(
+                    f"{path} returned {type(result).__name__} {getattr(result, 'dtype', result)!r:.60}, not {hint}"
+                )
 
     sys.setprofile(look)
     try:
@@ -122,10 +125,11 @@ def watched(functions):
 def wrong_attributes(thing):
     """Attributes of an object that are not as its class says, and fitted ones of which it says nothing."""
     hints = hints_of(type(thing))
+    values = thing._asdict() if isinstance(thing, tuple) else getattr(thing, "__dict__", {})
     wrong = [
         f"{name} is {type(value).__name__}, not {hints[name]}"
-        for name, value in vars(thing).items()
+        for name, value in values.items()
         if name in hints and not is_bearable(value, hints[name])
     ]
-    fitted = [name for name in vars(thing) if name.endswith("_") and not name.startswith("_")]
+    fitted = [name for name in values if name.endswith("_") and name[0] != "_"] if hasattr(thing, "fit") else []
     return wrong + [f"{name} is not declared" for name in fitted if name not in hints]
