@@ -4,7 +4,8 @@
 * **Open Graph** and citation tags: title, description, authors; the page's first picture on a white card.
 * Where the address of the site is known (`address`): the canonical address of each page, and ``sitemap.xml``.
 * **404.html**, which works at any depth.
-* The **data** that a chapter loads, as CSV, named in its card; written from the loaders of `gmm.datasets`.
+* The **data** that a chapter loads, as CSV, linked in its card and below the cell that first loads them;
+  written from the loaders of `gmm.datasets`.
 * ``CITATION.cff`` as **BibTeX**: the directive ``book-bibtex``.
 * **Report an error**: a link to a new issue that names page and section, if the repository is known.
 
@@ -299,22 +300,36 @@ def csv(data):
     return "\n".join([",".join(quoted), *(",".join(row) for row in columns)]) + "\n"
 
 
+def data_links(names):
+    """Return the links to tables as HTML."""
+    return ", ".join(f'<a href="../data/{name}.csv" download>{TABLES[name]}</a>' for name in names)
+
+
 class NameTheData(SphinxTransform):
-    """Write into a chapter's card which tables it loads, with links to them."""
+    """Link a chapter's tables: in its card, and below the cell that first loads each."""
 
     default_priority = 791  # behind the reading time
 
     def apply(self, **kwargs):
         card = orientation.card_item(self.document, "Prerequisites") if CHAPTER.match(self.env.docname) else None
-        code = "\n".join(node.astext() for node in self.document.findall(nodes.literal_block))
-        used = [name for name in dict.fromkeys(_LOADER.findall(code)) if name in TABLES]
-        if card is None or not used:
+        if card is None:
             return
-        links = ", ".join(f'<a href="../data/{name}.csv" download>{TABLES[name]}</a>' for name in used)
-        text = nodes.paragraph("", "", nodes.raw("", links, format="html"), nodes.Text(" (CSV)"))
+        first = {}  # the cell in which each table is loaded first
+        for cell in self.document.findall(nodes.container):
+            source = cell.children[0].astext() if cell.get("nb_element") == "cell_code" else ""
+            for name in _LOADER.findall(source):
+                if name in TABLES:
+                    first.setdefault(name, cell)
+        if not first:
+            return
+        text = nodes.paragraph("", "", nodes.raw("", data_links(first), format="html"), nodes.Text(" (CSV)"))
         item = nodes.definition_list_item("", nodes.term("", "Data"), nodes.definition("", text))
         place = card.parent.index(orientation.card_item(self.document, "Reading time") or card)
         card.parent.insert(place + 1, item)
+        for cell in dict.fromkeys(first.values()):
+            links = data_links(name for name in first if first[name] is cell)
+            below = nodes.raw("", f'<p class="data-links">Data: {links} (CSV)</p>', format="html")
+            cell.parent.insert(cell.parent.index(cell) + 1, below)
 
 
 # ----------------------------------------------------------------------------------------------- BibTeX

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine
 from gmm._types import ArrayLike
-from gmm.estimators._ridge import called, on_one_location
+from gmm.estimators._ridge import called, flat_directions, on_one_location
 
 ADVICE = (
     "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
@@ -95,6 +95,14 @@ def samples_of(X, parameters, component, n_threads=None):
     return np.flatnonzero(resp > (0.5 if largest > 0.5 else 0.5 * largest))
 
 
+def flat_name(n_features, directions=1):
+    """Name what is left of `n_features` dimensions when `directions` of them are lost."""
+    left = n_features - directions
+    if left <= 2:
+        return ("a single location", "a line", "a plane")[max(left, 0)]
+    return "a hyperplane" if directions == 1 else f"a flat of dimension {left}"
+
+
 def describe(X, samples, row_numbers=None, beside=" for float64"):
     """Say what is special about these samples: how many, identical, constant or collinear features.
 
@@ -121,7 +129,7 @@ def describe(X, samples, row_numbers=None, beside=" for float64"):
     rank = np.linalg.matrix_rank(scaled - scaled.mean(axis=0))
     if rank < X.shape[1]:
         return f"{where} span {rank} of {X.shape[1]} dimensions (too few of them, or features that depend on others)"
-    return f"{where} are too close to each other or to a plane{beside}"
+    return f"{where} are too close to each other or to {flat_name(X.shape[1])}{beside}"
 
 
 def remedy(X, reg_covar):
@@ -158,8 +166,12 @@ def collapse_error(X, collapse, initialisation, reg_covar, restartable, row_numb
 def regularisation_message(X, parameters, components, reg_covar, ridge, row_numbers=None, n_threads=None):
     """Describe components that the ridge alone keeps regular, for a warning."""
     ridge_is = called(reg_covar)
-    where = "a single location" if on_one_location(parameters, ridge, components) else "a plane"
-    tail = f"is {ridge_is} alone" + ("" if where == "a single location" else " in one direction")
+    directions = flat_directions(parameters, ridge, components)
+    one_location = on_one_location(parameters, ridge, components)
+    where = "a single location" if one_location else flat_name(X.shape[1], directions)
+    tail = f"is {ridge_is} alone"
+    if where != "a single location":
+        tail += " in one direction" if directions == 1 else f" in {directions} directions"
     if components == [-1]:
         return f"Every component sits on {where}: the tied covariance {tail}. Try fewer components."
     component = components[0]

@@ -522,6 +522,8 @@ def _matrices(variance, d, K):
         value = _numbers(variance, name)
         if name == "sigmasq":
             matrices = _each(value, name, K)[:, None, None] * eye
+            if _given(variance, "shape"):  # R's VVI: the volumes λ_k once more
+                matrices = _composed({**variance, "scale": value}, d, K)
         else:
             if value.shape == (d, d):
                 value = np.repeat(value[:, :, None], K, axis=2)

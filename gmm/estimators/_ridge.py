@@ -29,15 +29,20 @@ def called(reg_covar):
     return "reg_covar='auto'" if isinstance(reg_covar, str) else f"reg_covar={reg_covar:g}"
 
 
-def _least(model, matrices, ridge):
-    """Smallest variance of each matrix in any direction that the model can see, in units of the ridge: (K,)."""
+def _variances(model, matrices, ridge):
+    """Variances of each matrix in units of the ridge, in the directions the model can see: (K, d), spherical (K, 1)."""
     ridge = np.broadcast_to(ridge, matrices.shape[-1])
     if model is Spherical:
-        return np.einsum("kjj->k", matrices) / ridge.sum()
+        return np.einsum("kjj->k", matrices)[:, None] / ridge.sum()
     if model is Diagonal:
-        return (np.einsum("kjj->kj", matrices) / ridge).min(axis=1)
+        return np.einsum("kjj->kj", matrices) / ridge
     root = np.sqrt(ridge)
-    return np.linalg.eigvalsh(matrices / root[:, None] / root)[:, 0]
+    return np.linalg.eigvalsh(matrices / root[:, None] / root)
+
+
+def _least(model, matrices, ridge):
+    """Smallest variance of each matrix in any direction that the model can see, in units of the ridge: (K,)."""
+    return _variances(model, matrices, ridge).min(axis=1)
 
 
 def _at_most(parameters, ridge):
@@ -84,6 +89,12 @@ def on_one_location(parameters, ridge, components):
     """Whether the first of these components has a covariance that is the ridge and nothing else."""
     matrix = parameters.matrices[max(components[0], 0)]
     return bool(np.mean(np.diagonal(matrix) / ridge) <= ALONE)
+
+
+def flat_directions(parameters, ridge, components):
+    """In how many directions the covariance of the first of these components is made of the ridge."""
+    matrix = parameters.matrices[max(components[0], 0)]
+    return int((_variances(parameters.structure.model, matrix[None], ridge) <= FLAT).sum())
 
 
 def large_beside(parameters, ridge):

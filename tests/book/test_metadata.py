@@ -195,13 +195,20 @@ class TestOfTheHeads:
 
 
 @pytest.mark.slow
-def test_data_are_named_in_the_cards_of_the_chapters_that_load_them(site):
+def test_data_are_linked_in_the_card_and_where_a_chapter_first_loads_them(site):
     for path in chapters.notebooks():
         code = "\n".join(cell.source for cell in chapters.read(path).cells if cell.cell_type == "code")
         loaded = {name for name in re.findall(r"\bload_(\w+)\(", code) if name in metadata.TABLES}
         text = (site / "book" / f"{path.stem}.html").read_text(encoding="utf-8")
         card = re.search(r'class="[^"]*at-a-glance.*?</dl>', text, re.S)[0]
         assert set(re.findall(r'<a href="\.\./data/(\w+)\.csv" download', card)) == loaded
+        # and below the first cell that loads each
+        seen = set()
+        for before, links in re.findall(r'(.*?)(?:<p class="data-links">(.*?)</p>|\Z)', text, re.S):
+            calls = re.findall(r'<span class="n">load_(\w+)</span><span class="p">\(', before)
+            new = [name for name in dict.fromkeys(calls) if name in loaded - seen]
+            assert re.findall(r"data/(\w+)\.csv", links) == new
+            seen.update(new)
 
 
 @pytest.mark.slow

@@ -147,7 +147,8 @@ def test_formulas_are_no_tab_stops_unless_they_scroll(visit):
     wide = visit(chapter).page
     wide.wait_for_function("document.readyState === 'complete'")
     assert all(wide.evaluate(stops))
-    phone = visit("book/formula_index.html", width=PHONE).page
+    # On a phone no formula of the book scrolls.
+    phone = visit("book/formula_index.html", width=240).page
     phone.wait_for_function(f"({stops})().length > 0")
     assert all(phone.evaluate(stops))
 

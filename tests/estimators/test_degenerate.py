@@ -323,11 +323,30 @@ def test_groups_on_parallel_lines_are_flat_and_their_data_are_not(kind):
     """Each group has a direction without variance; across the groups there is some, so the components are to blame."""
     X = np.random.default_rng(0).normal(size=(80, 2))
     X[:, 1] = np.repeat([0.0, 9.0], 40)
-    with pytest.warns(CollapsedComponentWarning, match="onto a plane"):
+    with pytest.warns(CollapsedComponentWarning, match="onto a line"):
         model = GaussianMixture(2, covariance_type=kind, random_state=0).fit(X)
     assert flat_components(model._parameters(), 1e-6) == [0, 1]
     assert not data_are_flat(model._parameters(), 1e-6)
     assert data_are_flat(GaussianMixture(1, covariance_type=kind).fit(X[:40])._parameters(), 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("d", "lost", "named"),
+    [
+        (2, 1, "a line.* in one direction"),
+        (3, 1, "a plane.* in one direction"),
+        (3, 2, "a line.* in 2 directions"),
+        (5, 1, "a hyperplane.* in one direction"),
+        (5, 2, "a flat of dimension 3.* in 2 directions"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["full", "diag", "tied"])
+def test_what_components_collapsed_onto_is_named_by_its_dimension(kind, d, lost, named):
+    """Three groups whose last features are constant, at places that are on no line: the data are not flat."""
+    X = np.random.default_rng(0).normal(size=(90, d))
+    X[:, d - lost :] = np.repeat([[0.0, 0.0], [9.0, 0.0], [18.0, 9.0]], 30, axis=0)[:, :lost]
+    with pytest.warns(CollapsedComponentWarning, match=f"onto {named}" if kind != "tied" else f"on {named}"):
+        GaussianMixture(3, covariance_type=kind, random_state=0).fit(X)
 
 
 def test_restart_also_leaves_components_on_one_location():

@@ -647,3 +647,15 @@ def write_stored():
     for name, model in models.items():
         model.save(STORED / f"{name}_1.gmm")
         (STORED / f"{name}_1.json").write_text(json.dumps(model.to_dict(), indent=1) + "\n")
+
+
+def test_sigmasq_beside_a_shape_is_the_volume():
+    """R's Mclust writes VVI with sigmasq = scale, which no other diagonal model has."""
+    covariances = [np.diag([4.0, 1.0]), np.diag([0.5, 8.0])]
+    given = GaussianMixture.from_parameters([0.3, 0.7], [[0.0, 1.0], [5.0, 2.0]], covariances, "VVI").to_mclust()
+    given["variance"]["sigmasq"] = given["variance"]["scale"]
+    again = GaussianMixture.from_mclust(given)
+    np.testing.assert_allclose(again._parameters().matrices, covariances, rtol=1e-14)
+    given["variance"]["sigmasq"] = given["variance"]["scale"] * 1.01
+    with pytest.raises(ValueError, match="contradicts itself"):
+        GaussianMixture.from_mclust(given)

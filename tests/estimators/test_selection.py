@@ -192,7 +192,7 @@ def test_a_component_that_is_flat_in_one_direction_is_a_collapse():
     found = select(X, [2, 3], ["full"], on_collapse="raise", **wild)
     assert found.table["status"].tolist() == ["ok", "collapsed"]
     assert "is flat: in one direction its variance is reg_covar=1e-06" in found.table[1]["reason"]
-    with pytest.warns(CollapsedComponentWarning, match="has collapsed onto a plane.*samples .* constant"):
+    with pytest.warns(CollapsedComponentWarning, match="has collapsed onto a hyperplane.*samples .* constant"):
         assert GaussianMixture(3, tol=1e-6, max_iter=1000, **wild).fit(X).bic(X) < 450
     # Other starts are drawn instead if they may be.
     found = select(X, [3], ["full"], **wild)
