@@ -34,7 +34,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env book serve pdf test machines firefox lowest newest wheel nojit check lint format refresh index lab bench clean distclean lock
+.PHONY: help env book serve pdf test machines firefox lowest newest wheel nojit coverage types check lint format refresh index lab bench clean distclean lock
 
 help: ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -100,8 +100,14 @@ wheel: env ## build sdist and wheel, install it away from here and try it
 nojit: env ## run the tests of the formulas as plain Python and count the lines they miss
 	$(PY) tools/elsewhere.py nojit
 
+coverage: env ## run the other tests of the package and count the lines of Python that they miss
+	$(PY) tools/elsewhere.py coverage
+
+types: env ## check the annotations of the package and of a program that uses it
+	$(PY) -m mypy
+
 check: lint
-lint: env ## check style and the generated files
+lint: types ## check style, types and the generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(PY) tools/formula_index.py --check

@@ -4,10 +4,12 @@ lowest   the package's tests with the lowest versions of its dependencies that p
 newest   the same with the newest versions that there are, pinned or not
 wheel    the sdist and the wheel made of it, installed by itself and away from the checkout: is all in it, and does
          it work? (wheel --keep FOLDER puts both files there)
-nojit    the tests of the formulas as plain Python, with a count of the lines that no test runs
+nojit    the tests of the formulas as plain Python: all their lines must be run
+coverage the other tests of the package (all but those of the pages): COVERED percent of the lines that are Python's
+         must be run
 
 The first three make an environment of their own, in a folder that is removed at the end, with the Python that they are
-run by. `make lowest`, `make newest`, `make wheel` and `make nojit` do the same.
+run by. `make lowest`, `make newest`, `make wheel`, `make nojit` and `make coverage` do the same.
 """
 
 import os
@@ -23,6 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS_OF_THE_BOOK = ("tests", "--ignore", "tests/book")
+COVERED = 95
 
 
 def run(*command, **options):
@@ -58,7 +61,8 @@ def tests_with(folder, *versions):
     python = environment(folder, *versions, "-e", f"{ROOT}[test]", "numpydoc", "jupyter-book<2")
     run(python, "-m", "pip", "list", "--disable-pip-version-check")
     machine_code = {"NUMBA_CACHE_DIR": str(folder / "cache")}  # that beside the sources is of other versions
-    tests = (*NO_TESTS_OF_THE_BOOK, *sys.argv[2:])
+    # What a checker of types says hangs on the versions whose types it reads.
+    tests = (*NO_TESTS_OF_THE_BOOK, "--ignore", "tests/annotations/test_checker.py", *sys.argv[2:])
     run(python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *tests, cwd=ROOT, env=os.environ | machine_code)
 
 
@@ -77,8 +81,10 @@ def wheel(folder):
     print(f"{built.name} holds all {len(wanted)} files of the package, {built.stat().st_size / 1e6:.1f} MB")
     away = folder / "away"
     away.mkdir()
-    python = environment(away, built)
+    python = environment(away, built, "mypy")
     run(python, "-I", __file__, "smoke", cwd=away)  # -I: neither this folder nor the checkout is looked into
+    shutil.copy(ROOT / "tests" / "annotations" / "user_program.py", away)
+    run(python, "-I", "-m", "mypy", "--warn-unused-ignores", "user_program.py", cwd=away)
     if "--keep" in sys.argv:
         kept = Path(sys.argv[-1])
         kept.mkdir(parents=True, exist_ok=True)
@@ -142,8 +148,18 @@ def nojit(folder):
     run(*coverage, "report", "--show-missing", "--skip-covered", "--fail-under", "100", cwd=ROOT, env=environ)
 
 
+def coverage(folder):
+    environ = os.environ | {"COVERAGE_FILE": str(folder / "coverage")}
+    compiled = ("--ignore", "tests/engine", "--ignore", "tests/formulas")
+    tests = ("-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", *NO_TESTS_OF_THE_BOOK, *compiled)
+    command, settings = (sys.executable, "-m", "coverage"), ("--rcfile", "tools/coverage.toml")
+    run(*command, "run", *settings, "-m", "pytest", *tests, *sys.argv[2:], cwd=ROOT, env=environ)
+    run(*command, "combine", "-q", *settings, cwd=ROOT, env=environ)
+    run(*command, "report", "--skip-covered", "--fail-under", COVERED, *settings, cwd=ROOT, env=environ)
+
+
 if __name__ == "__main__":
-    places = {place.__name__: place for place in (lowest, newest, wheel, nojit, smoke)}
+    places = {place.__name__: place for place in (lowest, newest, wheel, nojit, coverage, smoke)}
     if not sys.argv[1:] or sys.argv[1] not in places:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as name:

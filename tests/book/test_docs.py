@@ -5,6 +5,7 @@ import tomllib
 
 import chapters
 import release
+import yaml
 from chapters import ROOT
 
 
@@ -24,6 +25,22 @@ def test_a_release_has_one_version_everywhere():
     assert release.faults() == []
     version = release.versions()["pyproject.toml"]
     assert len(release.faults("v" + version + "1")) == len(release.PLACES) + ("Unreleased" in read("CHANGELOG.md"))
+
+
+def test_the_citation_is_of_this_package():
+    citation, project = yaml.safe_load(read("CITATION.cff")), tomllib.loads(read("pyproject.toml"))["project"]
+    assert citation["authors"] == project["authors"]
+    assert " AND ".join(citation["license"]) == project["license"]
+    assert citation["title"] == yaml.safe_load(read("_config.yml"))["title"]
+
+
+def test_workflows_call_commands_that_there_are():
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        text = path.read_text(encoding="utf-8")
+        for command in re.findall(r"run: make ([a-z]+)", text):
+            assert re.search(rf"^{command}:", read("Makefile"), re.M), (path.name, command)
+        for place in re.findall(r"tools/elsewhere\.py ([a-z]+)", text):
+            assert re.search(rf"^def {place}\(", read("tools/elsewhere.py"), re.M), (path.name, place)
 
 
 def test_workflows_use_actions_by_their_hashes():
