@@ -25,7 +25,7 @@ class Grid:
     ) -> None:
         self.names, self.rows, self.marked = list(names), [list(row) for row in rows], set(marked)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         star = {j for _, j in self.marked}
         lines = [[name + " " * (j in star) for j, name in enumerate(self.names)]]
         for i, row in enumerate(self.rows):
@@ -35,7 +35,7 @@ class Grid:
             "  ".join(text.rjust(w) for text, w in zip(line, widths, strict=True)).rstrip() for line in lines
         )
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         def entry(i, j, text):
             return f"<td><strong>{escape(text)}</strong></td>" if (i, j) in self.marked else f"<td>{escape(text)}</td>"
 

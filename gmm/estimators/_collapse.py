@@ -7,7 +7,7 @@ still one that describes a point and not a group.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -55,7 +55,7 @@ class CollapsedComponentError(ValueError):
         self.initialisation = initialisation
         self.samples = np.asarray(samples, dtype=np.intp)
 
-    def __reduce__(self):  # whole across process boundaries
+    def __reduce__(self) -> tuple[Any, ...]:  # whole across process boundaries
         return type(self), (self.args[0], self.component, self.iteration, self.initialisation, self.samples)
 
 

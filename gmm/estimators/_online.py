@@ -148,7 +148,7 @@ class SufficientStatistics:
 
     __rmul__ = __mul__
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         size = f"{self.total_weight:.6g}"
         title = f"{size} sample{'s' * (size != '1')}, mean log-likelihood {self.log_likelihood / self.total_weight:.4g}"
         with np.errstate(divide="ignore", invalid="ignore"):

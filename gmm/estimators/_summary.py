@@ -85,10 +85,10 @@ class Summary:
         self.components = components
         self.notes = notes
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join([*self.heading, "", repr(self.components), *(f"! {note}" for note in self.notes)])
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         heading = "<br>".join(map(escape, self.heading))
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return f"<p>{heading}</p>{self.components._repr_html_()}" + (f"<ul>{notes}</ul>" if notes else "")
@@ -162,12 +162,12 @@ class SelectionSummary:
             notes.append(f"{_count(n_collapsed, 'model')} collapsed and have no values; table['reason'] says why.")
         return cls(heading, best, components, notes)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join(
             [*self.heading, "", repr(self.best), "", repr(self.sizes), *(f"! {note}" for note in self.notes)]
         )
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         heading = "<br>".join(map(escape, self.heading))
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         tables = self.best._repr_html_() + self.sizes._repr_html_()

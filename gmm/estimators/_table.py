@@ -100,8 +100,8 @@ class Table(Sequence[dict[str, Any]]):
         columns = [name for name in self.columns if name not in LONG]
         return Grid(columns, [[text_of(row[name]) for name in columns] for row in self._rows])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self._grid())
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return self._grid()._repr_html_()

@@ -46,7 +46,7 @@ class BayesianSelection:
         """Its row of the table."""
         return self.table[self.best_index_]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         row = self.best_row_
         return (
             f"BayesianSelection({len(self.models_)} models; best: concentration={row['concentration']:g}, "

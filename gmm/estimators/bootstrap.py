@@ -136,7 +136,7 @@ class Bootstrap:
             rows.append(row)
         return Table(rows)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Bootstrap({self.kind!r}, {self.n} replicates; {self.n_degenerate} degenerate, "
             f"{self.n_not_converged} not converged, {self.n_reordered} reordered)"

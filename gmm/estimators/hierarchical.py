@@ -75,7 +75,7 @@ class HierarchicalClustering:
             heads[b] = heads[a]
         return np.unique(heads, return_inverse=True)[1]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"HierarchicalClustering({self.n_samples} samples; model={self.model!r}, scaling={self.scaling!r})"
 
 

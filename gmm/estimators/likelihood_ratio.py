@@ -87,7 +87,7 @@ class LikelihoodRatioTest:
 
         return plot.null_distribution(self.replicates, self.statistic, ax=ax)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         degenerate = f", {self.n_degenerate} degenerate" if self.n_degenerate else ""
         return (
             f"LikelihoodRatioTest({self.n_components} against {self.n_components + 1} components, "

@@ -154,7 +154,7 @@ class ComponentHierarchy:
             return plot.merge_tree(self.linkage(), ax=ax)
         return plot.entropy_curve(self.entropies, bend=self.bend, ax=ax)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         merges = ", ".join(f"{b} joins {a}" for a, b in self.merges[:8]) + (", …" if len(self.merges) > 8 else "")
         return f"ComponentHierarchy({self.n_components} components{'; ' if merges else ''}{merges})"
 

@@ -246,7 +246,7 @@ class Selection:
             ax.set_xlabel(f"{ax.get_xlabel()}\n(the best has the {edge} number tried: try {advice})")
         return ax
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_collapsed = sum(model is None for model in self.models_)
         row = None if n_collapsed == len(self.models_) else self.best_row_
         best = (

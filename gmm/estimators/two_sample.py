@@ -94,14 +94,14 @@ class TwoSampleTest:
             notes.append(f"{d - SHOWN} more columns have smaller statistics.")
         return Summary(heading, Table(rows), notes)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"TwoSampleTest(n={self.n}, accuracy={self.accuracy:.3f}, p_value={self.p_value:.3g}, largest KS statistic "
             f"{self.marginals['statistic'].max():.3f}, largest difference of correlations "
             f"{self.correlations.largest:.3f})"
         )
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
 

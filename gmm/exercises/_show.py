@@ -71,10 +71,10 @@ class Verdict:
             return self.message
         return self.head + (self.message if self.message[:1] in ",." else f": {self.message}")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self.text
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         mark, colour = _MARKS[self.status]
         rest = _code(escape(self._joined()[len(self.head) :], quote=False))
         lines = [escape(line, quote=False) for line in self.details]
@@ -91,10 +91,10 @@ class Passage:
     title: str
     markdown: str
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.title}\n{plain(self.markdown)}"
 
-    def _repr_markdown_(self):
+    def _repr_markdown_(self) -> str:
         return f"**{self.title}**\n\n{self.markdown}"
 
 
@@ -107,7 +107,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     below: str = ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
         lines = [
             "  ".join(cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(cells))
@@ -115,7 +115,7 @@ class Table:
         ]
         return "\n".join([self.caption, *(line.rstrip() for line in lines), *filter(None, [self.below])])
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.head)
         rows = "".join(
             f'<tr><th scope="row" style="text-align: left;">{escape(row[0])}</th>'

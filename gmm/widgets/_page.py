@@ -46,10 +46,10 @@ class Widget:
         self.name = name
         self.data = data
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<interactive figure {self.name}: a notebook shows it>"
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return self.data
 
 
