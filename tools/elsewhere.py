@@ -152,10 +152,9 @@ def coverage(folder):
     environ = os.environ | {"COVERAGE_FILE": str(folder / "coverage")}
     compiled = ("--ignore", "tests/engine", "--ignore", "tests/formulas")
     tests = ("-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", *NO_TESTS_OF_THE_BOOK, *compiled)
-    command, settings = (sys.executable, "-m", "coverage"), ("--rcfile", "tools/coverage.toml")
-    run(*command, "run", *settings, "-m", "pytest", *tests, *sys.argv[2:], cwd=ROOT, env=environ)
-    run(*command, "combine", "-q", *settings, cwd=ROOT, env=environ)
-    run(*command, "report", "--skip-covered", "--fail-under", COVERED, *settings, cwd=ROOT, env=environ)
+    count = ("--cov", "--cov-config=tools/coverage.toml", "--cov-report=term:skip-covered")
+    count += (f"--cov-fail-under={COVERED}",)
+    run(sys.executable, "-m", "pytest", *tests, *count, *sys.argv[2:], cwd=ROOT, env=environ)
 
 
 if __name__ == "__main__":
