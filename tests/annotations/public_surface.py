@@ -94,13 +94,25 @@ def not_annotated(function):
     return [name for name in [*arguments, "return"] if name not in known]
 
 
+def _overrides(functions):
+    """Methods without annotations, of any subclass, with the name of what they replace."""
+    waiting = [(kind, kind) for kind in public()[1].values()]
+    while waiting:
+        base, kind = waiting.pop()
+        waiting += [(base, further) for further in kind.__subclasses__()]
+        own = dict(_methods(base))
+        for name, function in vars(kind).items():
+            if isinstance(function, types.FunctionType) and name in own and "return" not in function.__annotations__:
+                yield from ((path, function) for path, replaced in functions.items() if replaced is own[name])
+
+
 @contextmanager
 def watched(functions):
     """While it lasts, hold what these functions return against their annotations: gives (names seen, complaints)."""
     expected = {}
-    for path, function in functions.items():
+    for path, function in [*functions.items(), *_overrides(functions)]:
         if not inspect.isgeneratorfunction(function):  # which give back one value after the other
-            expected[inspect.unwrap(function).__code__] = path, hints_of(function)["return"]
+            expected.setdefault(inspect.unwrap(function).__code__, (path, hints_of(functions[path])["return"]))
     seen, wrong = set(), set()
 
     def look(frame, event, result):
