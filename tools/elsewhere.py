@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS_OF_THE_BOOK = ("tests", "--ignore", "tests/book")
-COVERED = 95
+COVERED = 97  # 97.6 when this was set
 
 
 def run(*command, **options):
