@@ -79,12 +79,18 @@ def add_moments(model, x, padded, room, r, first, second):
     d = x.shape[0]
     centres = model.centres
     second = shaped(second, 0, centres.shape)
-    for k in range(centres.shape[0]):
-        i = 0
-        while d - i > REST:
-            moments_of_4_features(x, r, k, centres, i, padded, first[k], second[k])
-            i += 4
-        moments_of_rest(x, r, k, centres, i, padded, first[k], second[k])
+    # Sixteen features outside, components inside: rows of x stay in the first-level cache while those of r come past.
+    low = 0
+    while low < d:
+        high = low + 16 if d - low > 16 + REST else d
+        for k in range(centres.shape[0]):
+            i = low
+            while i < high and d - i > REST:
+                moments_of_4_features(x, r, k, centres, i, padded, first[k], second[k])
+                i += 4
+            if high == d:
+                moments_of_rest(x, r, k, centres, i, padded, first[k], second[k])
+        low = high
 
 
 @method(operations.update, Diagonal)

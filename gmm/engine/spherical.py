@@ -111,9 +111,11 @@ def log_joint(model, x, padded, room, r):
 def first_moments_block(x, padded, r, centres, first):
     """Add Σ_b r_kb (x_b - μ_k) to first[k]; eight features at a time share r, then the rest."""
     d = x.shape[0]
-    for k in range(centres.shape[0]):
-        for j in range(0, d - 7, 8):
+    # Features outside, components inside: rows of x stay in the first-level cache while those of r come past.
+    for j in range(0, d - 7, 8):
+        for k in range(centres.shape[0]):
             sums_of_8_features(x, r, k, centres, j, padded, first[k], first[k])
+    for k in range(centres.shape[0]):
         sums_of_rest(x, r, k, centres, d // 8 * 8, padded, first[k], first[k])
 
 
