@@ -59,7 +59,8 @@ def reduced_exponential_kernel(x, degree):
         p = 1.0
         for j in range(degree, 0, -1):
             p = 1.0 + v / j * p
-        out[i] = math.ldexp(p, int(g))
+        half = int(g) // 2  # in two steps: plain Python's ldexp raises where it overflows, a product is infinite
+        out[i] = math.ldexp(p, half) * math.ldexp(1.0, int(g) - half)
     return out
 
 
@@ -210,7 +211,7 @@ def roofline(operations: float, n_bytes: float, peak: float, bandwidth: float) -
 
 @equation("eq-amdahl", kernel=amdahl_speedup_kernel)
 def amdahl_speedup(n_threads: int, serial_share: float) -> float:
-    r"""How many times faster a program gets by threads, if a share of its time cannot be shared, :eq:`eq-amdahl`.
+    r"""How many times faster threads make a program at most, if a share of its time cannot be shared, :eq:`eq-amdahl`.
 
     .. math:: S(w) = \frac1{s + (1-s)/w}
 
@@ -321,6 +322,8 @@ def chunked_sum_error_bound(values: ArrayLike, chunk_length: int) -> float:
 
     .. math:: \lvert\hat S - S\rvert \le \frac{hu}{1-hu}\sum_i\lvert x_i\rvert, \qquad
         h = b - 1 + \lceil n/b\rceil - 1,\quad u = 2^{-53}
+
+    for b not above n; a longer chunk counts as one of n values.
 
     Parameters
     ----------

@@ -169,6 +169,20 @@ def test_the_exponential_by_mpmath():
     np.testing.assert_array_equal(beyond, [np.inf, 0.0, np.inf, 0.0])
 
 
+@pytest.mark.equation("eq-exponential-reduction")
+@pytest.mark.parametrize("form", ["compiled", "plain Python"])
+def test_the_exponential_at_the_edges_of_float64(form):
+    kernel = gmm.reduced_exponential.kernel
+    if form == "plain Python":
+        kernel = getattr(kernel, "py_func", kernel)
+    last = math.log(np.finfo(float).max)
+    x = np.array([last, 709.79, 709.9, 710.0, -744.5, -745.13, -746.0, -750.0])
+    with mp.workdps(40):
+        expected = [float(mp.exp(mp.mpf(v))) for v in x]
+    np.testing.assert_allclose(kernel(x, 13), expected, rtol=1e-15, atol=0.0)
+    assert kernel(np.array([709.7]), 0)[0] == np.inf  # 2**1024 times a polynomial of one term
+
+
 @pytest.mark.equation("eq-exponential-error")
 @pytest.mark.parametrize("degree", range(10))
 def test_the_error_bound_holds_and_is_no_larger_than_it_must_be(degree):
