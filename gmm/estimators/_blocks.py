@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import operator
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from gmm.estimators import _summary
 from gmm.estimators._batches import (
     Surveyed,
     check_same_columns,
@@ -17,6 +21,8 @@ from gmm.estimators._batches import (
     taking_part,
 )
 from gmm.learning.blocks import BlockSource, tree_of_tasks
+
+NOTHING = "blocks of X hold no samples that take part"
 
 
 def is_lazy(X):
@@ -31,6 +37,10 @@ def _tasks(X):
     if hasattr(X, "chunks") and len(X.chunks[1]) > 1:
         X = X.rechunk({1: -1})
     return list(np.ravel(X.to_delayed()))
+
+
+def _named(number):
+    return f"block {number} of X"
 
 
 def _check(kind, missing, name, X, weights):
@@ -114,7 +124,7 @@ class Blocks(Surveyed):
         check = delayed(_check, pure=False)
         kind = type(model).__name__
         blocks = [
-            check(kind, self.missing, f"block {i} of X", block, w)
+            check(kind, self.missing, _named(i), block, w)
             for i, (block, w) in enumerate(zip(tasks, weights, strict=True))
         ]
         note = delayed(_note, pure=False)
@@ -129,7 +139,7 @@ class Blocks(Surveyed):
             noted, names, n_features = entry
             if self.n_features is None:
                 self.n_features, self.names = n_features, names
-            check_same_columns(f"block {i} of X", np.empty((0, n_features)), names, self.n_features, self.names)
+            check_same_columns(_named(i), np.empty((0, n_features)), names, self.n_features, self.names)
             found.append(noted._replace(end=starts[-1] + noted.end))
         self._conclude(found, len(notes), scaled, "blocks of X")
         size = reservoir_size(model)
@@ -183,31 +193,30 @@ class _Score:
         return getattr(self.model, self.what)(X) if len(X) else self.nothing
 
 
-def scores(model, what, X):
-    """An array of Dask with what a method gives for the rows of X; nothing is computed yet."""
-    import dask.array as da
-
+def _rows(model, X):
+    """X as an array of Dask whose blocks hold all features of their rows; raises ValueError where it does not fit."""
     if X.ndim != 2:
         raise ValueError(f"X must have the shape (n_samples, n_features); got {X.ndim} dimension(s)")
     if not hasattr(X, "chunks"):
-        return _of_frame(model, what, X)
+        names = getattr(model, "feature_names_in_", None)
+        if names is not None and list(X.columns) != list(names):
+            raise ValueError(f"X must have the columns {list(map(str, names))}; got {list(map(str, X.columns))}")
+        X = X.to_dask_array()
     if X.shape[1] != model.n_features_in_:
         raise ValueError(
             f"X has {X.shape[1]} features, but {type(model).__name__} is expecting {model.n_features_in_} features as "
             "input"
         )
-    X = X.rechunk({1: -1}) if len(X.chunks[1]) > 1 else X
-    score = _Score(nameless(model), what)
+    return X.rechunk({1: -1}) if len(X.chunks[1]) > 1 else X
+
+
+def scores(model, what, X):
+    """An array of Dask with what a method gives for the rows of X; nothing is computed yet."""
+    import dask.array as da
+
+    X, score = _rows(model, X), _Score(nameless(model), what)
     shape = {"drop_axis": 1} if score.nothing.ndim == 1 else {"chunks": (X.chunks[0], (score.nothing.shape[1],))}
     return da.map_blocks(score, X, dtype=score.nothing.dtype, meta=score.nothing, **shape)
-
-
-def _of_frame(model, what, X):
-
-    names = getattr(model, "feature_names_in_", None)
-    if names is not None and list(X.columns) != list(names):
-        raise ValueError(f"X must have the columns {list(map(str, names))}; got {list(map(str, X.columns))}")
-    return scores(model, what, X.to_dask_array())
 
 
 def nameless(model):
@@ -219,21 +228,88 @@ def nameless(model):
     return model
 
 
-def log_likelihood(model, X, sample_weight):
-    """(Σ w log p(x), Σ w) of the rows of X."""
+def _of_rows(X, weights, number, model, of):
+    """of(model, X, weights) of a checked block, or None where it has no rows."""
+    block = _check(type(model).__name__, _marginalises(model), _named(number), X, weights)
+    return None if block is None else of(model, *block[:2])
+
+
+def _marginalises(model):
+    return getattr(model, "missing", "raise") == "marginalise"
+
+
+def _totals(model, X, weights, entropy):
+    X, weights, _ = taking_part(X, weights, missing=False)
+    if not len(X):
+        return None
+    return _summary.totals(X, model._density(), weights, model.n_threads, model._scoring(X), entropy)
+
+
+def _statistics(model, X, weights):
+    X, weights, _ = taking_part(X, weights, _marginalises(model))
+    return model.statistics(X, weights) if len(X) else None
+
+
+def _summed(model, X, sample_weight, of, add):
+    """The sum of of(model, X, weights) over the blocks, in the tree of the fits; None where no row takes part."""
     import dask
 
-    logs = scores(model, "score_samples", X)
-    weights = _weights_of(sample_weight, X, _tasks(X))
-    parts = [
-        dask.delayed(_weighted_sum)(block, w) for block, w in zip(np.ravel(logs.to_delayed()), weights, strict=True)
-    ]
-    total = dask.compute(tree_of_tasks(parts, np.add, dask.delayed))[0]
-    return float(total[0]), float(total[1])
+    X = _rows(model, X)
+    tasks = _tasks(X)
+    weights = _weights_of(sample_weight, X, tasks)
+    one, model = dask.delayed(_of_rows, pure=False), dask.delayed(nameless(model), pure=False)
+    parts = [one(block, w, i, model, of) for i, (block, w) in enumerate(zip(tasks, weights, strict=True))]
+    return dask.compute(tree_of_tasks(parts, add, dask.delayed))[0]
 
 
-def _weighted_sum(values, weights):
-    if weights is None:
-        return np.array([values.sum(), len(values)])
-    weights = np.asarray(weights, dtype=np.float64)
-    return np.array([weights @ values, weights.sum()])
+def totals(model, X, sample_weight=None, entropy=False):
+    """The `gmm.estimators._summary.Totals` of the rows of X; responsibilities stay in their blocks."""
+    found = _summed(model, X, sample_weight, partial(_totals, entropy=entropy), _summary.Totals.plus)
+    return _summary.Totals(0.0, 0.0) if found is None else found
+
+
+def statistics(model, X, sample_weight=None):
+    """What `model.statistics` gives for all rows of X."""
+    found = _summed(model, X, sample_weight, _statistics, operator.add)
+    if found is None:
+        raise ValueError(NOTHING)
+    names = getattr(model, "feature_names_in_", None)
+    return found if names is None else replace(found, feature_names=tuple(map(str, names)))
+
+
+# ---- folds of a cross-validation
+
+
+def folds(X, sample_weight, n_folds, seed):
+    """For each fold two arrays of Dask: the weights of X with this fold's set to zero, and with all others' so.
+
+    The rows of each block are dealt to the folds at random, as evenly as their number allows: which rows a fold has
+    depends on the seed and on how X is cut into blocks.
+    """
+    import dask
+    import dask.array as da
+
+    tasks = _tasks(X)
+    given = _weights_of(sample_weight, X, tasks)
+    deal = dask.delayed(_dealt, pure=False)
+
+    def weights(fold, inside):
+        blocks = (
+            deal(X, w, [seed, i], n_folds, fold, inside) for i, (X, w) in enumerate(zip(tasks, given, strict=True))
+        )
+        return da.concatenate([da.from_delayed(block, (np.nan,), np.float64) for block in blocks])
+
+    return [(weights(fold, False), weights(fold, True)) for fold in range(n_folds)]
+
+
+def _dealt(X, weights, seed, n_folds, fold, inside):
+    rng, n = np.random.default_rng(seed), len(X)
+    numbers = (rng.permutation(n) + rng.integers(n_folds)) % n_folds
+    weights = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+    return np.where((numbers == fold) == inside, weights, 0.0)
+
+
+def sum_of(sample_weight):
+    """The sum of weights, of Dask's or in memory."""
+    total = sample_weight.sum() if hasattr(sample_weight, "__dask_graph__") else np.sum(sample_weight)
+    return float(total.compute() if hasattr(total, "compute") else total)

@@ -28,7 +28,6 @@ from gmm.estimators._validation import (
     check_resp_init,
     check_sample_weight,
     check_samples,
-    check_weights_of,
     unmasked,
 )
 
@@ -626,23 +625,12 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
         """Log-likelihood, aic, bic and, if asked for its entropy, icl and two sizes of each component, as a dict."""
         from gmm.formulas.criteria import aic_kernel, bic_kernel  # here: a fit needs none of the book's kernels
 
-        parameters = self._parameters()
-        density, p = parameters.density(), self._n_parameters()
-        if _blocks.is_lazy(X):
-            if entropy or error_covariances is not None:
-                raise ValueError("icl and error_covariances need samples in memory; X is one of Dask's")
-            log_likelihood, n_samples = _blocks.log_likelihood(self, X, sample_weight)
-        else:
-            X, scoring = self._samples(X, error_covariances)
-            sample_weight = check_weights_of(sample_weight, X)
-            n_samples = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-            log_likelihood = scoring.log_likelihood(X, density, sample_weight, self.n_threads)
+        total, p = self._totals(X, sample_weight, error_covariances, entropy), self._n_parameters()
         found = {
-            "log_likelihood": log_likelihood,
-            "aic": aic_kernel(log_likelihood, p),
-            "bic": bic_kernel(log_likelihood, p, n_samples),
+            "log_likelihood": total.log_likelihood,
+            "aic": aic_kernel(total.log_likelihood, p),
+            "bic": bic_kernel(total.log_likelihood, p, total.weight),
         }
         if entropy:
-            found_of = _summary.assignment(X, density, sample_weight, self.n_threads, scoring)
-            found |= {"icl": found["bic"] + 2.0 * found_of.entropy, "counts": found_of.counts, "sizes": found_of.sizes}
+            found |= {"icl": found["bic"] + 2.0 * total.entropy, "counts": total.counts, "sizes": total.sizes}
         return found

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from gmm import learning
 from gmm._types import ArrayLike, FloatArray, Path
 from gmm.engine import Diagonal, Full, Tied
-from gmm.estimators import _persistence
+from gmm.estimators import _blocks, _persistence
 from gmm.estimators._collapse import CollapsedComponentError
 from gmm.estimators._fitting import make_step
 from gmm.estimators._ridge import in_numbers
@@ -316,6 +316,7 @@ class Incremental(Mixin):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Of arrays and data frames of Dask they are taken where the blocks are, and only they come back.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative.
 
@@ -346,6 +347,8 @@ class Incremental(Mixin):
         array([0.5, 0.5])
         """
         parameters = self._parameters()
+        if _blocks.is_lazy(X):
+            return _blocks.statistics(self, X, sample_weight)
         X, sample_weight = self._scored_samples(X, sample_weight)
         found = self._pass(parameters, X, sample_weight)
         names = getattr(self, "feature_names_in_", None)

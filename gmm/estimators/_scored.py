@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from gmm import engine, learning
 from gmm._types import AnyArray, ArrayLike, FloatArray, IntArray, Seed
 from gmm.engine import missing
-from gmm.estimators import _blocks
+from gmm.estimators import _blocks, _summary
 from gmm.estimators._batches import Batches
 from gmm.estimators._conditional import feature_indices
 from gmm.estimators._errors import Measured, check_errors
@@ -227,14 +227,21 @@ class Scored(Mixin):
         return self._mean_score(X, sample_weight)
 
     def _mean_score(self, X, sample_weight, error_covariances=None):
+        found = self._totals(X, sample_weight, error_covariances)
+        return found.log_likelihood / found.weight
+
+    def _totals(self, X, sample_weight, error_covariances=None, entropy=False):
+        """The `gmm.estimators._summary.Totals` of samples."""
         density = self._density()
-        if _blocks.is_lazy(X) and error_covariances is None:
-            found, total = _blocks.log_likelihood(self, X, sample_weight)
-            return found / total
+        if _blocks.is_lazy(X):
+            if error_covariances is not None:
+                raise ValueError("error_covariances need samples in memory; X is one of Dask's")
+            found = _blocks.totals(self, X, sample_weight, entropy)
+            if not found.weight > 0.0:
+                raise ValueError(_blocks.NOTHING)
+            return found
         X, scoring = self._samples(X, error_covariances)
-        sample_weight = check_weights_of(sample_weight, X)
-        total = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-        return scoring.log_likelihood(X, density, sample_weight=sample_weight, n_threads=self.n_threads) / total
+        return _summary.totals(X, density, check_weights_of(sample_weight, X), self.n_threads, scoring, entropy)
 
     def predict(self, X: ArrayLike) -> IntArray:
         """Index of the most probable component of each sample, shape (n_samples,)."""

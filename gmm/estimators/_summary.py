@@ -38,6 +38,35 @@ class Assignment(NamedTuple):
     counts: np.ndarray
 
 
+class Totals(NamedTuple):
+    """What criteria need to know of samples: sums over them, which those of parts add to.
+
+    log_likelihood : Σ_i w_i log p(x_i)
+    weight : Σ_i w_i, the number of samples where they have no weights
+    entropy, counts, sizes : as in `Assignment`; None where they were not asked for
+    """
+
+    log_likelihood: float
+    weight: float
+    entropy: float | None = None
+    counts: np.ndarray | None = None
+    sizes: np.ndarray | None = None
+
+    def plus(self, other):
+        """The totals of both."""
+        return Totals(*(None if a is None else a + b for a, b in zip(self, other, strict=True)))
+
+
+def totals(X, density, sample_weight, n_threads, scoring, entropy):
+    """The `Totals` of checked samples."""
+    weight = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+    found = Totals(scoring.log_likelihood(X, density, sample_weight=sample_weight, n_threads=n_threads), weight)
+    if not entropy:
+        return found
+    resp = assignment(X, density, sample_weight, n_threads, scoring)
+    return found._replace(entropy=resp.entropy, counts=resp.counts, sizes=resp.sizes)
+
+
 def assignment(X, density, sample_weight=None, n_threads=None, scoring=engine):
     """Return the `Assignment` of samples. Cost O(n K), in blocks of samples; `scoring` is what scores them."""
     n_components = len(density.centres)

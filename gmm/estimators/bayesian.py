@@ -545,6 +545,7 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Of an array or data frame of Dask the result is an array of Dask, as that of `score_samples`.
 
         Returns
         -------
@@ -555,6 +556,8 @@ class BayesianGaussianMixture(BayesianInterchange, Dictionaries, Scored, Density
         Costs O(n K d²) for 'full' and 'tied', O(n K d) for 'diag' and 'spherical'; memory independent of n.
         """
         check_is_fitted(self)
+        if _blocks.is_lazy(X):
+            return _blocks.scores(self, "predictive_log_density", X)
         X = check_samples(self, X, reset=False)
         structure, (K, d) = learning.structure_of(self.covariance_type), self.means_.shape
         b = self.mean_precision_

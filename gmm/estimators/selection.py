@@ -23,6 +23,7 @@ from gmm._types import (
     Seed,
     StartMethod,
 )
+from gmm.estimators import _blocks
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
 from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
@@ -305,6 +306,8 @@ def select(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        Arrays and data frames of Dask are fitted and judged where their blocks are, as `GaussianMixture.fit` does; the
+        folds of a cross-validation then depend on how X is cut.
     n_components : int or iterable of int, default=range(1, 7)
     covariance_types : str or iterable of str, default=('full', 'tied', 'diag', 'spherical')
         Structures of `GaussianMixture`, or 'fourteen': all models of mclust, of which there are fourteen, or 'E' and
@@ -322,7 +325,7 @@ def select(
         `n_jobs`.
     n_jobs : int, default=None
         Models fitted at the same time, in threads (the compiled loops run in parallel). None or -1: as many as the
-        engine has threads.
+        engine has threads; of Dask's data None is one, whose blocks are worked on side by side.
     verbose : int, default=0
         1 shows the progress: a tqdm bar if tqdm is installed, else a counter.
     tol, max_iter, on_collapse, reg_covar, init_params
@@ -375,29 +378,38 @@ def select(
     names = _types(covariance_types)
     if criterion not in CRITERIA:
         raise ValueError(f"criterion must be one of {', '.join(map(repr, CRITERIA))}; got {criterion!r}")
-    n_jobs = check_n_jobs(n_jobs)
+    n_jobs = 1 if n_jobs is None and _blocks.is_lazy(X) else check_n_jobs(n_jobs)
     for name in NOT_SETTINGS:
         if name in settings:
             raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
     _check_known(settings)
-    data = check_samples(GaussianMixture(), X, reset=True, min_samples=2, missing=settings.get("missing", "raise"))
+    lazy, errors, missing = _blocks.is_lazy(X), None, settings.get("missing", "raise")
+    if lazy:
+        if error_covariances is not None:
+            raise ValueError("error_covariances need samples in memory; X is one of Dask's")
+        data, n_samples = X, _blocks.Blocks(GaussianMixture(missing=missing), X, sample_weight).n_samples
+    else:
+        data = check_samples(GaussianMixture(), X, reset=True, min_samples=2, missing=missing)
+        n_samples = data.shape[0]
+        sample_weight = check_weights_of(sample_weight, data)
+        errors = None if error_covariances is None else check_errors(error_covariances, data)
+        settings = {"n_threads": max(1, engine.default_n_threads() // n_jobs)} | settings
     types = _types_for(names, data.shape[1])
-    sample_weight = check_weights_of(sample_weight, data)
-    errors = None if error_covariances is None else check_errors(error_covariances, data)
-    folds = _n_folds(cv, criterion, data.shape[0])
+    folds = _n_folds(cv, criterion, n_samples)
     seed = seed_of(random_state)
-    settings = {"n_threads": max(1, engine.default_n_threads() // n_jobs)} | settings
     settings |= {"tol": tol, "max_iter": max_iter, "n_init": n_init, "on_collapse": on_collapse, "random_state": seed}
     settings |= {"reg_covar": reg_covar, "init_params": init_params}
     models = [GaussianMixture(size, covariance_type=kind, **settings) for kind in types for size in sizes]
     for model in models:
         model._validate_params()
-    smallest = data.shape[0] - -(-data.shape[0] // folds) if folds else data.shape[0]
+    smallest = n_samples - -(-n_samples // folds) if folds else n_samples
     if max(sizes) > smallest:
         what = f"a fit of the cross-validation has {smallest}" if folds else f"X has {smallest}"
         raise ValueError(f"n_components must not exceed the number of samples; {max(sizes)} was asked for, {what}")
 
-    parts = _folds(data.shape[0], folds, seed) if folds else []
+    parts = []
+    if folds:
+        parts = _blocks.folds(X, sample_weight, folds, seed) if lazy else _folds(n_samples, folds, seed)
     trees = [Trees() for _ in range(1 + len(parts))]  # of all samples, and of those without each fold
     with warnings.catch_warnings():
         # Every fit's convergence and collapse is in the table; of the best one we warn below.
@@ -409,7 +421,8 @@ def select(
     if not folds:
         for row in rows:
             del row["cv"]
-    n_samples = data.shape[0] if sample_weight is None else float(sample_weight.sum())
+    if sample_weight is not None:
+        n_samples = _blocks.sum_of(sample_weight) if lazy else float(sample_weight.sum())
     found = Selection(
         Table(rows), [outcome.model for outcome in outcomes], criterion, seed, sizes, types, n_samples,
         [outcome.sizes for outcome in outcomes],
@@ -589,17 +602,32 @@ def _cross_validate(model, data, sample_weight, errors, folds, trees):
     """Mean held-out log-likelihood per sample, and why there is none."""
     if not folds:
         return np.nan, ""
-    total = 0.0
+    total = weight = 0.0
+    hold_out = _hold_out_blocks if _blocks.is_lazy(data) else _hold_out
     for number, held_out in enumerate(folds):
-        rest = np.delete(np.arange(data.shape[0]), held_out)
-        kept = data[rest]
-        weights = (None, None)
-        if sample_weight is not None:
-            weights = sample_weight[rest], sample_weight[held_out]
         partial = GaussianMixture(**model.get_params())
-        _, reason = _fit(partial, kept, kept, weights[0], errors_of(errors, rest), trees[number])
+        found, reason = hold_out(partial, data, sample_weight, errors, held_out, trees[number])
         if reason:
             return np.nan, f"without fold {number}: {reason}"
-        scores = partial.score_samples(data[held_out], error_covariances=errors_of(errors, held_out))
-        total += scores.sum() if weights[1] is None else weights[1] @ scores
-    return float(total / (data.shape[0] if sample_weight is None else sample_weight.sum())), ""
+        total, weight = total + found[0], weight + found[1]
+    return float(total / weight), ""
+
+
+def _hold_out(model, data, sample_weight, errors, held_out, trees):
+    """Fit without these rows: ((their log-likelihood, what they weigh), '') or (None, the reason)."""
+    rest = np.delete(np.arange(data.shape[0]), held_out)
+    kept = data[rest]
+    weights = (None, None) if sample_weight is None else (sample_weight[rest], sample_weight[held_out])
+    _, reason = _fit(model, kept, kept, weights[0], errors_of(errors, rest), trees)
+    if reason:
+        return None, reason
+    scores = model.score_samples(data[held_out], error_covariances=errors_of(errors, held_out))
+    if weights[1] is None:
+        return (scores.sum(), len(scores)), ""
+    return (weights[1] @ scores, weights[1].sum()), ""
+
+
+def _hold_out_blocks(model, X, sample_weight, errors, weights, trees):
+    """The same in the blocks of Dask; a fold is (weights without it, its weights)."""
+    _, reason = _fit(model, X, X, weights[0], errors, trees)
+    return (None, reason) if reason else (_blocks.totals(model, X, weights[1])[:2], "")

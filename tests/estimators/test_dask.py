@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import gmm
 from gmm import BayesianGaussianMixture, GaussianMixture, StudentMixture
 from gmm.estimators import _batches
 
@@ -116,8 +117,73 @@ def test_scores_are_computed_when_they_are_wanted():
     assert mixture.score(lazy(), sample_weight=weights) == pytest.approx(mixture.score(X, None, WEIGHTS), rel=1e-13)
     assert mixture.bic(lazy(), sample_weight=WEIGHTS) == pytest.approx(mixture.bic(X, WEIGHTS), rel=1e-13)
     assert mixture.aic(lazy()) == pytest.approx(mixture.aic(X), rel=1e-13)
+    assert mixture.icl(lazy(), sample_weight=weights) == pytest.approx(mixture.icl(X, WEIGHTS), rel=1e-13)
     fresh = GaussianMixture(3, **SETTINGS)
     np.testing.assert_array_equal(fresh.fit_predict(lazy()).compute(), fresh.predict(X))
+
+
+def test_bayesian_mixtures_score_block_by_block():
+    mixture = BayesianGaussianMixture(n_components=3, **SETTINGS).fit(X)
+    for name in ("predict", "score_samples", "predictive_log_density"):
+        found = getattr(mixture, name)(lazy())
+        assert isinstance(found, da.Array)
+        np.testing.assert_array_equal(found.compute(), getattr(mixture, name)(X))
+    assert mixture.score(lazy(), None, WEIGHTS) == pytest.approx(mixture.score(X, None, WEIGHTS), rel=1e-13)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_statistics_of_blocks(missing):
+    mixture = GaussianMixture(3, missing="marginalise" if missing else "raise", random_state=0).fit(X)
+    rows = np.where(np.arange(2000)[:, None] == CUTS[0], np.nan, GAPS) if missing else X  # a block without any value
+    weights = WEIGHTS + (np.arange(2000) == CUTS[0])
+    found = mixture.statistics(lazy(rows), da.from_array(weights, chunks=900))
+    expected = mixture.statistics(rows, weights)
+    for name in ("counts", "first", "second", "log_likelihood", "total_weight"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12, atol=1e-10)
+    assert found.mixture == expected.mixture
+
+
+GRID = {"n_components": [2, 3], "covariance_types": ("full", "diag"), "n_init": 1, "random_state": 0}
+
+
+@pytest.mark.parametrize("form", ["array", "frame", "unknown sizes"])
+def test_select(form):
+    if form == "frame":
+        rows = dd.from_pandas(pd.DataFrame(X, columns=["a", "b", "c"]), npartitions=3)
+    else:
+        rows = lazy() if form == "array" else lazy()[lazy()[:, 0] > -np.inf]
+    weights = None if form == "unknown sizes" else WEIGHTS
+    found, expected = (gmm.select(data, sample_weight=weights, **GRID) for data in (rows, X))
+    for name in ("log_likelihood", "aic", "bic", "icl"):
+        np.testing.assert_allclose(found.table[name], expected.table[name], rtol=1e-9)
+    for sizes, model in zip(found.sizes_, expected.models_, strict=True):
+        np.testing.assert_allclose(sizes, np.bincount(model.predict(X), weights, len(sizes)), rtol=1e-12)
+    assert found.n_samples == pytest.approx(expected.n_samples)
+    np.testing.assert_array_equal(found.predict(rows).compute(), expected.predict(X))
+
+
+def test_select_holds_out_rows_of_every_block(monkeypatch):
+    calls, plain = [], GaussianMixture.fit
+
+    def fit(self, X, sample_weight, **options):
+        calls.append(sample_weight)
+        return plain(self, X, sample_weight=sample_weight, **options)
+
+    monkeypatch.setattr(GaussianMixture, "fit", fit)
+    found = gmm.select(lazy(), [2], "diag", "cv", cv=3, sample_weight=WEIGHTS, random_state=0, n_init=1, tol=1e-9)
+    kept = [weights.compute() for weights in calls[1:]]  # the first fit is that of all samples
+    assert len(kept) == 3
+    np.testing.assert_allclose(sum(kept), 2.0 * WEIGHTS, rtol=1e-15)  # each row is left out once
+    left_out = [(weights == 0.0) & (WEIGHTS > 0.0) for weights in kept]
+    for rows in left_out:
+        assert all(
+            0.15 < part.mean() < 0.4 for part, size in zip(np.split(rows, CUTS), CHUNKS, strict=True) if size > 99
+        )
+    total = 0.0
+    for rows in left_out:
+        mixture = plain(GaussianMixture(**found.best_.get_params()), X, sample_weight=WEIGHTS * ~rows)
+        total += WEIGHTS[rows] @ mixture.score_samples(X[rows])
+    assert found.table["cv"][0] == pytest.approx(total / WEIGHTS.sum(), rel=1e-6)
 
 
 WITH_NAN = X.copy()
@@ -155,12 +221,35 @@ def test_what_needs_samples_in_memory_says_so():
         GaussianMixture(3).fit(lazy(), error_covariances=np.ones(3))
     with pytest.raises(ValueError, match="resp_init gives the start of samples in memory"):
         GaussianMixture(3, resp_init=LABELS).fit(lazy())
-    with pytest.raises(ValueError, match="icl and error_covariances need samples in memory"):
-        mixture.icl(lazy())
+    with pytest.raises(ValueError, match="error_covariances need samples in memory"):
+        mixture.bic(lazy(), error_covariances=np.ones(3))
+    with pytest.raises(ValueError, match="error_covariances need samples in memory"):
+        gmm.select(lazy(), error_covariances=np.ones(3))
     with pytest.raises(TypeError, match=r"of Dask, which fit\(X\) takes as it is"):
         mixture.fit_batches(lazy())
     with pytest.raises(ValueError, match="X has 2 features, but GaussianMixture is expecting 3"):
         mixture.predict(lazy()[:, :2])
+
+
+@pytest.mark.parametrize("what", ["score", "bic", "icl", "statistics"])
+def test_bad_blocks_are_named_by_whatever_sums_over_them(what):
+    method = getattr(GaussianMixture(3, random_state=0).fit(X), what)
+    with pytest.raises(ValueError, match=r"^block 2 of X, row 4 \(feature 1\): Input X contains NaN"):
+        method(lazy(WITH_NAN))
+    with pytest.raises(ValueError, match=r"^block \d of X: weights must be finite and not negative; row 0 has -1"):
+        method(lazy(), sample_weight=-da.ones(2000))
+    with pytest.raises(ValueError, match=r"^blocks of X hold no samples that take part"):
+        method(lazy()[:0])
+    with pytest.raises(ValueError, match=r"^blocks of X hold no samples that take part"):
+        method(lazy(), sample_weight=np.zeros(2000))
+
+
+def test_select_refuses_before_any_fit(monkeypatch):
+    monkeypatch.setattr(GaussianMixture, "fit", None)
+    with pytest.raises(ValueError, match=r"^block 2 of X, row 4 \(feature 1\): Input X contains NaN"):
+        gmm.select(lazy(WITH_NAN))
+    with pytest.raises(ValueError, match="not exceed the number of samples; 6 was asked for, X has 5"):
+        gmm.select(lazy()[:5])
 
 
 # ------------------------------------------------------------------------------------------- a cluster of processes
