@@ -384,10 +384,11 @@ def select(
             raise ValueError(f"{name} cannot be given to select: it does not fit all models of the grid")
     _check_known(settings)
     lazy, errors, missing = _blocks.is_lazy(X), None, settings.get("missing", "raise")
+    data: Any = X
     if lazy:
         if error_covariances is not None:
             raise ValueError("error_covariances need samples in memory; X is one of Dask's")
-        data, n_samples = X, _blocks.Blocks(GaussianMixture(missing=missing), X, sample_weight).n_samples
+        n_samples = _blocks.Blocks(GaussianMixture(missing=missing), X, sample_weight).n_samples
     else:
         data = check_samples(GaussianMixture(), X, reset=True, min_samples=2, missing=missing)
         n_samples = data.shape[0]
@@ -422,7 +423,7 @@ def select(
         for row in rows:
             del row["cv"]
     if sample_weight is not None:
-        n_samples = _blocks.sum_of(sample_weight) if lazy else float(sample_weight.sum())
+        n_samples = _blocks.sum_of(sample_weight) if lazy else float(np.sum(sample_weight))
     found = Selection(
         Table(rows), [outcome.model for outcome in outcomes], criterion, seed, sizes, types, n_samples,
         [outcome.sizes for outcome in outcomes],

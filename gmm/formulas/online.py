@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm._compile import kernel
+from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
 
 # ------------------------------------------------------------------------------------- kernels
@@ -68,7 +69,7 @@ def sampling_factor_kernel(n, N):
 # ------------------------------------------------------------------------------------- public
 
 
-def moved_moments(count, first, second, shift):
+def moved_moments(count: float, first: ArrayLike, second: ArrayLike, shift: ArrayLike) -> tuple[FloatArray, FloatArray]:
     r"""Move one component's moments to another centre, without the samples.
 
     .. math:: \mathbf s' = \mathbf s - N\boldsymbol\delta, \qquad
@@ -105,7 +106,7 @@ def moved_moments(count, first, second, shift):
     return moved_moments_kernel(count, first, second, shift)
 
 
-def tree_sum(values):
+def tree_sum(values: ArrayLike) -> float:
     """Add neighbours, then neighbours of the sums, until one is left: the order depends on their number alone.
 
     Parameters
@@ -124,7 +125,7 @@ def tree_sum(values):
     return tree_sum_kernel(check.real_array(values, "values", 1, "(n,)"))
 
 
-def step_sizes(n_steps, alpha=0.6, offset=0.0):
+def step_sizes(n_steps: int, alpha: float = 0.6, offset: float = 0.0) -> FloatArray:
     r"""Step sizes of online EM, :math:`\gamma_t = (t + t_0)^{-\alpha}` for t = 1, 2, ...
 
     Their sum diverges and that of their squares does not if alpha is above 1/2 and at most 1.
@@ -157,7 +158,7 @@ def step_sizes(n_steps, alpha=0.6, offset=0.0):
     return step_sizes_kernel(n_steps, alpha, check.number(offset, "offset", minimum=0))
 
 
-def batch_shares(steps):
+def batch_shares(steps: ArrayLike) -> FloatArray:
     r"""Share of each batch in the running statistics, :math:`\gamma_t\prod_{u>t}(1-\gamma_u)`.
 
     Parameters
@@ -181,7 +182,7 @@ def batch_shares(steps):
     return batch_shares_kernel(steps)
 
 
-def remembered_batches(step):
+def remembered_batches(step: float) -> float:
     r"""Effective number of batches under a constant step, :math:`1/\sum_t w_t^2 = (2-\gamma)/\gamma`.
 
     Parameters
@@ -204,7 +205,7 @@ def remembered_batches(step):
     return remembered_batches_kernel(step)
 
 
-def sampling_factor(n_samples, n_rows):
+def sampling_factor(n_samples: int, n_rows: int) -> float:
     r"""Finite population correction :math:`1 - n/N`: variance of a mean of n of N rows, against n independent ones.
 
     Parameters
