@@ -48,7 +48,7 @@ def fields(label, sheet, choices):
         f'aria-describedby="how-{label}"></label>'
         for name in names
     )
-    table = " answer-table" if sheet["kind"] == "costs" else ""
+    table = " answer-table" if sheet["kind"] in ("costs", "times") else ""
     return f'<div class="answer-fields{table}">{inputs}</div>'
 
 

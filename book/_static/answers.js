@@ -210,6 +210,27 @@
     pieces: (value, { odd, limits, say, which }) =>
       value.length !== 1 || !Number.isFinite(value[0]) ? odd
         : say[which[limits.findIndex(limit => value[0] <= limit)]] ?? null,
+    shift: (value, { say: [odd, far, digits] }) => {
+      const [shift] = value;
+      if (value.length !== 1 || !Number.isFinite(shift)) return odd;
+      if (Math.abs(shift) > 1e12) return far;
+      const mean = x => (((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7])) + x[8] + x[9]) / 10;  // as NumPy
+      const x = Array.from({ length: 10 }, (_, k) => k + shift);
+      return Math.abs(mean(x.map(y => y * y)) - mean(x) * mean(x) - 8.25) > 0.825 ? null : digits;
+    },
+    order: (value, { say: [odd, right, lost] }) => {
+      if (value.length !== 3 || !value.every(Number.isFinite)) return odd;
+      const [a, b, c] = value, sum = (a + b) + c;
+      if (sum !== a + (b + c)) return null;
+      const error = (x, y) => { const s = x + y, z = s - x; return (x - (s - z)) + (y - z); };  // s + error is exact
+      return sum + (error(a, b) + error(a + b, c)) === sum ? right : lost;
+    },
+    times: (value, { say: [odd, least, mean] }) => {
+      if (value.length !== 10 || !value.every(x => x > 0 && x < Infinity)) return odd;
+      const one = value.slice(0, 5), two = value.slice(5);
+      if (Math.min(...one) >= Math.min(...two)) return least;
+      return total(one) / 5 > total(two) / 5 ? null : mean;
+    },
     costs: (value, { say: [odd, tie, best] }) => {
       if (value.length !== 4 || !value.every(x => x >= 0 && x < Infinity)) return odd;
       const least = Math.min(...value), [a, b, c, d] = value;

@@ -134,7 +134,7 @@ def exercise(
         what it raises at the reader's line is shown there. `reference` is then an answer that is right.
     asks : str
         ``"class"`` if the reader hands in a class.
-    page : Choices, Pieces, Costs or Rare, optional
+    page : Choices, Pieces, Numbers or Rare, optional
         How the book's page asks for a value that is chosen from a few or judged by a program.
 
     Raises

@@ -70,17 +70,26 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Costs:
-    """A table of two by two costs on which greedy matching is to fail."""
+class Numbers:
+    """Numbers on which the script itself decides as the judge does.
 
-    odd: str
-    tie: str
-    best: str
-    names = ("row 1, column 1", "row 1, column 2", "row 2, column 1", "row 2, column 2")
+    Attributes
+    ----------
+    kind : str
+        The rule in answers.js.
+    say : sequence of str
+        What can be wrong, in the rule's order.
+    names : sequence of str
+        Of the numbers; none for a single one.
+    """
+
+    kind: str
+    say: Sequence[str]
+    names: Sequence[str] = ()
 
     def sheet(self, task):
         """What the page needs."""
-        return {"kind": "costs", "names": self.names, "say": [self.odd, self.tie, self.best]}
+        return {"kind": self.kind, "say": self.say} | ({"names": self.names} if self.names else {})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import entr
 
 from gmm.exercises._core import exercise
-from gmm.exercises._page import Costs
+from gmm.exercises._page import Numbers
 
 _rng = np.random.default_rng(1616)
 
@@ -241,7 +241,11 @@ exercise(
     "ex-read-greedy",
     np.array([[1.0, 2.0], [3.0, 10.0]]),
     judge=_greedy_fails,
-    page=Costs(_MATRIX, _TIE, _BEST),
+    page=Numbers(
+        "costs",
+        (_MATRIX, _TIE, _BEST),
+        ("row 1, column 1", "row 1, column 2", "row 2, column 1", "row 2, column 2"),
+    ),
     mistakes=[
         (np.array([[1.0, 2.0], [3.0, 3.5]]), _BEST),
         (np.array([[1.0, 1.0], [1.0, 9.0]]), _TIE),

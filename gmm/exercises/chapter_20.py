@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 from gmm.exercises._core import exercise
+from gmm.exercises._page import Numbers
 
 # ------------------------------------------------------------------------- the same iteration in several forms
 
@@ -323,13 +324,17 @@ def _order(values):
     a, b, c = numbers
     if (a + b) + c != a + (b + c):
         return None
-    return _SAME if math.fsum(numbers) == (a + b) + c else _LOST
+    try:
+        return _SAME if math.fsum(numbers) == (a + b) + c else _LOST
+    except OverflowError:
+        return _LOST
 
 
 exercise(
     "ex-fast-order",
     [1e16, -1e16, 1.0],
     judge=_order,
+    page=Numbers("order", (_THREE, _SAME, _LOST), ("a", "b", "c")),
     mistakes=[
         ([1e16, 1.0, -1e16], _LOST),
         ([1.0, 2.0, 3.0], _SAME),
@@ -362,6 +367,11 @@ exercise(
     "ex-fast-accident",
     [[1.0, 1.0, 1.0, 1.0, 9.0], [1.5, 1.5, 1.5, 1.5, 1.5]],
     judge=_accident,
+    page=Numbers(
+        "times",
+        (_TIMES, _NOT_LEAST, _NOT_MEAN),
+        [f"{program} program, run {run}" for program in ("first", "second") for run in range(1, 6)],
+    ),
     mistakes=[
         ([[1.0] * 5, [2.0] * 5], _NOT_MEAN),
         ([[2.0] * 5, [1.0] * 5], _NOT_LEAST),

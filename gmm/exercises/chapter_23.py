@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm.exercises._core import exercise
+from gmm.exercises._page import Numbers, Pieces
 
 _rng = np.random.default_rng(2323)
 
@@ -196,6 +197,7 @@ exercise(
     "ex-tools-shift",
     1e9,
     judge=_shift,
+    page=Numbers("shift", (_NUMBER, _TOO_FAR, _DIGITS)),
     mistakes=[
         (10.0, _DIGITS),
         (1e13, _TOO_FAR),
@@ -230,6 +232,7 @@ exercise(
     "ex-tools-floor",
     -10.0,
     judge=_floor,
+    page=Pieces(_NUMBER, [(-8.381493, None), (0.273311, _NEAR), (math.inf, _OTHER_SIDE)]),
     mistakes=[
         (10.0, _OTHER_SIDE),
         (-3.0, _NEAR),

@@ -124,22 +124,44 @@ RARE = [
     (4.71, 60.0), (4.69, 60.0), (3.0, 51.0), (3.0, 86.2), (2.6, 66.0), (2.8, 74.0),
 ]  # fmt: skip
 
+# About 1e7 and 1e8, where the digits go, and on both sides of what is allowed.
+SHIFTS = [(float(x),) for x in (0, 10, -3.5, 1e6, 1e9, -1e9, 1e12, -1e12, 1.1e12, 1e13, np.inf, np.nan)] + [
+    *((float(x),) for x in np.r_[RNG.uniform(1e7, 3e8, 60), -RNG.uniform(1e7, 3e8, 20)]), (1e9, 2.0),
+]  # fmt: skip
+ORDERS = [
+    (1e16, -1e16, 1.0), (1e16, 1.0, -1e16), (1.0, 2.0, 3.0), (0.1, 0.2, 0.3), (0.5, 0.25, -8.0), (1.0, 2.0), (2.0,),
+    (1.0, np.inf, 2.0), (1e308, 1e308, 1.0), (0.1, 0.1, 0.1), (1.0, 1e-17, 1e-17), (3.0, -3.0, 1e-300),
+    *RNG.normal(size=(40, 3)), *(RNG.normal(size=(40, 3)) * 10.0 ** RNG.integers(-18, 18, size=(40, 3))),
+]  # fmt: skip
+TIMES = [
+    (*(1.0,) * 4, 9.0, *(1.5,) * 5), (*(1.0,) * 5, *(2.0,) * 5), (*(2.0,) * 5, *(1.0,) * 5), (*(1.0,) * 10,),
+    (*(-1.0,) * 5, *(1.0,) * 5), (*(0.0,) * 5, *(1.0,) * 5), (1.0, 2.0), (*(1.0,) * 9, np.inf), (*(1.0,) * 9, np.nan),
+    *RNG.uniform(0.1, 2.0, size=(60, 10)),
+]  # fmt: skip
+RULES = {
+    "costs": (COSTS, (2, 2)),
+    "rare": (RARE, 2),
+    "shift": (SHIFTS, ()),
+    "order": (ORDERS, 3),
+    "times": (TIMES, (2, 5)),
+}
+MADE_BY_CODE = {"ex-select-rounding", "ex-given-cross"}  # their answers are arrays
+
 
 def asked(label):
     """Pairs of what stands in the fields and what is handed in, for an exercise."""
     sheet, page = SHEETS[label], TASKS[label].page
     if sheet["kind"] == "choices":
         return [([int(mark) for mark in marks], page.handed_in(marks)) for marks in page.answers()]
-    numbers = {"value": values, "pieces": pieces, "costs": lambda _: COSTS, "rare": lambda _: RARE}[sheet["kind"]](
-        label
-    )
+    kind = sheet["kind"]
+    numbers, shape = RULES[kind] if kind in RULES else ({"value": values, "pieces": pieces}[kind](label), None)
     count = len(sheet.get("names", "1"))
     found = []
     for answer in numbers:
         texts = [repr(float(x)) for x in answer]
         fields = texts if len(texts) == count else ["; ".join(texts), *[""] * (count - 1)]
         single = answer[0] if len(answer) == 1 else tuple(answer)
-        handed_in = np.reshape(answer, (2, 2)) if sheet["kind"] == "costs" and len(answer) == 4 else single
+        handed_in = np.reshape(answer, shape) if shape and len(answer) == np.prod(shape) else single
         found.append((fields, handed_in))
     # One value where several are asked for is not yet an answer on the page: a field is empty.
     return [(fields, x) for fields, x in found if count == 1 or sum(map(bool, fields)) == count or ";" in fields[0]]
@@ -171,7 +193,7 @@ def test_the_verdicts_are_those_of_the_check(label, of_page):
 
 def test_exercises_that_ask_for_values_have_a_sheet_and_others_have_none():
     for label, task in TASKS.items():
-        assert (label in SHEETS) == (task.page is not None or not (task.cases or task.judge))
+        assert (label in SHEETS) == (not task.cases and label not in MADE_BY_CODE)
 
 
 # ------------------------------------------------------------------------- what a reader types
