@@ -126,7 +126,7 @@ RARE = [
 
 # About 1e7 and 1e8, where the digits go, and on both sides of what is allowed.
 SHIFTS = [(float(x),) for x in (0, 10, -3.5, 1e6, 1e9, -1e9, 1e12, -1e12, 1.1e12, 1e13, np.inf, np.nan)] + [
-    *((float(x),) for x in np.r_[RNG.uniform(1e7, 3e8, 60), -RNG.uniform(1e7, 3e8, 20)]), (1e9, 2.0),
+    *((float(x),) for x in np.r_[RNG.uniform(1e7, 3e8, 60), -RNG.uniform(1e7, 3e8, 20), RNG.uniform(1.4e7, 2.8e7, 300)]), (1e9, 2.0),
 ]  # fmt: skip
 ORDERS = [
     (1e16, -1e16, 1.0), (1e16, 1.0, -1e16), (1.0, 2.0, 3.0), (0.1, 0.2, 0.3), (0.5, 0.25, -8.0), (1.0, 2.0), (2.0,),
@@ -135,7 +135,7 @@ ORDERS = [
 ]  # fmt: skip
 TIMES = [
     (*(1.0,) * 4, 9.0, *(1.5,) * 5), (*(1.0,) * 5, *(2.0,) * 5), (*(2.0,) * 5, *(1.0,) * 5), (*(1.0,) * 10,),
-    (*(-1.0,) * 5, *(1.0,) * 5), (*(0.0,) * 5, *(1.0,) * 5), (1.0, 2.0), (*(1.0,) * 9, np.inf), (*(1.0,) * 9, np.nan),
+    (*(-1.0,) * 5, *(1.0,) * 5), (*(0.0,) * 5, *(1.0,) * 5), (*(1.0,) * 4, 6.0, *(2.0,) * 5), (1.0, 2.0), (*(1.0,) * 9, np.inf), (*(1.0,) * 9, np.nan),
     *RNG.uniform(0.1, 2.0, size=(60, 10)),
 ]  # fmt: skip
 RULES = {
