@@ -218,12 +218,16 @@
       const x = Array.from({ length: 10 }, (_, k) => k + shift);
       return Math.abs(mean(x.map(y => y * y)) - mean(x) * mean(x) - 8.25) > 0.825 ? null : digits;
     },
-    order: (value, { say: [odd, right, lost] }) => {
+    order: (value, { say: [odd, right, both] }) => {
       if (value.length !== 3 || !value.every(Number.isFinite)) return odd;
       const [a, b, c] = value, sum = (a + b) + c;
       if (sum !== a + (b + c)) return null;
-      const error = (x, y) => { const s = x + y, z = s - x; return (x - (s - z)) + (y - z); };  // s + error is exact
-      return sum + (error(a, b) + error(a + b, c)) === sum ? right : lost;
+      // The sum rounded once, as math.fsum has it.
+      const two = (x, y) => { const s = x + y, z = s - x; return [s, (x - (s - z)) + (y - z)]; };
+      const [first, lost] = two(a, b), [, more] = two(first, c), [rest, tiny] = two(lost, more);
+      const [near, low] = two(sum, rest), next = near + 2 * low;
+      const exact = low && Math.sign(tiny) === Math.sign(low) && next - near === 2 * low ? next : near;
+      return exact === sum ? right : both;
     },
     times: (value, { say: [odd, least, mean] }) => {
       if (value.length !== 10 || !value.every(x => x > 0 && x < Infinity)) return odd;

@@ -189,7 +189,7 @@ def _shift(shift):
     if abs(shift) > 1e12:
         return _TOO_FAR
     x = np.arange(10.0) + shift
-    wrong = abs((x**2).mean() - x.mean() ** 2 - 8.25)
+    wrong = abs((x * x).mean() - x.mean() * x.mean() - 8.25)  # products: powers are rounded as each library likes
     return None if wrong > 0.825 else _DIGITS
 
 
