@@ -7,7 +7,9 @@ import time
 import warnings
 
 import numpy as np
+from numba import njit
 
+from gmm.engine.simd import WIDE, fma, total, wide
 from gmm.exercises._core import exercise
 from gmm.exercises._page import Numbers
 
@@ -119,6 +121,24 @@ def stopwatch(functions, rounds=5):
             function()
             least[name] = min(least[name], clock() - start)
     return least
+
+
+def multiply_adds(rounds):
+    """Multiply and add in registers alone, eight or more sums at a time; return how many operations that was."""
+    assert _in_registers(rounds, 0.5, 1.0) > 0.0
+    return 8 * WIDE * rounds
+
+
+@njit
+def _in_registers(rounds, a, b):
+    p, q, r, s = wide(1.0), wide(3.0), wide(5.0), wide(7.0)
+    a_wide, b_wide = wide(a), wide(b)
+    for _ in range(rounds):
+        p = fma(p, a_wide, b_wide)
+        q = fma(q, a_wide, b_wide)
+        r = fma(r, a_wide, b_wide)
+        s = fma(s, a_wide, b_wide)
+    return total(p) + total(q) + total(r) + total(s)
 
 
 def iteration_seconds(X, start, names=("Python", "NumPy", "scikit-learn", "kernel", "engine"), rounds=3):

@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 from sklearn import mixture
 
 import gmm
+from gmm.engine.simd import WIDE
 from gmm.exercises import EXERCISES, chapter_20, examine
 
 
@@ -109,3 +110,15 @@ def test_steps_of_a_sum_are_fewest_near_the_root():
 
 def test_functions_of_the_package_answer_nothing():
     assert not examine("ex-fast-walk", gmm.log_sum_exp).right
+
+
+def test_the_sums_in_registers_are_those_of_their_definition():
+    def one(x, rounds):
+        for _ in range(rounds):
+            x = 0.5 * x + 1.0
+        return x
+
+    for rounds in (0, 1, 5):  # exact in float64
+        expected = WIDE * sum(one(x, rounds) for x in (1.0, 3.0, 5.0, 7.0))
+        assert chapter_20._in_registers(rounds, 0.5, 1.0) == expected
+    assert chapter_20.multiply_adds(100) == 100 * 4 * WIDE * 2
