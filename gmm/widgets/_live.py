@@ -59,6 +59,8 @@ def script(kind: str | None = None) -> str:
 def kernels() -> str:
     """Return a script with the compiled kernels."""
     known = json.loads((_HERE / "kernels.json").read_text(encoding="utf-8"))
+    for of_the_file in ("made_with", "sources"):
+        known.pop(of_the_file)
     return f"globalThis.gmmKernels ??= {json.dumps(known, separators=(',', ':'))};"
 
 
