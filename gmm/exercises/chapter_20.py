@@ -160,7 +160,7 @@ def iteration_seconds(X, start, names=("Python", "NumPy", "scikit-learn", "kerne
         ("scikit-learn", 1): lambda: fit_iterations(Theirs, 1, X, *start),
         ("scikit-learn", 11): lambda: fit_iterations(Theirs, 11, X, *start),
         ("engine", 1): lambda: fit_iterations(Ours, 1, X, *start, n_threads=1),
-        ("engine", 1 + more): lambda: fit_iterations(Ours, 1 + more, X, *start, n_threads=1),
+        ("engine", 1 + 4 * more): lambda: fit_iterations(Ours, 1 + 4 * more, X, *start, n_threads=1),
     }
     with threadpool_limits(1):
         times = stopwatch({key: call for key, call in calls.items() if key[0] in names}, rounds)
