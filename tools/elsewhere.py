@@ -94,6 +94,8 @@ def wheel(folder):
 
 def smoke(folder):
     """What a reader does who has installed the package and nothing else; run by the Python that has the wheel."""
+    from importlib import metadata
+
     import matplotlib
 
     matplotlib.use("agg")
@@ -103,6 +105,7 @@ def smoke(folder):
 
     here = Path(gmm.__file__).parent
     assert Path(sys.prefix) in here.parents, here
+    assert metadata.version("gmm-book") == gmm.__version__
     assert not (Path.cwd() / "gmm").exists()
     for name in gmm.__all__:
         getattr(gmm, name)

@@ -4,9 +4,12 @@ import re
 import tomllib
 
 import chapters
+import pytest
 import release
 import yaml
 from chapters import ROOT
+
+import gmm
 
 
 def read(name):
@@ -21,10 +24,58 @@ def test_files_of_the_readme_and_contributing_exist():
             assert re.search(rf"^{command}:", read("Makefile"), re.M), command
 
 
-def test_a_release_has_one_version_everywhere():
-    assert release.faults() == []
-    version = release.versions()["pyproject.toml"]
-    assert len(release.faults("v" + version + "1")) == len(release.PLACES) + ("Unreleased" in read("CHANGELOG.md"))
+@pytest.fixture
+def released(tmp_path):
+    """A folder with the files that name the version, changed for version 99.0.1."""
+    for name in release.PLACES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(read(name), encoding="utf-8")
+    changelog = tmp_path / "CHANGELOG.md"
+    if "## Unreleased" not in read("CHANGELOG.md"):
+        changelog.write_text("## Unreleased\n" + read("CHANGELOG.md"), encoding="utf-8")
+    release.set_version("99.0.1", "2099-12-31", tmp_path)
+    return tmp_path
+
+
+class TestOfARelease:
+    def test_one_version_everywhere(self):
+        assert release.faults() == []
+        project = tomllib.loads(read("pyproject.toml"))  # and the wheel's is read from the package
+        assert project["project"]["dynamic"] == ["version"]
+        assert project["tool"]["setuptools"]["dynamic"] == {"version": {"attr": "gmm.__version__"}}
+        assert release.versions()["gmm/__init__.py"] == gmm.__version__
+
+    def test_a_tag_agrees_or_the_files_that_do_not_are_named(self, released):
+        assert release.faults("v99.0.1", released) == []
+        assert len(release.faults("v99.0.10", released)) == len(release.PLACES)
+        (released / "CHANGELOG.md").write_text("## Unreleased\n\n## 99.0.1 - 2099-12-31\n", encoding="utf-8")
+        assert release.faults("v99.0.1", released) == ['CHANGELOG.md has changes that are "Unreleased"']
+        (released / "CITATION.cff").write_text("version: 99.0.0\n", encoding="utf-8")
+        assert release.faults(root=released) == ["CITATION.cff says 99.0.0, not 99.0.1"]
+
+    def test_a_version_and_its_date_are_set_and_nothing_else(self, released):
+        citation = yaml.safe_load((released / "CITATION.cff").read_text(encoding="utf-8"))
+        assert (citation["version"], citation["date-released"]) == ("99.0.1", "2099-12-31")
+        assert "## 99.0.1 - 2099-12-31\n" in (released / "CHANGELOG.md").read_text(encoding="utf-8")
+        for name in release.PLACES:
+            before, after = read(name).splitlines(), (released / name).read_text(encoding="utf-8").splitlines()
+            assert sum(line not in before for line in after) == 1 + (name == "CITATION.cff")
+
+    @pytest.mark.parametrize(
+        ("version", "why"),
+        [
+            ("99.0.1", "does not come after 99.0.1"),
+            ("99.0.0", "does not come after 99.0.1"),
+            ("9.10.0", "does not come after 99.0.1"),
+            ("100.0", "a version is MAJOR.MINOR.PATCH, not '100.0'"),
+            ("100.0.0", "CHANGELOG.md has a line ^## Unreleased$ 0 times"),  # nothing has changed since
+        ],
+    )
+    def test_what_makes_no_release_is_refused_and_changes_nothing(self, released, version, why):
+        before = [(released / name).read_bytes() for name in release.PLACES]
+        with pytest.raises(SystemExit, match=re.escape(why)):
+            release.set_version(version, "2099-12-31", released)
+        assert [(released / name).read_bytes() for name in release.PLACES] == before
 
 
 def test_the_citation_is_of_this_package():
@@ -47,6 +98,24 @@ def test_workflows_use_actions_by_their_hashes():
     for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
         for action in re.findall(r"uses: *(.+)", path.read_text(encoding="utf-8")):
             assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", action), (path.name, action)
+
+
+def test_workflows_have_the_rights_they_need_and_an_end():
+    rights = {}
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert workflow["permissions"] == {"contents": "read"}, path.name
+        for name, job in workflow["jobs"].items():
+            assert job["timeout-minutes"] <= 150, (path.name, name)
+            rights[path.stem, name] = {right for right, level in job.get("permissions", {}).items() if level == "write"}
+            for step in job["steps"]:
+                if step.get("uses", "").startswith("actions/checkout@"):  # who keeps the key to push, pushes
+                    assert step["with"]["persist-credentials"] == ("contents" in rights[path.stem, name])
+    assert {where: found for where, found in rights.items() if found} == {
+        ("pages", "notebooks"): {"contents"},
+        ("pages", "deploy"): {"pages", "id-token"},
+        ("release", "publish"): {"id-token"},
+    }
 
 
 def test_requirements_are_exact_and_free_of_the_machine():
