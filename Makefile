@@ -112,6 +112,7 @@ lint: types ## check style, types and the generated files
 	$(BIN)/ruff format --check .
 	$(PY) tools/formula_index.py --check
 	$(PY) tools/exercise_texts.py --check
+	$(PY) tools/paper_references.py --check
 	$(PY) tools/wasm.py --check
 	$(PY) -m pytest -q tests/book/test_notebooks.py tests/test_registry.py
 
@@ -125,9 +126,10 @@ refresh: env ## run the notebooks and store their outputs (one chapter: make ref
 	$(PY) tools/formula_index.py
 	$(PY) tools/exercise_texts.py
 
-index: env ## write the generated files anew: formula index, texts of the exercises, kernels for the browser
+index: env ## write the generated files anew: formula index, exercises, the paper's references, kernels for the browser
 	$(PY) tools/formula_index.py
 	$(PY) tools/exercise_texts.py
+	$(PY) tools/paper_references.py
 	$(PY) tools/wasm.py
 
 lab: env ## read and run the notebooks in JupyterLab

@@ -1,13 +1,16 @@
 """What the README and the licence files promise."""
 
+import datetime
 import re
 import tomllib
 
 import chapters
+import paper_references
 import pytest
 import release
 import yaml
 from chapters import ROOT
+from pybtex.database import parse_file
 
 import gmm
 
@@ -184,9 +187,40 @@ def test_every_letter_of_a_numbered_equation_is_in_the_notation():
     assert sorted(missing) == []
 
 
-def test_the_paper_cites_what_the_bibliography_has():
-    entries = set(re.findall(r"^@\w+\{(\w+),", read("book/references.bib"), re.M))
-    cited = set(re.findall(r"@(\w+\d{4})", read("paper/paper.md")))
-    assert cited
-    assert not cited - entries
-    assert len(read("paper/paper.md").split()) < 1000  # the journal's limit
+class TestOfThePaper:
+    """What the Journal of Open Source Education asks of a learning module."""
+
+    HEAD, TEXT = read("paper/paper.md").removeprefix("---\n").split("\n---\n", 1)
+
+    def test_head(self):
+        head = yaml.safe_load(self.HEAD)
+        assert set(head) == {"title", "tags", "authors", "affiliations", "date", "bibliography"}
+        assert head["title"].startswith(yaml.safe_load(read("CITATION.cff"))["title"])
+        assert all(set(author) - {"orcid"} == {"name", "affiliation"} for author in head["authors"])
+        places = {place["index"]: place["name"] for place in head["affiliations"]}
+        assert {author["affiliation"] for author in head["authors"]} == set(places)
+        assert datetime.datetime.strptime(head["date"], "%d %B %Y")
+        assert head["bibliography"] == paper_references.FILE.name
+
+    def test_sections_and_length(self):
+        assert re.findall(r"^# (.+)$", self.TEXT, re.M) == [
+            "Summary", "Statement of need", "Learning objectives", "Content", "Instructional design",
+            "Experience of use", "Story of the project", "Quality and availability", "References",
+        ]  # fmt: skip
+        assert self.TEXT.endswith("\n# References\n")  # which are put there
+        assert all(len(section.split()) > 25 for section in re.split(r"^# .+$", self.TEXT, flags=re.M)[1:-1])
+        assert len(self.TEXT.split()) < 1000
+
+    def test_references_are_beside_it(self):
+        assert paper_references.is_current()
+        data = parse_file(paper_references.FILE)
+        assert set(data.entries) == set(re.findall(r"@(\w+)", self.TEXT))
+        without = {key for key, entry in data.entries.items() if not {"doi", "url", "isbn"} & set(entry.fields)}
+        assert without <= {"bishop2006", "jin2016", "murphy2012", "pedregosa2011", "roeder1990"}
+
+    def test_a_key_that_the_book_does_not_have_is_an_error(self):
+        assert paper_references.bibliography("[@b2; @a1]", "@book{a1,\n x}\n\n@book{b2,\n y}\n@book{c3,\n z}") == (
+            "@book{a1,\n x}\n@book{b2,\n y}\n"
+        )
+        with pytest.raises(KeyError, match="d4"):
+            paper_references.bibliography("@d4", "@book{a1,\n x}\n")
