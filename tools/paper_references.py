@@ -21,7 +21,7 @@ def bibliography(paper=None, book=None):
     entries = {
         re.match(r"@\w+\{(\w+),", entry)[1]: entry.strip() for entry in re.split(r"^(?=@)", book, flags=re.M)[1:]
     }
-    cited = re.findall(r"(?<!\w)@(\w+)", paper)
+    cited = re.findall(r"@(\w+)", paper)
     return "\n".join(entries[key] for key in sorted(set(cited))) + "\n"
 
 
