@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import log_ndtr, logsumexp, stdtrit
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
@@ -174,8 +174,10 @@ def test_the_probability_jumps_over_p_at_the_quantile(components, p, upper, heav
 
     margin = 32.0 * np.finfo(float).eps * max(abs(q), scales.min(), np.abs(means).max())
     ends = sorted([log_tail(q - margin), log_tail(q + margin)])
-    # What the standard distributions round themselves is a few parts in 1e14 of p.
-    assert ends[0] - 1e-12 <= np.log(p) <= ends[1] + 1e-12
+    # What the standard distributions round themselves is a few parts in 1e14 of p; Student's quantiles had ten digits
+    # before SciPy 1.17.
+    rounding = 1e-12 if not heavy or abs(stdtrit(1.0, 0.25) + 1.0) < 1e-14 else 1e-9
+    assert ends[0] - rounding <= np.log(p) <= ends[1] + rounding
 
 
 def test_the_standard_distributions_are_scipys():
