@@ -178,8 +178,11 @@ def regularisation_message(X, parameters, components, reg_covar, ridge, row_numb
     samples = samples_of(X, parameters, component, n_threads)
     others = "" if len(components) == 1 else f" (so do components {components[1 : SHOWN + 1]})"
     described = describe(X, samples, row_numbers, beside="")
+    # Samples that span all dimensions may be flat in their unit only.
+    may_be_unit = "too close" in described and not isinstance(reg_covar, str)
+    unit = ", reg_covar='auto' (a small part of each variance)" if may_be_unit else ""
     return (
         f"Component {component} has collapsed onto {where}{others}: {described}, and its "
-        f"covariance {tail}, so that the likelihood depends on reg_covar. Try fewer components, more data or "
+        f"covariance {tail}, so that the likelihood depends on reg_covar. Try fewer components, more data{unit} or "
         "on_collapse='restart'."
     )

@@ -367,6 +367,22 @@ def test_a_component_of_half_a_ridge_more_is_flat_in_all_directions(kind, d):
     assert f"little else {where}." in degenerate(model._parameters(), 1e-6, learning.ArraySource(X))
 
 
+def test_a_group_that_is_flat_in_its_unit_only_is_told_of_auto():
+    """Currents in amperes that vary by a milliampere, beside pressures: `reg_covar` is as large as their variance."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal([0.004, 310.0], [0.001, 20.0], (100, 2)), rng.normal([0.011, 420.0], [0.002, 30.0], (100, 2))]
+    with pytest.warns(
+        CollapsedComponentWarning, match=r"more data, reg_covar='auto' \(a small part of each variance\)"
+    ):
+        GaussianMixture(2, random_state=0).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GaussianMixture(2, random_state=0, reg_covar="auto").fit(X)
+    X[:100, 0] = 0.004  # a constant feature is flat in any unit
+    with pytest.warns(CollapsedComponentWarning, match=r"are constant.*more data or on_collapse"):
+        GaussianMixture(2, random_state=0).fit(X)
+
+
 def test_restart_also_leaves_components_on_one_location():
     X = np.random.default_rng(3).normal(size=(20, 1))
     settings = {"init_params": "random_from_data", "max_iter": 1000, "tol": 1e-6}
