@@ -138,10 +138,8 @@ def _about_text(X):
         if values.ndim != 2 or values.dtype.kind not in "OSU":
             return ""
         text = [(i, j) for i, j in np.ndindex(values.shape) if not _is_number(values[i, j])][:NAMED]
-        cells = [
-            f"X[{i}, {j}]" + ("" if names is None else f" ({names[j]})") + f" is '{values[i, j]!s:.40}'"
-            for i, j in text
-        ]
+        column = ["" if names is None else f" ({name})" for name in names or range(values.shape[1])]
+        cells = [f"X[{i}, {j}]{column[j]} is '{values[i, j]!s:.40}'" for i, j in text]
         return f"No number: {', '.join(cells)}." if cells else "X holds numbers as text: X.astype(float) reads them."
     return ""
 
