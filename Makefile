@@ -18,8 +18,9 @@ SOURCES := $(wildcard _config.yml _toc.yml CHANGELOG.md CITATION.cff _ext/*.py b
 	gmm/*.py gmm/*.pyi gmm/*/*.py gmm/widgets/*.js \
 	gmm/widgets/*.css gmm/widgets/kernels.json gmm/widgets/figures/*)
 BUILD = $(BIN)/jupyter-book build --all -W --keep-going -n --path-output $(OUT) .
-# A chapter for `make refresh`; a port for `make serve`.
+# A chapter for `make refresh`; arguments for `make lab`; a port for `make serve`.
 CH ?=
+ARGS ?=
 PORT ?= 8000
 # A browser of your choice: make pdf CHROMIUM=/path/to/chromium
 ifdef CHROMIUM
@@ -132,8 +133,8 @@ index: env ## write the generated files anew: formula index, exercises, the pape
 	$(PY) tools/paper_references.py
 	$(PY) tools/wasm.py
 
-lab: env ## read and run the notebooks in JupyterLab
-	$(BIN)/jupyter lab book
+lab: env ## read and run the notebooks in JupyterLab (more for it: make lab ARGS=--no-browser)
+	$(BIN)/jupyter lab book $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root) $(ARGS)
 
 bench: env ## run the benchmarks
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done

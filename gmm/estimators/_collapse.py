@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gmm import engine
 from gmm._types import ArrayLike
-from gmm.estimators._ridge import called, flat_directions, on_one_location
+from gmm.estimators._ridge import called, flat_directions, in_directions, on_one_location
 
 ADVICE = (
     "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
@@ -169,17 +169,20 @@ def regularisation_message(X, parameters, components, reg_covar, ridge, row_numb
     directions = flat_directions(parameters, ridge, components)
     one_location = on_one_location(parameters, ridge, components)
     where = "a single location" if one_location else flat_name(X.shape[1], directions)
-    tail = f"is {ridge_is} alone"
-    if where != "a single location":
-        tail += " in one direction" if directions == 1 else f" in {directions} directions"
+    tail = f"is {ridge_is} {'alone' if one_location else 'and little else'}"
+    if directions < X.shape[1]:
+        tail += f" {in_directions(directions, X.shape[1])}"
     if components == [-1]:
         return f"Every component sits on {where}: the tied covariance {tail}. Try fewer components."
     component = components[0]
     samples = samples_of(X, parameters, component, n_threads)
     others = "" if len(components) == 1 else f" (so do components {components[1 : SHOWN + 1]})"
     described = describe(X, samples, row_numbers, beside="")
+    # Samples that span all dimensions may be flat in their unit only.
+    may_be_unit = "too close" in described and not isinstance(reg_covar, str)
+    unit = ", reg_covar='auto' (a small part of each variance)" if may_be_unit else ""
     return (
         f"Component {component} has collapsed onto {where}{others}: {described}, and its "
-        f"covariance {tail}, so that the likelihood depends on reg_covar. Try fewer components, more data or "
+        f"covariance {tail}, so that the likelihood depends on reg_covar. Try fewer components, more data{unit} or "
         "on_collapse='restart'."
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from gmm import learning
 from gmm.estimators._prior import make_prior
-from gmm.estimators._ridge import UNUSED, flat_components, in_numbers
+from gmm.estimators._ridge import UNUSED, flat_components, flat_directions, in_directions, in_numbers
 from gmm.estimators._summary import assignment
 from gmm.estimators._validation import check_fixed, check_initial_values
 
@@ -59,7 +59,8 @@ def degenerate(parameters, ridge, source):
     flat = flat_components(parameters, ridge) if np.any(ridge) else []
     if flat:
         who = "The shared covariance" if flat == [-1] else f"The covariance of component {flat[0]}"
-        return f"{who} is reg_covar and little else in one direction."
+        where = in_directions(flat_directions(parameters, ridge, flat), parameters.n_features)
+        return f"{who} is reg_covar and little else {where}."
     needed = parameters.structure.samples_needed(parameters.n_features)
     if (parameters.weights * source.total_weight > MANY * needed).all():
         return ""

@@ -93,8 +93,16 @@ def on_one_location(parameters, ridge, components):
 
 def flat_directions(parameters, ridge, components):
     """In how many directions the covariance of the first of these components is made of the ridge."""
-    matrix = parameters.matrices[max(components[0], 0)]
-    return int((_variances(parameters.structure.model, matrix[None], ridge) <= FLAT).sum())
+    model, matrix = parameters.structure.model, parameters.matrices[max(components[0], 0)]
+    flat = int((_variances(model, matrix[None], ridge) <= FLAT).sum())
+    return flat * len(matrix) if model is Spherical else flat  # its one variance is that of all directions
+
+
+def in_directions(count, n_features):
+    """Say in how many directions something holds."""
+    if count == n_features > 1:
+        return "in all directions"
+    return "in one direction" if count == 1 else f"in {count} directions"
 
 
 def large_beside(parameters, ridge):

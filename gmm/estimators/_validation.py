@@ -86,17 +86,19 @@ def check_samples(estimator: Any, X: Any, *, reset: bool, min_samples: int = 1, 
         if reset:
             estimator.n_features_in_ = X.shape[1]
         return X
-    allowed = missing == "marginalise"
+    allowed, given = missing == "marginalise", X
     X = _with_nan(X, allowed)
     options = {"dtype": "numeric", "reset": reset, "ensure_min_samples": min_samples}
     try:
         X = validate_data(estimator, X, ensure_all_finite="allow-nan" if allowed else True, **options)
     except ValueError as error:
+        if about := _about_text(given):
+            raise ValueError(f"{error} {about}") from None
         if allowed or not str(error).startswith("Input X contains NaN"):
             raise
         raise ValueError(_about_missing(estimator, X)) from None
     if X.dtype.kind not in "fiub":
-        raise TypeError(f"X must hold real numbers; got dtype {X.dtype}")
+        raise TypeError(f"X must hold real numbers; got dtype {X.dtype}. {_about_text(given)}".rstrip(" ."))
     return X
 
 
@@ -118,6 +120,28 @@ def _with_nan(X, masked):
     if isinstance(X, pandas.DataFrame) and any(kind.kind == "O" for kind in X.dtypes):
         return X.where(X.notna(), np.nan)
     return X
+
+
+def _is_number(value):
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _about_text(X):
+    """Name the first values of X that are no numbers; '' if all are, or it cannot be told."""
+    with contextlib.suppress(Exception):  # what X is was refused, what it holds is only to be named
+        names = list(map(str, X.columns)) if hasattr(X, "columns") else None
+        values = np.asarray(X)
+        if values.ndim != 2 or values.dtype.kind not in "OSU":
+            return ""
+        text = [(i, j) for i, j in np.ndindex(values.shape) if not _is_number(values[i, j])][:NAMED]
+        column = ["" if names is None else f" ({name})" for name in names or range(values.shape[1])]
+        cells = [f"X[{i}, {j}]{column[j]} is '{values[i, j]!s:.40}'" for i, j in text]
+        return f"No number: {', '.join(cells)}." if cells else "X holds numbers as text: X.astype(float) reads them."
+    return ""
 
 
 def _about_missing(estimator, X):

@@ -27,7 +27,7 @@ from gmm.estimators import _blocks
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
 from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
-from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components
+from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components, flat_directions, in_directions
 from gmm.estimators._summary import SelectionSummary
 from gmm.estimators._table import Table
 from gmm.estimators._validation import check_samples, check_weights_of
@@ -576,7 +576,7 @@ def _fit(model, X, data, sample_weight, errors=None, trees=None):
     ridge = model.reg_covar_
     flat = flat_components(parameters, ridge)
     if flat:
-        return None, _why_flat(parameters, flat[0], ridge, model.reg_covar)
+        return None, _why_flat(parameters, flat, ridge, model.reg_covar)
     needed = parameters.structure.samples_needed(data.shape[1])
     few = np.flatnonzero((counts[: model.n_components] < needed) & (parameters.weights > UNUSED))
     if few.size:
@@ -587,14 +587,15 @@ def _fit(model, X, data, sample_weight, errors=None, trees=None):
     return criteria, ""
 
 
-def _why_flat(parameters, component, ridge, reg_covar):
+def _why_flat(parameters, flat, ridge, reg_covar):
     if data_are_flat(parameters.without_noise(), ridge):
         who, what = "X", "leave out features that are constant or depend on others, or take fewer features"
     else:
-        who = "The tied covariance" if component < 0 else f"Component {component}"
+        who = "The tied covariance" if flat == [-1] else f"Component {flat[0]}"
         what = "try fewer components or more data"
+    where = in_directions(flat_directions(parameters, ridge, flat), parameters.n_features)
     return (
-        f"{who} is flat: in one direction its variance is {called(reg_covar)} and little else, so that the likelihood "
+        f"{who} is flat: {where} its variance is {called(reg_covar)} and little else, so that the likelihood "
         f"depends on reg_covar; {what}."
     )
 

@@ -15,12 +15,12 @@ _rng = np.random.default_rng(2323)
 
 exercise(
     "ex-tools-sign",
-    574.0178,
+    2322.192,
     mistakes=[
-        (-574.0178, "in scikit-learn the lower BIC is the better, in mclust the higher: the sign turns."),
-        (428.7094, "that is the deviance -2ℓ: the penalty is missing."),
-        (287.0089, "no factor of one half: both are on the scale of 2ℓ."),
-        (-214.3547, "that is the log-likelihood."),
+        (-2322.192, "in scikit-learn the lower BIC is the better, in mclust the higher: the sign turns."),
+        (2260.528, "that is the deviance -2ℓ: the penalty is missing."),
+        (1161.096, "no factor of one half: both are on the scale of 2ℓ."),
+        (-1130.264, "that is the log-likelihood."),
     ],
     rtol=1e-6,
 )

@@ -225,3 +225,17 @@ class TestOfThePaper:
         )
         with pytest.raises(KeyError, match="d4"):
             paper_references.bibliography("@d4", "@book{a1,\n x}\n")
+
+
+def test_what_the_short_treatments_have_stands_in_the_preface():
+    """Each topic has a row with a link; that the links lead somewhere is seen when the pages are built."""
+    rows = dict(re.findall(r"^\| ([^|]+) \| (.+) \|$", read("book/preface.md"), re.M))
+    topics = (
+        "Definition; Soft and hard; k-means; pseudo-code; Initialisation; E-step; M-step; Log-likelihood; convergence; "
+        "Covariance structures; AIC, BIC; Cross-validation; Variational Bayes; Sampling, and its order; score_samples; "
+        "Cost; Strengths, when to use; Weaknesses, when to avoid; Applications; Tips"
+    )
+    for topic in topics.split("; "):
+        places = [place for title, place in rows.items() if topic.lower() in title.lower()]
+        assert places, topic
+        assert all(re.search(r"\{(?:ref|doc|prf:ref)\}`|\]\(\w+\.ipynb", place) for place in places), topic

@@ -9,6 +9,7 @@ import chapters
 import check_site
 import colab
 import nbformat
+import plain
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -99,16 +100,36 @@ class TestTheFirstCell:
         monkeypatch.delitem(sys.modules, "google.colab", raising=False)
         assert self.run(shell) == []
 
-    def test_it_stands_first_and_once(self, tmp_path):
-        path = tmp_path / "chapter.ipynb"
+    @pytest.mark.parametrize("there", [None, types.ModuleType("gmm")], ids=["missing", "another project's"])
+    @pytest.mark.parametrize("address", [ADDRESS, ""])
+    def test_without_the_package_it_says_how_to_install_it(self, there, address, monkeypatch):
+        for name in [name for name in sys.modules if name.startswith("gmm.")]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "gmm", there)
+        how = f'pip install "git+{self.ADDRESS}@abc"' if address else "pip install . in a copy of the book's repository"
+        shell = InteractiveShell()
+        with pytest.raises(ImportError, match="needs the package of its book, gmm-book") as raised:
+            shell.run_cell(colab.install_cell(address, "abc").source).raise_error()
+        assert str(raised.value).endswith(how)
+
+    def test_it_stands_first_and_once(self):
         before = chapters.read(chapters.notebooks()[0])
-        nbformat.write(before, path)
-        colab.add_install_cell(path, self.ADDRESS, "abc")
-        colab.add_install_cell(path, self.ADDRESS, "def")
-        after = chapters.read(path)
-        assert after.cells[0].source.endswith('a-book@def"')
+        once = colab.with_install_cell(chapters.read(chapters.notebooks()[0]), self.ADDRESS, "abc")
+        after = colab.with_install_cell(once, self.ADDRESS, "def")
+        assert 'a-book@def"' in after.cells[0].source
         assert after.cells[1:] == before.cells
         nbformat.validate(after)
+
+    def test_the_branch_gets_plain_words_and_the_cell(self, tmp_path, monkeypatch):
+        copies = [tmp_path / path.name for path in chapters.notebooks()[:2]]
+        for path, copy in zip(chapters.notebooks(), copies):
+            shutil.copy(path, copy)
+        monkeypatch.setattr(colab, "notebooks", lambda: copies)
+        colab.main(["somebody/a-book", "--ref", "abc"])
+        for path, copy in zip(chapters.notebooks(), copies):
+            found = chapters.read(copy)
+            assert found.cells[1:] == plain.plain(chapters.read(path)).cells
+            assert f"{self.ADDRESS}@abc" in found.cells[0].source
 
 
 def test_binder_takes_the_pins_of_the_book():

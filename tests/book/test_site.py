@@ -4,7 +4,10 @@ import re
 
 import chapters
 import check_site
+import colab
 import exercise_texts
+import nbformat
+import plain
 import pytest
 import screenshot
 
@@ -35,9 +38,12 @@ def test_links_anchors_and_assets(site):
     assert check_site.problems(site) == []
 
 
-def test_every_notebook_can_be_downloaded(site):
+def test_every_notebook_can_be_downloaded(site, repository):
     for path in chapters.notebooks():
-        assert (site / "_sources" / "book" / path.name).read_bytes() == path.read_bytes()
+        given = nbformat.read(site / "_sources" / "book" / path.name, as_version=4)
+        assert given == colab.with_install_cell(
+            plain.plain(chapters.read(path)), f"https://github.com/{repository}", "main"
+        )
 
 
 def test_equations_are_numbered_by_chapter(site):
@@ -126,7 +132,7 @@ def test_notebook_download(visit):
         page.locator(".btn-download-source-button").click()
     assert download.value.suggested_filename == path.name
     with open(download.value.path(), "rb") as file:
-        assert file.read() == path.read_bytes()
+        assert nbformat.reads(file.read(), as_version=4).cells[0].id == colab.ID
 
 
 def test_skip_link(visit):

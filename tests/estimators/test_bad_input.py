@@ -224,3 +224,21 @@ def test_arguments_are_not_changed():
     assert not any(
         np.shares_memory(given, found) for given, found in ((weights, model.weights_), (precisions, model.precisions_))
     )
+
+
+@pytest.mark.parametrize("missing", ["raise", "marginalise"])
+@pytest.mark.parametrize(
+    ("X", "said"),
+    [
+        (np.array([["S1", "0.3"], ["2", "x"]]), r"No number: X\[0, 0\] is 'S1', X\[1, 1\] is 'x'\."),
+        (np.array([["1", "0.3"], ["2", "4"]]), r"numbers as text: X\.astype\(float\)"),
+        (pd.DataFrame({"y": [1.0, 2.0], "site": ["a", "b"]}), r"No number: X\[0, 1\] \(site\) is 'a'"),
+        (pd.DataFrame({"y": [1.0, 2.0], "s": pd.Categorical(["a", "b"])}), r"No number: X\[0, 1\] \(s\) is 'a'"),
+        (np.array([[1.0, "a"], ["b", "c"], ["d", 2.0], ["e", "f"]], dtype=object),
+         r"X\[0, 1\] is 'a', X\[1, 0\] is 'b', X\[1, 1\] is 'c'\.?$"),
+    ],
+    ids=["text", "numbers as text", "column of text", "categories", "objects"],
+)  # fmt: skip
+def test_text_among_the_data_is_named(X, said, missing):
+    with pytest.raises((ValueError, TypeError), match=said):
+        GaussianMixture(1, missing=missing).fit(X)

@@ -10,9 +10,10 @@ import pytest
 from estimator_helpers import start_for
 from sklearn.exceptions import ConvergenceWarning
 
-from gmm import GaussianMixture, engine
+from gmm import GaussianMixture, engine, learning, select
 from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning, _fitting
 from gmm.estimators._collapse import BLOCK, samples_of
+from gmm.estimators._refitting import degenerate
 from gmm.estimators._ridge import data_are_flat, flat_components
 
 INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points", "hierarchical")
@@ -347,6 +348,39 @@ def test_what_components_collapsed_onto_is_named_by_its_dimension(kind, d, lost,
     X[:, d - lost :] = np.repeat([[0.0, 0.0], [9.0, 0.0], [18.0, 9.0]], 30, axis=0)[:, :lost]
     with pytest.warns(CollapsedComponentWarning, match=f"onto {named}" if kind != "tied" else f"on {named}"):
         GaussianMixture(3, covariance_type=kind, random_state=0).fit(X)
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
+@pytest.mark.parametrize("d", [1, 3])
+def test_a_component_of_half_a_ridge_more_is_flat_in_all_directions(kind, d):
+    """Twenty samples with a variance of half a ridge: neither the ridge alone nor flat in one direction of three."""
+    rng = np.random.default_rng(0)
+    spot = rng.normal(size=(20, d))
+    whitened = (spot - spot.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(spot.T, bias=True).reshape(d, d))).T
+    X = np.r_[rng.normal(size=(60, d)), 40.0 + np.sqrt(0.5e-6) * whitened]
+    little = r"onto a single location.*covariance is reg_covar=1e-06 and little else, so"
+    with pytest.warns(CollapsedComponentWarning, match=little):
+        model = GaussianMixture(2, covariance_type=kind, random_state=0).fit(X)
+    found = select(X, [2], [kind], reg_covar=1e-6, random_state=0, on_collapse="raise")
+    where = "in all directions" if d > 1 else "in one direction"
+    assert f"is flat: {where} its variance is reg_covar=1e-06 and little else" in found.table[0]["reason"]
+    assert f"little else {where}." in degenerate(model._parameters(), 1e-6, learning.ArraySource(X))
+
+
+def test_a_group_that_is_flat_in_its_unit_only_is_told_of_auto():
+    """Currents in amperes that vary by a milliampere, beside pressures: `reg_covar` is as large as their variance."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal([0.004, 310.0], [0.001, 20.0], (100, 2)), rng.normal([0.011, 420.0], [0.002, 30.0], (100, 2))]
+    with pytest.warns(
+        CollapsedComponentWarning, match=r"more data, reg_covar='auto' \(a small part of each variance\)"
+    ):
+        GaussianMixture(2, random_state=0).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GaussianMixture(2, random_state=0, reg_covar="auto").fit(X)
+    X[:100, 0] = 0.004  # a constant feature is flat in any unit
+    with pytest.warns(CollapsedComponentWarning, match=r"are constant.*more data or on_collapse"):
+        GaussianMixture(2, random_state=0).fit(X)
 
 
 def test_restart_also_leaves_components_on_one_location():

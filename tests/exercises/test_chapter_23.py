@@ -8,14 +8,14 @@ from gmm.exercises import EXERCISES, chapter_23
 
 
 def test_the_sign_is_that_of_a_fit_of_ours():
-    X = gmm.datasets.load_iris().X
+    X = gmm.datasets.load_old_faithful().X
     settings = {"init_params": "hierarchical", "tol": 1e-10, "max_iter": 2000, "reg_covar": 0.0}
     fit = gmm.GaussianMixture(2, **settings).fit(X)
     task = EXERCISES["ex-tools-sign"]
-    assert task.reference == pytest.approx(fit.bic(X), abs=1e-4)
+    assert task.reference == pytest.approx(fit.bic(X), abs=1e-3)
     assert fit.to_sklearn().bic(X) == pytest.approx(fit.bic(X), rel=1e-12)
     deviance = -2.0 * fit.score(X) * len(X)
-    assert task.mistakes[1].wrong == pytest.approx(deviance, abs=1e-4)
+    assert task.mistakes[1].wrong == pytest.approx(deviance, abs=1e-3)
 
 
 def test_the_tolerance_of_a_sum_is_n_times_that_of_a_mean():

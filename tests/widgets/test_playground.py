@@ -182,15 +182,24 @@ class TestTables:
             "\n".join(f"  {x:.6f}   {y:.6e} " for x, y in PLANE),
             "\ufeff# a comment\r\n"
             + TABLE.replace("name", '"name, in full"').replace("\n", "\r\n")
-            + "\r\n\r\n1,b,\r\n2,b,NA",
+            + "\r\n\r\n1,b,\r\n2,b,NA\r\n3,b,n/a\r\n4,b,#N/A",
         ],
     )  # fmt: skip
     def test_a_pasted_table_is_what_is_fitted(self, text, show):
         page = show(figure)
         take(page, text)
         assert f"{len(PLANE)} samples" in said(page)
-        assert ("2 lines with an empty cell" in said(page)) == ("NA" in text)
+        assert ("4 lines with an empty cell" in said(page)) == ("NA" in text)
         assert numbers(fit(page))[1] == pytest.approx(native(2)[1], abs=0.02)
+
+    def test_what_came_of_a_table_is_in_sight(self, show):
+        page = show(figure)
+        page.set_viewport_size({"width": 1280, "height": 500})
+        take(page, TABLE.replace("\n", ",x\n", 2))
+        page.wait_for_timeout(100)
+        place = page.locator("output, [role=status]").first.bounding_box()
+        assert "Cannot read line 3" in said(page), said(page)
+        assert 0 <= place["y"] <= 500 - place["height"] + 1
 
     @pytest.mark.parametrize(
         ("text", "message"),

@@ -75,7 +75,7 @@ function parse(text) {
   for (const [row, i] of body) if (row.length !== head.length)
     throw new Error(`Cannot read line ${i + 1}: it has ${row.length} ${row.length === 1 ? "column" : "columns"}, and the first line has ${head.length}.`);
   if (!body.length) throw new Error("The table has names of columns and no numbers below them.");
-  const missing = cell => /^(|na|nan|null|\?|-)$/i.test(cell);
+  const missing = cell => /^(|#?n\/?a|nan|null|none|\?|-)$/i.test(cell);
   // A column of numbers: more numbers than words. Others, such as names of species, are left out.
   const columns = head.map((_, j) => j).filter(j => body.filter(([row]) => !Number.isNaN(value(row[j]))).length > body.length / 2);
   const called = j => names?.[j] || `column ${j + 1}`;
@@ -176,7 +176,10 @@ const more = element("details", { class: "gl-more" }, element("summary", {}, "Yo
   element("p", {}, "Two columns of numbers, as a file (CSV, or separated by tabs, semicolons or blanks), dropped on the figure, or pasted below. It stays in this page: nothing is sent anywhere."),
   element("p", { class: "gl-row" }, file), area, element("p", { class: "gl-row" }, pasted, empty, save), axes);
 file.addEventListener("change", () => { if (file.files[0]) read(file.files[0]); });
-pasted.addEventListener("click", () => figure.change(() => take(area.value, "table.csv")));
+pasted.addEventListener("click", () => {
+  figure.change(() => take(area.value, "table.csv"));
+  figure.output.scrollIntoView({ block: "nearest" }); // what came of it stands below the figure
+});
 empty.addEventListener("click", () => figure.change(() => use(add("drawn by hand", [], ["x", "y"], null, { limits: [[0, 10], [0, 10]], digits: [2, 2] }), "draw")));
 save.addEventListener("click", () => {
   const { X, n, labels } = now(), quoted = labels.map(label => `"${label.replaceAll('"', "'")}"`).join(",");
