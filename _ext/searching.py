@@ -95,6 +95,10 @@ increase = rise = grow
 zeros = 0
 ones = 1
 loglik = log-likelihood
+nll > log-likelihood
+maximum likelihood = mle
+oval = ellipse = elliptical = elongated
+single precision = float32
 
 number of components = number of clusters = how many components = how many clusters
 choose k = how many components
@@ -127,7 +131,9 @@ overflow > underflow
 divide by zero > underflow
 numerical stability > rounding
 numerical stability > log domain
-nan > missing values
+masked > missing values
+input contains nan > missing values
+nan in the data > missing values
 nan > underflow
 missing data = missing values
 incomplete > missing

@@ -6,10 +6,10 @@
   // ---------------------------------------------------------------------------------------------- words
   const STOP = new Set(("a about actually after again all also am an and any are as at be because been before between but by can could did "
     + "difference do does doing each even every find for from get getting give given gives giving go goes going happen "
-    + "happening happens has have here how i if in into is it its itself just keep keeps know like make makes making me my "
-    + "need of on one only or our own please really say says see seem seems should since so some something still such tell "
+    + "happening happens handle handles handling has have here how i if in into is it its itself just keep keeps know like make makes making me my "
+    + "need of on one only or our own please really say says see seem seems return returned returns should since so some something still such tell "
     + "than that the their them then there they thing things this to too up use used using versus very vs want was we what "
-    + "when where which while who why will with without would you your").split(" "));
+    + "when where whether which while who why will with without would you your").split(" "));
   const plainLetters = text => text.normalize("NFD").replace(/\p{M}/gu, "").replace(/[’‘]/g, "'").toLowerCase();
   // American and British spellings become one; both sides of a comparison pass through here, so that it may be coarse.
   const spelled = word => word.length < 5 ? word : word
