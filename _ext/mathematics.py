@@ -32,7 +32,7 @@ INLINE = {"Main-Regular", "Main-Bold", "Math-Italic", "Math-BoldItalic", "Caligr
 FONT_FACE = re.compile(r'@font-face\{[^}]*?url\(fonts/KaTeX_([\w-]+)\.woff2\) format\("woff2"\)[^}]*\}')
 FORMULA = re.compile(
     r'(<(span|div)(?: aria-hidden="true")? class="math notranslate nohighlight)("[^>]*>'
-    r'(?:<span class="eqno">.*?</span>)?)\\[(\[](.*?)\\[)\]](?=</\2>)',
+    r'(?:<span class="eqno">.*?</span>)?)\\[(\[](.*?)\\[)\]]</\2>([.,;:!?)\]’”]*(?=</span>))?',
     re.S,
 )
 # Sets a formula, measures it, and marks the parts that are wider than a phone. The width of a part, in em of the
@@ -162,9 +162,11 @@ class Formulas:
         """Return the text of a page with its formulas in place of their TeX."""
 
         def place(match):
-            head, kind, rest, tex = match.groups()
+            head, kind, rest, tex, sign = match.groups()
             markup, width = self.set(html.unescape(tex).strip(), kind == "div")
-            return f"{head}{' whole' if kind == 'span' and width <= NARROW else ''}{rest}{markup}"
+            whole = kind == "span" and width <= NARROW
+            after = f'<span class="sign">{sign}</span>' if sign and not whole else sign or ""
+            return f"{head}{' whole' if whole else ''}{rest}{markup}</{kind}>{after}"
 
         return FORMULA.sub(place, page)
 

@@ -2,8 +2,8 @@
 
 Sphinx's own search knows pages, not sections, and no spelling but the book's. In its place this module writes
 ``_static/search/index.js``: for each section (and each exercise, term, function and reference) its heading, where it
-stands, the terms and names that belong to it, and its sentences without code, outputs and solutions. The pages load it
-when a reader opens the search; book/_static/search/find.js ranks and shows.
+stands, the terms and names that belong to it, its sentences without code, outputs and solutions, and how readers ask
+for it (book/asked.yml). The pages load it when a reader opens the search; book/_static/search/find.js ranks and shows.
 """
 
 import inspect
@@ -13,6 +13,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+import yaml
 from docutils import nodes
 from orientation import HELPERS
 from sphinx import addnodes
@@ -20,7 +21,7 @@ from sphinx_exercise.nodes import is_exercise_node, solution_node
 from terms import PAGE, read_glossary
 
 #: How much a find counts: chapters first, pages of reference last, each page by its name, all others as `OTHER`.
-CHAPTER, OTHER, REFERENCE = 1.0, 0.75, 0.25
+CHAPTER, OTHER, SYMPTOMS, REFERENCE = 1.0, 0.75, 0.5, 0.25
 REFERENCES = {
     "glossary",
     "api",
@@ -37,6 +38,8 @@ REPEATING = {"Summary": 0.6, "Further reading": 0.4, "Exercises": 0.4, "In pract
 EXERCISE = 0.25
 #: Characters of a section that are kept as they stand, to be shown; of what repeats or refers, less is kept.
 VERBATIM, SHORT = 700, 160
+#: How readers ask: {page: {section: "phrase; phrase"}}.
+ASKED = "book/asked.yml"
 #: So many of the sections that the definition of a term links are its home; what follows is further reading.
 HOMES = 2
 
@@ -87,9 +90,15 @@ high-dimensional > many dimensions
 dependent > independent
 runtime > cost
 speed > cost
-decrease = fall
-goes down > fall
+decrease = fall = drop = down
+increase = rise = grow
+zeros = 0
+ones = 1
 loglik = log-likelihood
+nll > log-likelihood
+maximum likelihood = mle
+oval = ellipse = elliptical = elongated
+single precision = float32
 
 number of components = number of clusters = how many components = how many clusters
 choose k = how many components
@@ -122,7 +131,9 @@ overflow > underflow
 divide by zero > underflow
 numerical stability > rounding
 numerical stability > log domain
-nan > missing values
+masked > missing values
+input contains nan > missing values
+nan in the data > missing values
 nan > underflow
 missing data = missing values
 incomplete > missing
@@ -298,7 +309,7 @@ def entries(doctree, name):
     glossary is at home in the sections that its definition links.
     """
     chapter, reference = re.match(r"\d\d_", name), name in REFERENCES
-    weight = CHAPTER if chapter else REFERENCE if reference else OTHER
+    weight = CHAPTER if chapter else SYMPTOMS if name == "symptoms" else REFERENCE if reference else OTHER
     found, place, homes = [], {}, []
     for node in doctree.findall(own_entry):
         title, anchor = title_of(node), identifier(node)
@@ -351,9 +362,12 @@ def write_index(app, exception):
     glossary = Path(app.srcdir, f"{PAGE}.md").read_text(encoding="utf-8")
     also = {term.name.replace("'", "’"): term.also for term in read_glossary(glossary)}
     homes = at_home(pages, also)
+    asked = yaml.safe_load(Path(app.srcdir, ASKED).read_text(encoding="utf-8"))
     for name, page in pages.items():
         if page["entries"] and (number := app.env.toc_secnumbers.get(name, {}).get("", ())):
             page["entries"][0][1] = f"{'.'.join(map(str, number))}. {page['entries'][0][1]}"
+        for entry in page["entries"]:
+            entry += filter(None, [asked.get(name.rpartition("/")[2], {}).get(entry[0] or "top")])
     index = {
         "synonyms": [line for line in SYNONYMS.splitlines() if line],
         "homes": homes,

@@ -4,9 +4,12 @@
   const { bookIndex, MiniSearch, stemmer } = window;
 
   // ---------------------------------------------------------------------------------------------- words
-  const STOP = new Set(("a about all am an and any are as at be been but by can could did difference between do does doing for from "
-    + "get getting given go goes going has have find how i if in into is it its just know me my need of on one or see should tell there are our should so that the their there "
-    + "them then they this to up use used using every each before after vs versus was we what when where which while who why will with would you your").split(" "));
+  const STOP = new Set(("a about actually after again all also am an and any are as at be because been before between but by can could did "
+    + "difference do does doing each even every find for from get getting give given gives giving go goes going happen "
+    + "happening happens handle handles handling has have here how i if in into is it its itself just keep keeps know like make makes making me my "
+    + "need of on one only or our own please really say says see seem seems return returned returns should since so some something still such tell "
+    + "than that the their them then there they thing things this to too up use used using versus very vs want was we what "
+    + "when where whether which while who why will with without would you your").split(" "));
   const plainLetters = text => text.normalize("NFD").replace(/\p{M}/gu, "").replace(/[’‘]/g, "'").toLowerCase();
   // American and British spellings become one; both sides of a comparison pass through here, so that it may be coarse.
   const spelled = word => word.length < 5 ? word : word
@@ -45,13 +48,13 @@
   // ---------------------------------------------------------------------------------------------- index
   const sections = [], known = new Map(), compounds = new Set();
   for (const [page, entries] of Object.entries(bookIndex.pages))
-    for (const [id, title, around, weight, names, text, more] of entries) {
+    for (const [id, title, around, weight, names, text, more, asked = ""] of entries) {
       const name = title || id, above = [];
       for (let at = around, last = null; id && at !== last; last = at, at = entries[at][2]) above.unshift(entries[at][1]);
       sections.push({ id: sections.length, href: `${page}.html${id && "#" + id}`, title: name, path: above.join(" › "),
-        weight, names, text, more, homes: (bookIndex.homes[`${page}.html${id && "#" + id}`] || []).join(" . "), top: !id });
+        weight, names, text, more, asked, homes: (bookIndex.homes[`${page}.html${id && "#" + id}`] || []).join(" . "), top: !id });
     }
-  const FIELDS = { title: 6, homes: 4, names: 2, path: 1, text: 1 };
+  const FIELDS = { title: 6, homes: 4, asked: 4, names: 2, path: 1, text: 1 };
   const engine = new MiniSearch({
     fields: Object.keys(FIELDS),
     extractField: (section, field) => field === "text" ? `${section.text} ${section.more}` : section[field],
@@ -73,6 +76,36 @@
     (oneWay ? all.slice(0, 1) : all).forEach(one =>
       synonyms.set(one, [...(synonyms.get(one) || []), ...all.filter(other => other !== one)]));
   }
+
+  // What readers ask for, phrase by phrase, and the headings of chapters: {root: [phrases]}. Words that mean the same count as one.
+  const same = new Map();
+  for (const line of bookIndex.synonyms) {
+    const all = line.includes(" > ") ? [] : line.split(" = ").filter(text => words(text).length === 1).map(phrase);
+    all.forEach(one => same.set(one, same.get(one) || all[0]));
+  }
+  const meanings = typed => new Set(typed.filter(word => !STOP.has(word.whole)).flatMap(({ whole, parts }) => [whole, ...parts])
+    .map(word => same.get(root(word)) || root(word)));
+  const phrases = new Map(), asking = [];
+  for (const section of sections)
+    for (const text of [section.weight > 0.5 ? section.title : "", ...section.asked.split("; ")]) {
+      const roots = meanings(words(text));
+      if (!roots.size) continue;
+      asking.push({ section, roots });
+      roots.forEach(word => phrases.set(word, phrases.get(word) || []).get(word).push(asking.at(-1)));
+    }
+  const rarity = word => Math.log(1 + asking.length / (1 + (phrases.get(word)?.length || 0))) * (WEAK.has(word) ? 0.5 : 1);
+  const sum = roots => [...roots].reduce((total, word) => total + rarity(word), 0);
+  asking.forEach(one => { one.weight = sum(one.roots); });
+  // How much of a question and of a phrase is the same, of the phrase that is most alike: {section: 0 to 1}.
+  const likeness = typed => {
+    const roots = meanings(typed), shared = new Map(), all = sum(roots), best = new Map();
+    for (const word of roots) for (const one of phrases.get(word) || []) shared.set(one, (shared.get(one) || 0) + rarity(word));
+    for (const [one, weight] of shared) {
+      const alike = weight ** 2 / (all * one.weight);
+      if (alike > (best.get(one.section) || 0)) best.set(one.section, alike);
+    }
+    return best;
+  };
 
   // ---------------------------------------------------------------------------------------------- ranking
   // How many letters must be changed, left out, put in or swapped with their neighbours, up to a limit.
@@ -120,7 +153,7 @@
     [`${section.title} . ${section.homes}`, ...section.text.split(/(?<=[.:;?!])\s/)]
       .map(text => ` ${words(text).map(word => root(word.whole)).join(" ")} `));
 
-  const SYNONYM = 0.9, BESIDE = 0.35, TOGETHER = 0.3;
+  const SYNONYM = 0.9, BESIDE = 0.35, TOGETHER = 0.3, ALIKE = 16;
   const find = query => {
     const unfinished = /[\p{L}\p{N}]$/u.test(query);
     const typed = words(query).map(({ whole, parts }, i, all) => {
@@ -173,6 +206,7 @@
         total.set(id, { score: sum.score + share * score, share: sum.share + share, terms: [...sum.terms, ...terms] });
       }
     }
+    const alike = likeness(typed);
     const first = [...total].map(([id, { score, share, terms }]) => {
       const section = sections[id], matched = new Set(terms);
       // a title that says nothing else is more to the point
@@ -180,7 +214,7 @@
       const said = title.filter(word => forms(word).some(form => matched.has(form)))
         .reduce((sum, word) => sum + (weak(word) ? WEAKNESS : 1), 0) / Math.max(1, title.length);
       return { section, terms: matched,
-        score: score * (share / all) ** 1.5 * section.weight * (section.top ? 1.2 : 1) * (1 + 0.5 * said * said) };
+        score: score * (share / all) ** 1.5 * section.weight * (section.top ? 1.2 : 1) * (1 + 0.5 * said * said) * (1 + ALIKE * (alike.get(section) || 0)) };
     }).sort((a, b) => b.score - a.score);
     // Of the best, those that have the words side by side, or in one sentence, go before those that have them anywhere.
     const pairs = roots.slice(1).map((_, i) => [i, i + 1]).filter(pair => pair.some(i => !STOP.has(typed[i].whole)))
