@@ -74,7 +74,7 @@ def log_joint(model, x, padded, room, r):
 
 
 @method(operations.add_moments, Diagonal)
-def add_moments(model, x, padded, room, r, first, second):
+def add_moments(model, x, padded, room, r, negligible, first, second):
     """Add Σ_b r_kb (x_b - μ_k) and Σ_b r_kb (x_b - μ_k)²; several features at a time share r."""
     d = x.shape[0]
     centres = model.centres

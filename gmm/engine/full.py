@@ -21,10 +21,11 @@ import numpy as np
 from gmm._types import FloatArray
 from gmm.engine import operations
 from gmm.engine.blocks import FIRST_LEVEL_CACHE
-from gmm.engine.compilation import inlined, method
+from gmm.engine.compilation import block, inlined, method
 from gmm.engine.flat import parameter_views, rows_of, shaped, statistics_views
-from gmm.engine.simd import WIDE, fma, load_wide, store, wide
+from gmm.engine.simd import NARROW, WIDE, count_from, fma, load_wide, store, wide
 from gmm.engine.small_algebra import factorise, log_coefficient, new_weights
+from gmm.engine.softmax import row_total
 from gmm.engine.statuses import BAD_COVARIANCE, RUNNING
 from gmm.engine.tiles import (
     small_moments_1,
@@ -51,6 +52,9 @@ from gmm.engine.tiles import (
 
 # Up to so many features the products are written out.
 SMALL = 5
+# From so many features on the samples that count for a component are brought together where they are few: measured.
+GATHERED = 32
+SMALLEST = 5e-324  # the smallest positive number
 
 
 class Full(NamedTuple):
@@ -87,8 +91,8 @@ class Full(NamedTuple):
 
     @staticmethod
     def room_rows(n_features: int, n_components: int) -> int:
-        """Rows of the workspace for this structure alone: z (d) and u (16)."""
-        return n_features + 16
+        """Rows of the workspace for this structure alone: z (d), u (16), and of samples that count 1 + d."""
+        return 2 * n_features + 17
 
     @staticmethod
     def of(coefficients: FloatArray, centres: FloatArray, factors: FloatArray) -> Any:
@@ -197,19 +201,53 @@ def tiled_moments(x, padded, r, k, centres, z, u, first, second):
             tile_1_by_2(u, 0, z, i, i - 2, padded, second)
 
 
+@block
+def gather(x, r, k, padded, negligible, numbers, packed):
+    """Bring the samples that count for component k together, in `packed` and r[k], and return how many there are.
+
+    Rounded up to whole registers, with weights of zero. Where they are not few enough to be worth it, nothing is done
+    and the answer is `padded`.
+    """
+    d = x.shape[0]
+    least = max(negligible * row_total(r, k, padded) / padded, SMALLEST)
+    n = 0
+    for b in range(0, padded, WIDE):
+        n += count_from(load_wide(r, k, b), wide(least))
+    if 2 * n > padded:
+        return padded
+    n = 0
+    for b in range(padded):
+        numbers[0, n] = b
+        n += 1 if r[k, b] >= least else 0
+    end = -(-n // NARROW) * NARROW
+    for a in range(n, end):
+        numbers[0, a] = numbers[0, 0]
+    for j in range(d):
+        for a in range(end):
+            packed[j, a] = x[j, int(numbers[0, a])]
+    for a in range(n):
+        r[k, a] = r[k, int(numbers[0, a])]
+    for a in range(n, end):
+        r[k, a] = 0.0
+    return end
+
+
 @method(operations.add_moments, Full)
-def add_moments(model, x, padded, room, r, first, second):
+def add_moments(model, x, padded, room, r, negligible, first, second):
     """Add Σ_b r_kb (x_b - μ_k) to first[k], and the lower triangle of Σ_b r_kb (x_b - μ_k)(x_b - μ_k)ᵀ to `second`."""
     d = x.shape[0]
     centres = model.centres
     second = shaped(second, 0, (centres.shape[0], d, d))
     z, u = rows_of(room, 0, d), rows_of(room, d, 16)
+    numbers, packed = rows_of(room, d + 16, 1), rows_of(room, d + 17, d)
     for k in range(centres.shape[0]):
-        tiled_moments(x, padded, r, k, centres, z, u, first[k], second[k])
+        size = gather(x, r, k, padded, negligible, numbers, packed) if d >= GATHERED else padded
+        if size > 0:
+            tiled_moments(x if size == padded else packed, size, r, k, centres, z, u, first[k], second[k])
 
 
 @method(operations.add_moments, SmallFull)
-def small_add_moments(model, x, padded, room, r, first, second):
+def small_add_moments(model, x, padded, room, r, negligible, first, second):
     """The same for d <= SMALL."""
     d = x.shape[0]
     centres = model.centres

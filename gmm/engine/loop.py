@@ -21,6 +21,11 @@ from gmm.engine.team import LEAD, make_pass, stopped
 from gmm.engine.tied import Tied
 
 SCRATCH = 2  # rows for the softmax
+# Of moments are left out, where all samples are near: responsibilities below this share of a component's mean one in
+# the block. Near: the evidences of a block's samples are, taken together, at most e^NEAR below the highest that
+# there can be. No more than 2**-58 of a component's covariance is lost then (eq-left-out-moments, chapter 20).
+NEGLIGIBLE = 2.0**-80
+NEAR = 2.0**20
 
 
 def work_rows(model):
@@ -66,18 +71,28 @@ def add_samples(model, X, sample_weight, given, start, stop, layout, work, slot)
     n_components, d = model.centres.shape
     log_likelihood, counts, first, second = statistics_views(slot, n_components, d)
     x, r, scratch, room = rooms(work, n_components, d)
+    weighted = sample_weight.size > 0
+    highest = model.coefficients[0]
+    for k in range(1, n_components):
+        highest = max(highest, model.coefficients[k])
+    highest += math.log(n_components)
     for low in range(start, stop, length):
         size = smaller(length, stop - low)
         padded = -(-size // WIDE) * WIDE
         load_block(X, low, size, padded, shift, scale, x)
         operations.measure(model, x, padded, room)
+        negligible = 0.0
         if given.size:
             load_responsibilities(given, sample_weight, low, size, padded, r)
         else:
             operations.log_joint(model, x, padded, room, r)
-            log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, scratch)
+            log_evidence = responsibilities(r, size, padded, sample_weight, low, scratch)
+            log_likelihood[0] += log_evidence
+            # Of weighted samples nothing is known here but the weighted sum.
+            if not weighted and size * highest - log_evidence <= NEAR:
+                negligible = NEGLIGIBLE
         operations.add_counts(model, padded, room, r, counts, second)
-        operations.add_moments(model, x, padded, room, r, first, second)
+        operations.add_moments(model, x, padded, room, r, negligible, first, second)
 
 
 @entry

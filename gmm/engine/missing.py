@@ -514,7 +514,7 @@ def run(X, sample_weight, features, observed, pieces, layout, work, whole, covar
             operations.log_joint(seen, x, padded, room, r)
             log_likelihood[0] += responsibilities(r, size, padded, sample_weight, low, two_rows)
             operations.add_counts(seen, padded, room, r, counts, second)
-            operations.add_moments(target, x, padded, room, r, first, second)
+            operations.add_moments(target, x, padded, room, r, 0.0, first, second)
         totals[0] += log_likelihood[0]
         operations.lift(whole, features[pattern], observed[pattern], lowers, target, scratch, sums, totals)
 

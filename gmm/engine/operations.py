@@ -29,8 +29,11 @@ def add_counts(model, padded, room, r, counts, second):
     """Add Σ_b r_kb to the counts; the t family sums up more, and makes of r the weights of its moments."""
 
 
-def add_moments(model, x, padded, room, r, first, second):
-    """Add the block's moments about the centres, weighted with the responsibilities r, to `first` and `second`."""
+def add_moments(model, x, padded, room, r, negligible, first, second):
+    """Add the block's moments about the centres, weighted with the responsibilities r, to `first` and `second`.
+
+    Responsibilities below this share of a component's mean one may be left out; r is spent then.
+    """
 
 
 def update(model, sum_values, regularisation, old_values, new_values, room):

@@ -16,6 +16,7 @@ LLVM lowers these types on every processor, so the code runs everywhere; the len
 ``maximum(a, b)``            the larger; ``a`` where either is NaN
 ``zero_below(x, bound, v)``  ``v``, but 0 where ``x < bound``
 ``where_less(a, b, x, y)``     ``x`` where ``a < b``, else ``y``
+``count_from(v, bound)``      how many lanes of ``v`` are at least ``bound``, an integer
 ``times_power_of_two(p, t)`` ``p * 2**n`` where ``n`` is in the low bits of ``t`` (see `exp`)
 ``rounded_exponent(y)``      ``1.5 * 2**52 + n`` with ``y = 2**n m``, √½ <= m < √2, of a normal ``y >= √½``
 ``over_power(v, y)``         ``v * 2**-n`` with the ``n`` of `rounded_exponent`; ``v`` and the result normal, positive
@@ -184,6 +185,15 @@ def where_less(typing_context, a, b, x, y):
         return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
 
     return x(a, b, x, y), codegen
+
+
+@intrinsic
+def count_from(typing_context, v, bound):
+    def codegen(context, builder, signature, args):
+        mask = builder.bitcast(builder.fcmp_ordered(">=", *args), ir.IntType(v.lanes))
+        return builder.zext(builder.ctpop(mask), _INT)
+
+    return types.intp(v, v), codegen
 
 
 @intrinsic

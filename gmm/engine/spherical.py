@@ -129,7 +129,7 @@ def row_product(a, b_rows, k, padded):
 
 
 @method(operations.add_moments, Spherical)
-def add_moments(model, x, padded, room, r, first, second):
+def add_moments(model, x, padded, room, r, negligible, first, second):
     """Add Σ_b r_kb (x_b - μ_k) and Σ_b r_kb |x_b - μ_k|²."""
     for k in range(model.centres.shape[0]):
         second[k] += row_product(r, room, k, padded)

@@ -273,9 +273,9 @@ def add_counts(model, padded, room, r, counts, second):
 
 
 @method(operations.add_moments, Student)
-def add_moments(model, x, padded, room, r, first, second):
+def add_moments(model, x, padded, room, r, negligible, first, second):
     """The Gaussian model's moments with the weights r u."""
-    operations.add_moments(model.gaussian, x, padded, room, r, first, second)
+    operations.add_moments(model.gaussian, x, padded, room, r, 0.0, first, second)
     operations.add_scatter(model.gaussian, padded, room, r, model.origin, second)
 
 

@@ -105,7 +105,7 @@ def log_joint(model, x, padded, room, r):
 
 
 @method(operations.add_moments, Tied)
-def add_moments(model, x, padded, room, r, first, second):
+def add_moments(model, x, padded, room, r, negligible, first, second):
     """Add Σ_b r_kb (y_b - ν_k). There are no second moments: T serves all iterations."""
     first_moments_block(rows_of(room, 0, x.shape[0]), padded, r, model.centres, first)
 

@@ -47,6 +47,8 @@ _DOUBLE = ir.DoubleType()
 _INT = ir.IntType(64)
 # The features that tiles of four leave to one of as many rows as there are: five at most, rather than four and one.
 REST = 5
+# Sums that registers hold beside what they are sums of: 32 registers with AVX-512, else 16.
+SUMS = 16 if NARROW == 8 else 8
 
 
 class _Writer:
@@ -446,14 +448,17 @@ def _tile(rows, columns):
         def codegen(context, builder, signature, args):
             u, a0, z, i, j, padded, second = _views(context, builder, signature, args)
             write = _Writer(builder, NARROW)
-            cells = [(a, c) for c in range(columns) for a in range(rows)]
+            sums = {}
+            for some in [range(columns)] if rows * columns <= SUMS else [range(c, c + 2) for c in range(0, columns, 2)]:
+                cells = [(a, c) for c in some for a in range(rows)]
 
-            def body(b, sums):
-                left = [write.load(u, write.plus(a0, a), b) for a in range(rows)]
-                right = [write.load(z, write.plus(j, c), b) for c in range(columns)]
-                return [write.multiply_add(left[a], right[c], s) for (a, c), s in zip(cells, sums, strict=True)]
+                def body(b, values, some=some, cells=cells):
+                    left = [write.load(u, write.plus(a0, a), b) for a in range(rows)]
+                    right = {c: write.load(z, write.plus(j, c), b) for c in some}
+                    return [write.multiply_add(left[a], right[c], s) for (a, c), s in zip(cells, values, strict=True)]
 
-            sums = dict(zip(cells, write.loop(padded, NARROW, [write.zero] * len(cells), body), strict=True))
+                values = write.loop(padded, NARROW, [write.zero] * len(cells), body)
+                sums |= zip(cells, values, strict=True)
             # Row by row: whole rows of `second` are then added at a time.
             totals = write.totals([sums[a, c] for a in range(rows) for c in range(columns)])
             for a in range(rows):
