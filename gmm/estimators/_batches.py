@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 from sklearn.base import BaseEstimator
 
 from gmm import learning
+from gmm.estimators._progress import first_pass
 from gmm.estimators._validation import check_samples, has_missing
 
 SLAB = 2**20  # values of a slab into which a large array is cut: 8 MB of float64
@@ -88,23 +89,25 @@ class Given(NamedTuple):
 
     open : callable that returns an iterable of batches
     once : whether there is one array, to be cut into slabs
+    known : whether they can be counted without being read
     """
 
     open: Callable[[], Iterable[Any]]
     once: bool = False
+    known: bool = False
 
 
 def opened(batches):
     """Return the `Given` of what was given; raises TypeError for what cannot be read, or only once."""
     if isinstance(batches, (str, os.PathLike)) or (_is_table(batches) and not hasattr(batches, "to_batches")):
-        return Given(lambda: [batches], isinstance(batches, (str, os.PathLike)))
+        return Given(lambda: [batches], isinstance(batches, (str, os.PathLike)), True)
     if hasattr(batches, "__dask_graph__"):
         raise TypeError("batches is an array or data frame of Dask, which fit(X) takes as it is")
     for name in ("to_batches", "iter_batches"):  # of pyarrow's tables and data sets, and of its Parquet files
         if hasattr(batches, name):
             return Given(getattr(batches, name))
     if _is_array(batches) and len(batches.shape) == 2 and not hasattr(batches, "columns"):
-        return Given(lambda: [batches], True)
+        return Given(lambda: [batches], True, True)
     if callable(batches):
         return Given(_called(batches))
     try:
@@ -117,7 +120,7 @@ def opened(batches):
             "them: give a list, or a function that makes the iterator anew (the generator function itself, not what it "
             "returns)"
         )
-    return Given(lambda: batches)
+    return Given(lambda: batches, known=type(batches) in (list, tuple))
 
 
 def _called(function):
@@ -290,7 +293,7 @@ class Batches(Surveyed):
     Parameters
     ----------
     model : estimator
-        For its settings `missing`, `n_components` and `random_state`, and its name in messages.
+        For its settings `missing`, `n_components`, `random_state` and `verbose`, and its name in messages.
     batches : as in `fit_batches`
     sample_weight : array-like of shape (n_samples,) or None
         Of all batches together.
@@ -321,27 +324,44 @@ class Batches(Surveyed):
     def _pieces(self):
         """Yield (name, first row, X, weights): batches, or slabs of those that lie in one array on disk."""
         for number, item in enumerate(self.given.open()):
-            X, weights = item if type(item) is tuple and len(item) == 2 else (item, None)
-            name = "batches" if self.given.once else f"batch {number} of batches"
-            if isinstance(X, (str, os.PathLike)):
-                name = name if self.given.once else f"{name}, {os.fspath(X)!r}"
-                X = self._read(name, lambda X=X: _array_file(X))
-            else:
-                X = _file_of(X)
-            cut = self.given.once or not isinstance(X, np.ndarray)
-            if not (cut and _is_array(X) and len(X.shape) == 2) or hasattr(X, "columns"):
+            name, X, weights, step = self._item(number, item)
+            if step is None:
                 yield name, 0, X, weights
                 continue
-            step = max(1, SLAB // max(1, X.shape[1]))
-            chunks = getattr(X, "chunks", None)
-            if chunks:  # whole chunks of Zarr and HDF5, which are read as wholes
-                step = max(1, step // chunks[0]) * chunks[0]
-            if weights is not None and np.shape(weights) != (X.shape[0],):
-                raise ValueError(f"{name}: its weights must have shape ({X.shape[0]},); got {np.shape(weights)}")
             for low in range(0, max(1, X.shape[0]), step):
                 rows = slice(low, min(low + step, X.shape[0]))
                 part = None if weights is None else np.asarray(weights[rows])
                 yield name, low, self._read(name, lambda X=X, rows=rows: X[rows]), part
+
+    def _item(self, number, item):
+        """(name, X, weights, rows of a slab or None where it is not cut): files are opened, and not read."""
+        X, weights = item if type(item) is tuple and len(item) == 2 else (item, None)
+        name = "batches" if self.given.once else f"batch {number} of batches"
+        if isinstance(X, (str, os.PathLike)):
+            name = name if self.given.once else f"{name}, {os.fspath(X)!r}"
+            X = self._read(name, lambda X=X: _array_file(X))
+        else:
+            X = _file_of(X)
+        cut = self.given.once or not isinstance(X, np.ndarray)
+        if not (cut and _is_array(X) and len(X.shape) == 2) or hasattr(X, "columns"):
+            return name, X, weights, None
+        step = max(1, SLAB // max(1, X.shape[1]))
+        chunks = getattr(X, "chunks", None)
+        if chunks:  # whole chunks of Zarr and HDF5, which are read as wholes
+            step = max(1, step // chunks[0]) * chunks[0]
+        if weights is not None and np.shape(weights) != (X.shape[0],):
+            raise ValueError(f"{name}: its weights must have shape ({X.shape[0]},); got {np.shape(weights)}")
+        return name, X, weights, step
+
+    def _count(self):
+        """How many pieces there are, where that can be known before they are read, or None.
+
+        All files of a list are opened: that the last one is missing is not to be found out after hours.
+        """
+        if not self.given.known:
+            return None
+        items = (self._item(number, item) for number, item in enumerate(self.given.open()))
+        return sum(1 if step is None else -(-max(1, X.shape[0]) // step) for _, X, _, step in items)
 
     @staticmethod
     def _read(name, read):
@@ -388,14 +408,20 @@ class Batches(Surveyed):
         """The first pass: check, count, and keep some samples."""
         kept = Reservoir(reservoir_size(self.model), self.model.random_state)
         seen, records = [], []
-        for _, X, weights in self._checked():
-            seen.append(_fingerprint(X, weights))
-            if X is None:
-                continue
-            present, w, numbers = taking_part(X, weights, self.missing)
-            start = records[-1].end if records else 0
-            kept.add(present, w, start + (np.arange(len(X)) if numbers is None else numbers))
-            records.append(record(X, weights, len(present), self.missing, start))
+        n_pieces = self._count()
+        display = first_pass(self.model.verbose, n_pieces)
+        try:
+            for _, X, weights in self._checked():
+                seen.append(_fingerprint(X, weights))
+                display.batch(len(seen), "?" if n_pieces is None else n_pieces)
+                if X is None:
+                    continue
+                present, w, numbers = taking_part(X, weights, self.missing)
+                start = records[-1].end if records else 0
+                kept.add(present, w, start + (np.arange(len(X)) if numbers is None else numbers))
+                records.append(record(X, weights, len(present), self.missing, start))
+        finally:
+            display.close()
         self.seen = seen
         self._conclude(records, len(seen), scaled, "batches")
         self._keep(*kept.rows())

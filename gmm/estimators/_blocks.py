@@ -6,6 +6,7 @@ import copy
 import operator
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from gmm.estimators._batches import (
     reservoir_size,
     taking_part,
 )
+from gmm.estimators._progress import first_pass
 from gmm.learning.blocks import BlockSource, tree_of_tasks
 
 NOTHING = "blocks of X hold no samples that take part"
@@ -43,39 +45,56 @@ def _named(number):
     return f"block {number} of X"
 
 
-def _check(kind, missing, name, X, weights):
-    """The checked block: (X, weights, names of its columns), or None where it has no rows."""
-    if np.ndim(X) == 2 and len(X) == 0:
-        return None
-    X, names = checked(kind, missing, name, 0, X)
-    return X, None if weights is None else checked_weights(name, np.asarray(weights), X), names
+class _Checks(NamedTuple):
+    """How a block is checked, in each pass: it may have been made again."""
+
+    kind: str
+    missing: bool
+
+    def __call__(self, number, X, weights):
+        """(X, weights, names of its columns) of a checked block, or None where it has no rows."""
+        if np.ndim(X) == 2 and len(X) == 0:
+            return None
+        name = _named(number)
+        X, names = checked(self.kind, self.missing, name, 0, X)
+        return X, None if weights is None else checked_weights(name, np.asarray(weights), X), names
 
 
-def _note(block, missing):
-    """(record, names, number of features) of a checked block."""
+def _note(checks, *block):
+    """(record, names, number of features) of a block, or None."""
+    block = checks(*block)
     if block is None:
         return None
     X, weights, names = block
-    return record(X, weights, len(taking_part(X, weights, missing)[0]), missing), names, X.shape[1]
+    n_present = len(taking_part(X, weights, checks.missing)[0])
+    return record(X, weights, n_present, checks.missing), names, X.shape[1]
 
 
-def _present(block, missing, weighted, unit):
+class _Present(NamedTuple):
     """(X, weights) of what takes part in a pass, or None."""
-    if block is None:
-        return None
-    X, weights, _ = taking_part(*block[:2], missing)
-    if not len(X):
-        return None
-    if not weighted:
-        return X, None
-    return X, np.full(len(X), unit) if weights is None else weights * unit
+
+    checks: _Checks
+    weighted: bool
+    unit: float
+
+    def __call__(self, *block):
+        block = self.checks(*block)
+        if block is None:
+            return None
+        X, weights, _ = taking_part(*block[:2], self.checks.missing)
+        if not len(X):
+            return None
+        if not self.weighted:
+            return X, None
+        return X, np.full(len(X), self.unit) if weights is None else weights * self.unit
 
 
-def _candidates(block, missing, start, before, generator, size):
+def _candidates(checks, start, before, generator, size, *block):
     """The rows of a block that may be kept: (X, weights, numbers, keys). `before` rows that take part came earlier."""
+    block = checks(*block)
     if block is None:
         return None
-    X, weights, numbers = taking_part(*block[:2], missing)
+    X, weights, numbers = taking_part(*block[:2], checks.missing)
     numbers = start + (np.arange(len(X)) if numbers is None else numbers)
     weights = np.ones(len(X)) if weights is None else weights
     if generator is None:
@@ -119,16 +138,16 @@ class Blocks(Surveyed):
         import dask
 
         super().__init__(model)
-        tasks, delayed = _tasks(X), dask.delayed
+        tasks, delayed = _tasks(X), partial(dask.delayed, pure=False)
         weights = _weights_of(sample_weight, X, tasks)
-        check = delayed(_check, pure=False)
-        kind = type(model).__name__
-        blocks = [
-            check(kind, self.missing, _named(i), block, w)
-            for i, (block, w) in enumerate(zip(tasks, weights, strict=True))
-        ]
-        note = delayed(_note, pure=False)
-        notes = dask.compute(*[note(block, self.missing) for block in blocks])
+        self.blocks = list(zip(range(len(tasks)), tasks, weights, strict=True))
+        self.checks = _Checks(type(model).__name__, self.missing)
+        checks, note = delayed(self.checks, traverse=False), delayed(_note)
+        display = first_pass(model.verbose, len(tasks))
+        try:
+            notes = dask.compute(*[note(checks, *block) for block in self.blocks])
+        finally:
+            display.close()
         found, starts, befores = [], [], []
         self.n_features = self.names = None
         for i, entry in enumerate(notes):
@@ -144,18 +163,19 @@ class Blocks(Surveyed):
         self._conclude(found, len(notes), scaled, "blocks of X")
         size = reservoir_size(model)
         generator = reservoir_generator(model.random_state) if self.n_present > size else None
-        take = delayed(_candidates, pure=False)
+        take, generator = delayed(_candidates), delayed(generator)
         rows = [
-            take(block, self.missing, start, before, generator, size)
-            for block, start, before in zip(blocks, starts, befores, strict=True)
+            take(checks, start, before, generator, size, *block)
+            for block, start, before in zip(self.blocks, starts, befores, strict=True)
         ]
-        self._keep(*dask.compute(tree_of_tasks(rows, _Kept(size), delayed))[0][:3])
-        present = delayed(_present, pure=False)
-        self.blocks = [present(block, self.missing, self.weighted, self.unit) for block in blocks]
+        self._keep(*dask.compute(tree_of_tasks(rows, _Kept(size), dask.delayed))[0][:3])
 
     def source(self):
         """The source of these samples."""
-        return BlockSource(self.blocks, self.model.n_threads, self.any_missing, self.X, self.sample_weight, self.origin)
+        present = _Present(self.checks, self.weighted, self.unit)
+        return BlockSource(
+            self.blocks, present, self.model.n_threads, self.any_missing, self.X, self.sample_weight, self.origin
+        )
 
 
 def _weights_of(sample_weight, X, tasks):
@@ -176,10 +196,14 @@ def _weights_of(sample_weight, X, tasks):
     import dask
 
     sample_weight = np.asarray(sample_weight)
-    ends = np.cumsum(dask.compute(*[dask.delayed(len)(block) for block in tasks]))
+    sizes = X.chunks[0] if hasattr(X, "chunks") else (np.nan,)
+    if np.isnan(sizes).any():
+        sizes = dask.compute(*[dask.delayed(len)(block) for block in tasks])
+    ends = np.cumsum(sizes)
     if sample_weight.shape != (ends[-1],):
         raise ValueError(f"sample_weight must have shape ({ends[-1]},); got {sample_weight.shape}")
-    return np.split(sample_weight, ends[:-1])
+    # They go to the blocks once, not with every pass.
+    return list(dask.persist(*map(partial(dask.delayed, pure=False), np.split(sample_weight, ends[:-1]))))
 
 
 class _Score:
@@ -230,7 +254,7 @@ def nameless(model):
 
 def _of_rows(X, weights, number, model, of):
     """of(model, X, weights) of a checked block, or None where it has no rows."""
-    block = _check(type(model).__name__, _marginalises(model), _named(number), X, weights)
+    block = _Checks(type(model).__name__, _marginalises(model))(number, X, weights)
     return None if block is None else of(model, *block[:2])
 
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 import zipfile
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,7 +123,8 @@ def write_whole(path, fill):
                     os.chmod(temporary, mode)
                 os.replace(temporary, target)
             except BaseException:
-                file.close()
+                with suppress(OSError):  # what is left in its buffer has no room on a full disk either
+                    file.close()
                 os.unlink(temporary)
                 raise
     except OSError as error:

@@ -97,8 +97,29 @@ class Bar(Silent):
         self.bar.close()
 
 
-def progress(verbose, interval, n_init):
-    """Choose the display: nothing, a tqdm bar (verbose=1 and tqdm installed), or lines."""
+class FirstLines(Lines):
+    """Lines of the pass before EM, which checks the samples."""
+
+    def __init__(self, verbose):
+        super().__init__(verbose, 1)
+        print("First pass: the samples are checked, and some are drawn for the start")
+
+
+class FirstBar(Silent):
+    """A bar over the batches of the pass before EM; their number may not be known (None)."""
+
+    def __init__(self, tqdm, n_batches):
+        self.bar = tqdm(total=n_batches, desc="First pass", unit="batch")
+
+    def batch(self, number, n_batches):
+        self.bar.update()
+
+    def close(self):
+        self.bar.close()
+
+
+def _chosen(verbose, bar, lines):
+    """Nothing, a tqdm bar (verbose=1 and tqdm installed), or lines."""
     if not verbose:
         return Silent()
     if int(verbose) == 1:
@@ -107,5 +128,15 @@ def progress(verbose, interval, n_init):
         except ImportError:
             pass
         else:
-            return Bar(tqdm, n_init, interval)
-    return Lines(int(verbose), interval)
+            return bar(tqdm)
+    return lines(int(verbose))
+
+
+def progress(verbose, interval, n_init):
+    """Choose the display of a fit."""
+    return _chosen(verbose, lambda tqdm: Bar(tqdm, n_init, interval), lambda verbose: Lines(verbose, interval))
+
+
+def first_pass(verbose, n_batches):
+    """Choose the display of the pass that checks the samples before EM; n_batches is None if it is not known."""
+    return _chosen(verbose, lambda tqdm: FirstBar(tqdm, n_batches), FirstLines)

@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from gmm._types import FloatArray
-from gmm.learning.batches import BatchSource, merged, source_of
+from gmm.learning.batches import BatchSource, source_of, tree_sum
 
-if TYPE_CHECKING:
-    pass
-
-
-def _of_block(batch, of, missing, n_threads, total):
-    part = source_of(batch, missing, n_threads, total)
-    return None if part is None else of(part)
+FAN_IN = 8  # sums that one task adds up, a power of two: the binary tree is then the same, with fewer tasks
 
 
-def tree_of_tasks(parts, add, delayed):
-    """The sum of `tree_sum` as a task: neighbours on each level, one without a neighbour goes up as it is.
+class _Pass(NamedTuple):
+    """What a pass makes of each block; a task of its own, so that it goes to each worker once."""
+
+    prepare: Callable[..., Any]
+    of: Callable[[Any], Any]
+    missing: bool
+    n_threads: int
+    total: Any
+
+
+def _of_block(one, *block):
+    part = source_of(one.prepare(*block), one.missing, one.n_threads, one.total)
+    return None if part is None else one.of(part)
+
+
+def tree_of_tasks(parts: list[Any], add: Callable[[Any, Any], Any], delayed: Any) -> Any:
+    """The sum of `tree_sum` as a task, by tasks that each add up `FAN_IN` neighbours.
 
     Parameters
     ----------
@@ -32,10 +41,9 @@ def tree_of_tasks(parts, add, delayed):
     delayed : callable
         `dask.delayed`.
     """
-    add, join = delayed(add, pure=False), delayed(merged, pure=False)
+    add, join = delayed(add, pure=False), delayed(tree_sum, pure=False)
     while len(parts) > 1:
-        pairs = [join(a, b, add) for a, b in zip(parts[::2], parts[1::2], strict=False)]
-        parts = pairs + parts[2 * len(pairs) :]
+        parts = [join(parts[low : low + FAN_IN], add) for low in range(0, len(parts), FAN_IN)]
     return parts[0]
 
 
@@ -44,8 +52,11 @@ class BlockSource(BatchSource):
 
     Parameters
     ----------
-    blocks : list of dask.delayed.Delayed
-        Each makes a pair (X, sample_weight) as `BatchSource` takes it, or None.
+    blocks : list of tuple
+        What `prepare` takes for each block, among it tasks (`dask.delayed.Delayed`).
+    prepare : callable
+        ``prepare(*block)`` returns a pair (X, sample_weight) as `BatchSource` takes it, or None. It is called where the
+        block is, within the task that sums over it: a task costs a fraction of a millisecond, whatever it does.
     n_threads : int, optional
         Within a block; None stands for 1, for the blocks are worked on side by side.
     missing, sample, sample_weight, origin : as in `BatchSource`
@@ -53,7 +64,8 @@ class BlockSource(BatchSource):
 
     def __init__(
         self,
-        blocks: list[Any],
+        blocks: list[tuple[Any, ...]],
+        prepare: Callable[..., Any],
         n_threads: int | None = None,
         missing: bool = False,
         sample: Any = None,
@@ -61,16 +73,14 @@ class BlockSource(BatchSource):
         origin: FloatArray | None = None,
     ) -> None:
         super().__init__(None, n_threads, missing, sample, sample_weight, origin)
-        self.tasks, self.within = blocks, 1 if n_threads is None else n_threads
+        self.blocks, self.prepare, self.within = blocks, prepare, 1 if n_threads is None else n_threads
 
     def gather(self, of: Callable[[Any], Any], add: Callable[[Any, Any], Any] = operator.add, total: Any = None) -> Any:
         """Make a pass, as `BatchSource.gather`."""
         import dask
 
         if self.watch is not None:
-            self.watch(0, len(self.tasks))
-        # What a pass needs is one task of its own: it goes to each worker once.
-        of, total = dask.delayed(of, pure=False), dask.delayed(total, pure=False)
-        one = dask.delayed(_of_block, pure=False)
-        parts = [one(block, of, self.missing, self.within, total) for block in self.tasks]
-        return dask.compute(tree_of_tasks(parts, add, dask.delayed))[0]
+            self.watch(0, len(self.blocks))
+        one = dask.delayed(_Pass(self.prepare, of, self.missing, self.within, total), pure=False, traverse=False)
+        task = dask.delayed(_of_block, pure=False)
+        return dask.compute(tree_of_tasks([task(one, *block) for block in self.blocks], add, dask.delayed))[0]

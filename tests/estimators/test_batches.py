@@ -524,9 +524,10 @@ def test_a_collapse_names_rows_of_all_batches():
 def test_lines_tell_of_batches(capsys, monkeypatch):
     monkeypatch.setattr(_progress, "BATCH_LINES", 0.0)
     GaussianMixture(1, verbose=2, verbose_interval=1).fit_batches(PARTS)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[:7] == ["Initialization 0", *(f"  Batch {i} of 5" for i in range(1, 6)), lines[6]]
-    assert lines[6].startswith("  Iteration 1")
+    lines, batches = capsys.readouterr().out.splitlines(), [f"  Batch {i} of 5" for i in range(1, 6)]
+    assert lines[0].startswith("First pass")
+    assert lines[1:12] == [*batches, "Initialization 0", *batches]
+    assert lines[12].startswith("  Iteration 1")
 
 
 def test_the_bar_tells_of_batches(monkeypatch):
@@ -537,3 +538,45 @@ def test_the_bar_tells_of_batches(monkeypatch):
     GaussianMixture(1, verbose=1).fit_batches(PARTS)
     assert [entry.get("batch") for entry in told[:5]] == [f"{i}/5" for i in range(1, 6)]
     assert told[6] == {"iteration": 1, "change": "inf", "batch": "1/5"}
+
+
+class FakeBar:
+    def __init__(self):
+        self.made, self.n, self.closed = None, 0, False
+
+    def __call__(self, **made):
+        self.made = made
+        return self
+
+    def update(self):
+        self.n += 1
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize("kind", ["list", "files", "one file", "generator", "a frame"])
+def test_the_first_pass_has_a_bar_over_its_batches(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(_batches, "SLAB", 128)  # 64 rows
+    np.save(tmp_path / "X.npy", X)
+    given, n, known = {
+        "list": (PARTS, 5, 5), "files": ([tmp_path / "X.npy", X[:70]], 6, 6), "one file": (tmp_path / "X.npy", 5, 5),
+        "generator": (lambda: iter(PARTS), 5, None), "a frame": (pd.DataFrame(X), 1, 1),
+    }[kind]  # fmt: skip
+    bar = FakeBar()
+    monkeypatch.setattr(_batches, "first_pass", lambda verbose, n: _progress.FirstBar(bar, n) if verbose else None)
+    monkeypatch.setattr("gmm.estimators._fitting.progress", lambda *_: _progress.Silent())
+    GaussianMixture(1, verbose=1).fit_batches(given)
+    assert bar.made == {"total": known, "desc": "First pass", "unit": "batch"}
+    assert (bar.n, bar.closed) == (n, True)
+    bar.closed = False
+    with pytest.raises(ValueError, match="NaN"):
+        GaussianMixture(1, verbose=1).fit_batches(with_value(np.nan))
+    assert bar.closed
+
+
+def test_files_that_are_missing_are_found_before_any_is_read(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", X)
+    monkeypatch.setattr(_batches.FileRows, "__getitem__", lambda *_: pytest.fail("a file was read"))
+    with pytest.raises(FileNotFoundError, match=r"b\.npy"):
+        GaussianMixture(2).fit_batches([tmp_path / "a.npy", tmp_path / "b.npy"])

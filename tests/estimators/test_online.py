@@ -185,20 +185,28 @@ class TestStatisticsInFiles:
         with pytest.raises(ValueError, match=message):
             SufficientStatistics.load(tmp_path / "s")
 
-    def test_a_full_disk_leaves_the_file_that_was_there(self, tmp_path, monkeypatch):
-        mixture = random_mixture(0, "full", n_features=2)
-        mixture.statistics(X).save(tmp_path / "s")
-        before = (tmp_path / "s").read_bytes()
-
-        def full(file, **_):
-            file.write(b"some of it")
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr(np, "savez", full)
-        with pytest.raises(OSError, match=r"No space left on device.*s'"):
-            mixture.statistics(X[:10]).save(tmp_path / "s")
+    @pytest.mark.parametrize("room", [0, 100, 1000, 5000])
+    @pytest.mark.parametrize("kind", ["mixture", "statistics"])
+    def test_a_full_disk_leaves_the_file_that_was_there(self, kind, room, tmp_path):
+        """The system lets a file grow no further: writes fail as on a full disk, also those of what was buffered."""
+        resource = pytest.importorskip("resource")
+        mixture = random_mixture(0, "full", n_features=20)
+        rows = np.random.default_rng(0).normal(size=(10, 20))
+        found = mixture if kind == "mixture" else mixture.statistics(rows)
+        (tmp_path / "s").write_bytes(b"what was there")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            with pytest.raises(OSError, match=r"s'$") as caught:
+                found.save(tmp_path / "s")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert caught.value.errno == errno.EFBIG
+        assert caught.value.filename == str(tmp_path / "s")
         assert [path.name for path in tmp_path.iterdir()] == ["s"]
-        assert (tmp_path / "s").read_bytes() == before
+        assert (tmp_path / "s").read_bytes() == b"what was there"
+        found.save(tmp_path / "s")
+        assert (tmp_path / "s").stat().st_size > 5000
 
 
 # ------------------------------------------------------------------------------------------- the M-step of statistics
