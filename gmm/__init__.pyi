@@ -137,6 +137,12 @@ from .formulas.mixture import mixture_mean as mixture_mean
 from .formulas.mixture import sample_gaussian as sample_gaussian
 from .formulas.mixture import sample_labels as sample_labels
 from .formulas.mixture import sample_mixture as sample_mixture
+from .formulas.online import batch_shares as batch_shares
+from .formulas.online import moved_moments as moved_moments
+from .formulas.online import remembered_batches as remembered_batches
+from .formulas.online import sampling_factor as sampling_factor
+from .formulas.online import step_sizes as step_sizes
+from .formulas.online import tree_sum as tree_sum
 from .formulas.parsimony import classification_log_likelihood as classification_log_likelihood
 from .formulas.parsimony import compose_covariances as compose_covariances
 from .formulas.parsimony import merge_costs_eee as merge_costs_eee

@@ -54,7 +54,8 @@ def _formulas():
         "error_covariances": np.tile(covariances[0], (20, 1, 1)), "error_covariance": covariances[0], "count": 3.0,
         "probability": 0.5, "conditional_variance": 0.5, "missing_share": 0.1, "n_right": 6, "n_real": 10,
         "n_generated": 10, "operations": 1.0, "n_bytes": 1.0, "peak": 1.0, "bandwidth": 1.0, "n_threads": 2,
-        "serial_share": 0.1, "degree": 3, "chunk_length": 2, "threshold": 0.1,
+        "serial_share": 0.1, "degree": 3, "chunk_length": 2, "threshold": 0.1, "second": covariances[0],
+        "shift": means[0], "n_steps": 3, "steps": np.full(3, 0.5), "step": 0.5, "n_rows": 30,
     }  # fmt: skip
     both = np.full(2, 4.0)
     posterior = {"concentration": both, "mean_precision": both, "dof": both}

@@ -24,6 +24,7 @@ from gmm.formulas import (  # noqa: E402
     likelihood,
     missing,
     mixture,
+    online,
     parsimony,
     reading,
     regularisation,
@@ -57,6 +58,7 @@ CHAPTERS = (
     missing,
     deconvolution,
     cost,
+    online,
 )
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "likelihood",
     "missing",
     "mixture",
+    "online",
     "parsimony",
     "reading",
     "regularisation",

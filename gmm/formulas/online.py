@@ -1,4 +1,4 @@
-"""When data outgrow memory: statistics that move and add, step sizes of online EM, and samples of a finite table."""
+"""When data outgrow memory (chapter 21): statistics that move and add, steps of online EM, samples of a table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from gmm._compile import kernel
 from gmm._types import ArrayLike, FloatArray
 from gmm.formulas import _checks as check
+from gmm.formulas._registry import equation
 
 # ------------------------------------------------------------------------------------- kernels
 
@@ -62,18 +63,19 @@ def remembered_batches_kernel(step):
 
 
 @kernel
-def sampling_factor_kernel(n, N):
-    return (N - n) / N
+def sampling_factor_kernel(m, n):
+    return (n - m) / n
 
 
 # ------------------------------------------------------------------------------------- public
 
 
+@equation("eq-moved-moments", kernel=moved_moments_kernel)
 def moved_moments(count: float, first: ArrayLike, second: ArrayLike, shift: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    r"""Move one component's moments to another centre, without the samples.
+    r"""Move one component's moments to another centre, without the samples, :eq:`eq-moved-moments`.
 
     .. math:: \mathbf s' = \mathbf s - N\boldsymbol\delta, \qquad
-       \mathbf S' = \mathbf S - \mathbf s\boldsymbol\delta^\top - \boldsymbol\delta\mathbf s'^\top
+       \mathbf M' = \mathbf M - \mathbf s\boldsymbol\delta^\top - \boldsymbol\delta\mathbf s'^\top
 
     Parameters
     ----------
@@ -106,8 +108,14 @@ def moved_moments(count: float, first: ArrayLike, second: ArrayLike, shift: Arra
     return moved_moments_kernel(count, first, second, shift)
 
 
+@equation("eq-tree-sum", kernel=tree_sum_kernel)
 def tree_sum(values: ArrayLike) -> float:
-    """Add neighbours, then neighbours of the sums, until one is left: the order depends on their number alone.
+    r"""Add neighbours, then neighbours of the sums, until one is left, :eq:`eq-tree-sum`.
+
+    .. math:: t^{(l+1)}_j = t^{(l)}_{2j-1} \oplus t^{(l)}_{2j}, \qquad \hat S = t^{(h)}_1, \quad
+       h = \lceil\log_2 B\rceil
+
+    One without a neighbour goes up as it is. The order, and so each bit, depends on the number of values alone.
 
     Parameters
     ----------
@@ -125,8 +133,11 @@ def tree_sum(values: ArrayLike) -> float:
     return tree_sum_kernel(check.real_array(values, "values", 1, "(n,)"))
 
 
+@equation("eq-online-steps", kernel=step_sizes_kernel)
 def step_sizes(n_steps: int, alpha: float = 0.6, offset: float = 0.0) -> FloatArray:
-    r"""Step sizes of online EM, :math:`\gamma_t = (t + t_0)^{-\alpha}` for t = 1, 2, ...
+    r"""Step sizes of online EM, for t = 1, 2, ..., :eq:`eq-online-steps`.
+
+    .. math:: \gamma_t = (t + t_0)^{-\alpha}
 
     Their sum diverges and that of their squares does not if alpha is above 1/2 and at most 1.
 
@@ -158,8 +169,11 @@ def step_sizes(n_steps: int, alpha: float = 0.6, offset: float = 0.0) -> FloatAr
     return step_sizes_kernel(n_steps, alpha, check.number(offset, "offset", minimum=0))
 
 
+@equation("eq-batch-shares", kernel=batch_shares_kernel)
 def batch_shares(steps: ArrayLike) -> FloatArray:
-    r"""Share of each batch in the running statistics, :math:`\gamma_t\prod_{u>t}(1-\gamma_u)`.
+    r"""Share of each batch in the running statistics, :eq:`eq-batch-shares`.
+
+    .. math:: w_t = \gamma_t\prod_{u>t}(1-\gamma_u)
 
     Parameters
     ----------
@@ -182,8 +196,11 @@ def batch_shares(steps: ArrayLike) -> FloatArray:
     return batch_shares_kernel(steps)
 
 
+@equation("eq-remembered-batches", kernel=remembered_batches_kernel)
 def remembered_batches(step: float) -> float:
-    r"""Effective number of batches under a constant step, :math:`1/\sum_t w_t^2 = (2-\gamma)/\gamma`.
+    r"""Effective number of batches under a constant step, :eq:`eq-remembered-batches`.
+
+    .. math:: \frac1{\sum_t w_t^2} = \frac{2-\gamma}\gamma
 
     Parameters
     ----------
@@ -205,12 +222,21 @@ def remembered_batches(step: float) -> float:
     return remembered_batches_kernel(step)
 
 
+@equation("eq-sampling-factor", kernel=sampling_factor_kernel)
 def sampling_factor(n_samples: int, n_rows: int) -> float:
-    r"""Finite population correction :math:`1 - n/N`: variance of a mean of n of N rows, against n independent ones.
+    r"""Finite population correction, :eq:`eq-sampling-factor`.
+
+    .. math:: \operatorname{Var}\bar x_m = \Bigl(1-\frac mn\Bigr)\frac{S^2}m
+
+    The variance of a mean of m of n rows, drawn without replacement, against that of m independent ones; :math:`S^2`
+    is the variance of the rows, divided by n - 1.
 
     Parameters
     ----------
-    n_samples, n_rows : int
+    n_samples : int
+        m, at most `n_rows`.
+    n_rows : int
+        n.
 
     Returns
     -------

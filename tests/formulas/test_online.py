@@ -13,6 +13,7 @@ def moments(X, resp, centre):
     return differences.T @ resp, (differences * resp[:, None]).T @ differences
 
 
+@pytest.mark.equation("eq-moved-moments")
 def test_moved_moments_are_those_about_the_new_centre():
     rng = np.random.default_rng(1)
     X, resp = rng.normal(size=(40, 3)), rng.uniform(size=40)
@@ -23,6 +24,7 @@ def test_moved_moments_are_those_about_the_new_centre():
     np.testing.assert_allclose(second, expected[1], atol=1e-11)
 
 
+@pytest.mark.equation("eq-tree-sum")
 @pytest.mark.parametrize(("n", "nested"), [(1, "0"), (3, "(01)2"), (5, "((01)(23))4"), (6, "((01)(23))(45)")])
 def test_a_tree_adds_in_its_own_order(n, nested):
     v = np.random.default_rng(n).normal(size=n) * 10.0 ** np.arange(0, 4 * n, 4)
@@ -42,10 +44,12 @@ def test_the_order_of_a_tree_matters():
     assert online.tree_sum([1e16, -1e16, 1.0, 1.0]) == 2.0
 
 
+@pytest.mark.equation("eq-online-steps")
 def test_steps():
     np.testing.assert_allclose(online.step_sizes(3, 0.75, 2.0), [3**-0.75, 4**-0.75, 5**-0.75], rtol=1e-13)
 
 
+@pytest.mark.equation("eq-batch-shares")
 @pytest.mark.parametrize("offset", [0.0, 2.0])
 def test_shares_are_those_of_the_recursion(offset):
     steps = online.step_sizes(7, 0.6, offset)
@@ -59,12 +63,14 @@ def test_steps_of_one_over_t_are_the_mean():
     np.testing.assert_allclose(online.batch_shares(online.step_sizes(9, 1.0)), np.full(9, 1 / 9), rtol=1e-12)
 
 
+@pytest.mark.equation("eq-remembered-batches")
 @pytest.mark.parametrize("step", [0.05, 0.3, 1.0])
 def test_remembered_batches_are_those_of_the_shares(step):
     shares = online.batch_shares(np.full(2000, step))
     assert online.remembered_batches(step) == pytest.approx(1 / (shares**2).sum(), rel=1e-10)
 
 
+@pytest.mark.equation("eq-sampling-factor")
 @pytest.mark.parametrize("n", [1, 3, 6])
 def test_sampling_factor_by_enumerating_all_samples(n):
     rows = np.array([0.3, 1.0, -2.0, 5.0, 4.0, 0.5])
