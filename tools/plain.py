@@ -185,6 +185,7 @@ def _directive(directive, lines):
     if kind.startswith("exercise"):
         return [f"### {names()[label]} · {title}", "", *_lines(content)]
     if kind in ("table", "list-table"):
+        title = f"{names()[label]}: {title}" if label else title
         return [f"*{title}*", "", *(_lines(content) if kind == "table" else _list_table(content)), ""]
     if kind == "admonition" and "dropdown" in classes:
         return [f"<details><summary>{title}</summary>", "", *_lines(content), "", "</details>"]

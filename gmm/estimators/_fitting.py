@@ -24,7 +24,7 @@ from gmm.estimators._collapse import (
 from gmm.estimators._initialise import CLUSTERED, initial_parameters
 from gmm.estimators._noise import dense_samples, labelled_start, robust_start, with_noise
 from gmm.estimators._progress import progress
-from gmm.estimators._ridge import called, data_are_flat, flat_components, large_beside
+from gmm.estimators._ridge import called, flat_components, flat_directions_of_data, large_beside
 from gmm.estimators._validation import give_back, random_generator
 from gmm.estimators._warn import warn
 from gmm.estimators.hierarchical import Trees
@@ -360,7 +360,7 @@ class Search:
     def on_ridge(self, parameters):
         """Components that the ridge alone keeps regular; none where the data themselves have such a direction."""
         flat = [] if self.prior is not None else flat_components(parameters, self.ridge)
-        if flat and data_are_flat(parameters.without_noise(), self.ridge):
+        if flat and flat_directions_of_data(parameters.without_noise(), self.ridge):
             self.flat_data = True
             return []
         return flat

@@ -77,12 +77,12 @@ def flat_components(parameters, ridge):
     return [int(k) for k in np.flatnonzero(flat & (parameters.weights > UNUSED))]
 
 
-def data_are_flat(parameters, ridge):
-    """Whether the data themselves have a direction made of the ridge: then no component is to blame."""
+def flat_directions_of_data(parameters, ridge):
+    """In how many directions the data themselves are made of the ridge: if in any, no component is to blame."""
     weights, offsets = parameters.weights, parameters.means - parameters.weights @ parameters.means
     # The covariance of the mixture as a whole, which after an M-step is that of the data and the ridge.
     covariance = (offsets.T * weights) @ offsets + np.einsum("k,kij->ij", weights, parameters.matrices)
-    return bool(_least(parameters.structure.model, covariance[None], ridge)[0] <= FLAT)
+    return _count_flat(parameters.structure.model, covariance, ridge)
 
 
 def on_one_location(parameters, ridge, components):
@@ -93,7 +93,10 @@ def on_one_location(parameters, ridge, components):
 
 def flat_directions(parameters, ridge, components):
     """In how many directions the covariance of the first of these components is made of the ridge."""
-    model, matrix = parameters.structure.model, parameters.matrices[max(components[0], 0)]
+    return _count_flat(parameters.structure.model, parameters.matrices[max(components[0], 0)], ridge)
+
+
+def _count_flat(model, matrix, ridge):
     flat = int((_variances(model, matrix[None], ridge) <= FLAT).sum())
     return flat * len(matrix) if model is Spherical else flat  # its one variance is that of all directions
 

@@ -131,13 +131,16 @@ def _is_number(value):
 
 
 def _about_text(X):
-    """Name the first values of X that are no numbers; '' if all are, or it cannot be told."""
+    """Name the first texts in X that are no numbers; '' if there is no text, or it cannot be told."""
     with contextlib.suppress(Exception):  # what X is was refused, what it holds is only to be named
         names = list(map(str, X.columns)) if hasattr(X, "columns") else None
         values = np.asarray(X)
         if values.ndim != 2 or values.dtype.kind not in "OSU":
             return ""
-        text = [(i, j) for i, j in np.ndindex(values.shape) if not _is_number(values[i, j])][:NAMED]
+        texts = [place for place in np.ndindex(values.shape) if isinstance(values[place], (str, bytes))]
+        if not texts:
+            return ""
+        text = [place for place in texts if not _is_number(values[place])][:NAMED]
         column = ["" if names is None else f" ({name})" for name in names or range(values.shape[1])]
         cells = [f"X[{i}, {j}]{column[j]} is '{values[i, j]!s:.40}'" for i, j in text]
         return f"No number: {', '.join(cells)}." if cells else "X holds numbers as text: X.astype(float) reads them."

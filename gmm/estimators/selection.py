@@ -27,7 +27,14 @@ from gmm.estimators import _blocks
 from gmm.estimators._collapse import CollapsedComponentError, RegularisationWarning
 from gmm.estimators._errors import check_errors, errors_of
 from gmm.estimators._jobs import Counter, check_n_jobs, run, seed_of
-from gmm.estimators._ridge import UNUSED, called, data_are_flat, flat_components, flat_directions, in_directions
+from gmm.estimators._ridge import (
+    UNUSED,
+    called,
+    flat_components,
+    flat_directions,
+    flat_directions_of_data,
+    in_directions,
+)
 from gmm.estimators._summary import SelectionSummary
 from gmm.estimators._table import Table
 from gmm.estimators._validation import check_samples, check_weights_of
@@ -588,12 +595,14 @@ def _fit(model, X, data, sample_weight, errors=None, trees=None):
 
 
 def _why_flat(parameters, flat, ridge, reg_covar):
-    if data_are_flat(parameters.without_noise(), ridge):
+    directions = flat_directions_of_data(parameters.without_noise(), ridge)
+    if directions:
         who, what = "X", "leave out features that are constant or depend on others, or take fewer features"
     else:
+        directions = flat_directions(parameters, ridge, flat)
         who = "The tied covariance" if flat == [-1] else f"Component {flat[0]}"
         what = "try fewer components or more data"
-    where = in_directions(flat_directions(parameters, ridge, flat), parameters.n_features)
+    where = in_directions(directions, parameters.n_features)
     return (
         f"{who} is flat: {where} its variance is {called(reg_covar)} and little else, so that the likelihood "
         f"depends on reg_covar; {what}."

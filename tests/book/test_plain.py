@@ -20,6 +20,7 @@ def test_nothing_of_myst_is_left_and_no_code_changed(path):
     before, after = chapters.read(path), plain.plain(chapters.read(path))
     nbformat.validate(after)
     assert not LEFT.findall(text(after))
+    assert all(cell.source for cell in after.cells)
     code = [[cell for cell in notebook.cells if cell.cell_type == "code"] for notebook in (before, after)]
     assert code[0] == code[1]
     assert len(re.findall(r"\\tag\{", text(after))) == len(chapters.equations_of(text(before)))
@@ -50,6 +51,8 @@ def test_hints_stay_folded(path):
         ("(sec-x)=\n## A section", "## A section"),
         ("```{list-table} Caption\n:header-rows: 1\n\n* - $\\|a\\|$\n  - `a | b`\n* - long\n    cell\n  - $|x|$\n```",
          "*Caption*\n\n| $\\Vert a\\Vert $ | `a \\| b` |\n| --- | --- |\n| long cell | $\\vert x\\vert $ |"),
+        (":::{table} k-means.\n:name: tab-kmeans-mixture\n\n| a |\n|---|\n| {eq}`eq-gaussian-density` |\n:::",
+         "*Table 1.1: k-means.*\n\n| a |\n|---|\n| (2.6) |"),
         ("{doc}`07_expectation_maximisation`, {ref}`the text <ex-why-share>`, {func}`gmm.em`, {math}`x_1`",
          "*Expectation–maximisation*, the text, `gmm.em`, $x_1$"),
         ("{cite:t}`bishop2006`; {cite:p}`hastie2009,hardle1991`", "Bishop (2006); (Hastie et al., 2009; Härdle, 1991)"),

@@ -234,7 +234,7 @@ def test_arguments_are_not_changed():
         (np.array([["1", "0.3"], ["2", "4"]]), r"numbers as text: X\.astype\(float\)"),
         (pd.DataFrame({"y": [1.0, 2.0], "site": ["a", "b"]}), r"No number: X\[0, 1\] \(site\) is 'a'"),
         (pd.DataFrame({"y": [1.0, 2.0], "s": pd.Categorical(["a", "b"])}), r"No number: X\[0, 1\] \(s\) is 'a'"),
-        (np.array([[1.0, "a"], ["b", "c"], ["d", 2.0], ["e", "f"]], dtype=object),
+        (np.array([[None, "a"], ["b", "c"], ["d", 2.0], ["e", "f"]], dtype=object),
          r"X\[0, 1\] is 'a', X\[1, 0\] is 'b', X\[1, 1\] is 'c'\.?$"),
     ],
     ids=["text", "numbers as text", "column of text", "categories", "objects"],

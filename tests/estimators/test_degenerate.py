@@ -14,7 +14,7 @@ from gmm import GaussianMixture, engine, learning, select
 from gmm.estimators import CollapsedComponentError, CollapsedComponentWarning, _fitting
 from gmm.estimators._collapse import BLOCK, samples_of
 from gmm.estimators._refitting import degenerate
-from gmm.estimators._ridge import data_are_flat, flat_components
+from gmm.estimators._ridge import flat_components, flat_directions_of_data
 
 INITS = ("kmeans", "kmeans_whitened", "k-means++", "random", "random_from_data", "random_points", "hierarchical")
 SKLEARN_WORDS = (
@@ -327,8 +327,8 @@ def test_groups_on_parallel_lines_are_flat_and_their_data_are_not(kind):
     with pytest.warns(CollapsedComponentWarning, match="onto a line"):
         model = GaussianMixture(2, covariance_type=kind, random_state=0).fit(X)
     assert flat_components(model._parameters(), 1e-6) == [0, 1]
-    assert not data_are_flat(model._parameters(), 1e-6)
-    assert data_are_flat(GaussianMixture(1, covariance_type=kind).fit(X[:40])._parameters(), 1e-6)
+    assert not flat_directions_of_data(model._parameters(), 1e-6)
+    assert flat_directions_of_data(GaussianMixture(1, covariance_type=kind).fit(X[:40])._parameters(), 1e-6) == 1
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_a_component_of_reg_covar_alone_is_a_collapse():
     X = np.r_[np.random.default_rng(0).normal(size=(60, 2)), np.full((3, 2), 40.0)]
     found = select(X, [1, 2], ["full"], random_state=0)
     assert found.table[1]["status"] == "collapsed"
-    assert "Component 1 is flat: in one direction its variance is reg_covar='auto'" in found.table[1]["reason"]
+    assert "Component 1 is flat: in all directions its variance is reg_covar='auto'" in found.table[1]["reason"]
 
 
 def test_a_component_that_is_flat_in_one_direction_is_a_collapse():
