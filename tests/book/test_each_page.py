@@ -19,6 +19,20 @@ PAGES = chapters.pages()
 WIDE_FORMULAS = """[...document.querySelectorAll("div.math > .katex-display")]
   .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.querySelector("annotation").textContent)"""
 
+# What stands before a full stop, a comma or a closing bracket that begins a line: of a formula its last part.
+LOOSE_SIGNS = r"""[...document.querySelectorAll(".bd-article .math")].filter(math => {
+  const sign = document.createTreeWalker(math.parentNode, NodeFilter.SHOW_TEXT);
+  sign.currentNode = math;
+  let next = sign.nextNode();
+  while (next && math.contains(next)) next = sign.nextNode();
+  if (!next || !/^[.,;:!?)\]’”]/.test(next.data)) return false;
+  const range = document.createRange(), last = [...math.querySelectorAll(".katex-base")].at(-1);
+  range.setStart(next, 0);
+  range.setEnd(next, 1);
+  const at = range.getBoundingClientRect(), before = last.getBoundingClientRect();
+  return at.width && before.width && at.left < before.right - 8 && at.bottom > before.bottom + 3;
+}).map(math => math.querySelector("annotation").textContent)"""
+
 
 # A page comes on a phone in the dark, and is then made wide: of axe's rules hardly one depends on the width. Contrast
 # is that of the style that all pages share: each third page comes on a screen, too, and is looked at in both themes.
@@ -31,12 +45,14 @@ def test_page(name, visit):
     assert page.problems() == []
     page.open_boxes()
     assert name.startswith("book/api") or page.page.evaluate(WIDE_FORMULAS) == []  # docstrings are plain text, too
+    assert page.page.evaluate(LOOSE_SIGNS) == []
     page.theme("light")
     assert page.problems() == []
     for scale, width in SCALES:
         page.fonts(scale)
         page.page.set_viewport_size({"width": width, "height": 900})
         assert page.overflow() == [], f"letters of {scale} %, {width} pixels"
+        assert page.page.evaluate(LOOSE_SIGNS) == [], f"letters of {scale} %, {width} pixels"
     page.page.set_viewport_size({"width": SCREEN, "height": 900})
     page.theme("dark")
     assert page.problems() == []

@@ -83,6 +83,20 @@ def test_what_fits_a_phone_stays_whole_and_what_does_not_scrolls(formulas):
     assert [len(node.select(".wide")) for node in page.select("span.math")] == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("tex", "after", "marked"),
+    [
+        (rf"x = {LONG}", ").</span>", ")."),
+        (rf"x = {LONG}", "</span>", None),
+        (rf"x = {LONG}", ". Next", None),
+        ("x", ".</span>", None),
+    ],
+)
+def test_the_full_stop_after_a_long_formula_is_marked(tex, after, marked, formulas):
+    page = formulas.put(rf'<span class="together"><span class="math notranslate nohighlight">\({tex}\)</span>{after}')
+    assert page.endswith(f'<span class="sign">{marked}</span></span>' if marked else f"</span></span></span>{after}")
+
+
 @pytest.mark.parametrize("tex", [r"\frac{1}", r"\nothing", r"a_b_c", r"\left( a", "é", r"\begin{aligned} a"])
 def test_a_formula_that_cannot_be_set_is_refused(tex, formulas):
     with pytest.raises(ValueError, match="KaTeX parse error"):

@@ -59,7 +59,11 @@ def test_questions_of_readers_lead_to_their_answers(name, searching):
     assert not {place for right in asked.values() for place in right} - known
     found = dict(zip(asked, find(*asked), strict=True))
     for among, required in zip((1, 3), QUESTIONS[name], strict=True):
-        wrong = {text: found[text][:3] for text in asked if not {*found[text][:among]} & {*asked[text]}}
+        wrong = {
+            question: found[question][:3]
+            for question, right in asked.items()
+            if not {*found[question][:among]} & {*right}
+        }
         assert len(wrong) <= len(asked) - required, (among, wrong)
 
 

@@ -296,9 +296,11 @@
       const query = input.value.trim(), found = query.length > 1 ? find(input.value) : [];
       choose(-1);
       list.replaceChildren();
-      for (const { section, terms } of found.slice(0, limit))
+      for (const { section, terms: matched } of found.slice(0, limit)) {
+        const terms = new Set([...matched].flatMap(term => [term, root(term)]));  // the same word may stand there in another form
         option(base + section.href, marked("search-title", section.title, terms),
           ...section.path ? [make("span", "search-path", section.path)] : [], marked("search-text", sentence(section, terms), terms));
+      }
       if (dialog && found.length > limit)
         option(`${base}search.html?q=${encodeURIComponent(query)}`, make("span", "search-all", `All ${found.length} sections`));
       const count = found.length === 1 ? "1 section" : `${found.length} sections`;
