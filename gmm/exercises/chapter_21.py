@@ -92,7 +92,14 @@ exercise(
     [3, 5],
     judge=_once,
     page=Choices(
-        ("1: a list of paths", "2: a generator function", "3: its generator", "4: a memory map", "5: zip", "6: a tuple"),
+        (
+            "1: a list of paths",
+            "2: a generator function",
+            "3: its generator",
+            "4: a memory map",
+            "5: zip",
+            "6: a tuple",
+        ),
         several=True,
     ),
     mistakes=[([3], _MORE), ([2, 3], _TWICE), ([3, 4, 5], _TWICE), ([0], _NUMBERS)],
@@ -210,7 +217,7 @@ exercise(
         (lambda u, size: _reservoir(u, size, offset=0), "with row i there are i + 1 rows: each must be as likely."),
         (lambda u, size: _reservoir(u, size, always=True), "each new row is kept; late ones would be preferred."),
         (lambda u, size: _reservoir(u, size, first=True), "these are the first rows, which a sorted file makes alike."),
-        (lambda u, size: _reservoir(u, size, early=True), "the number of row i is u[i]; the first rows have theirs too."),
+        (lambda u, size: _reservoir(u, size, early=True), "row i takes u[i]; the first rows have theirs too."),
     ],
 )
 

@@ -321,6 +321,29 @@ def test_cost():
     assert_allclose(twenty / ten, 4, rtol=0.03)
 
 
+@shows("The data do not fit into memory")
+def test_batches_give_the_same_fit(rng, tmp_path):
+    X = two_groups(rng, 400, 2)
+    np.save(tmp_path / "table.npy", X)
+    by_batches = gmm.GaussianMixture(2, random_state=0).fit_batches(lambda: iter(np.array_split(X, 7)))
+    for found in (by_batches, gmm.GaussianMixture(2, random_state=0).fit_batches(tmp_path / "table.npy")):
+        assert_allclose(found.covariances_, fit(X).covariances_, rtol=1e-9)
+
+
+@shows("partial_fit has lost groups that it knew")
+def test_streams_in_order(rng):
+    X = two_groups(rng, 4000, 1, apart=12.0)
+    first = X[::40]
+    scores = {}
+    for name, rest in {"in order": X, "shuffled": rng.permutation(X)}.items():
+        mixture = gmm.GaussianMixture(2, random_state=0).fit(first)
+        for batch in np.split(rest, 40):
+            mixture.partial_fit(batch)
+        scores[name] = len(X) * (fit(X).score(X) - mixture.score(X))
+    assert scores["shuffled"] < 20
+    assert scores["in order"] > 500
+
+
 def test_each_entry_is_reproduced():
     assert set(ENTRIES) == set(SHOWN) | ELSEWHERE
     assert len(ENTRIES) == len(set(ENTRIES)) > 20

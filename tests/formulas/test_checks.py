@@ -466,7 +466,7 @@ def test_the_table_holds_every_public_function():
     # Some chapters, whose arguments are of other kinds, have a table of their own in their test module.
     own = (
         *(gmm.formulas.variational, gmm.formulas.reading, gmm.formulas.anomalies, gmm.formulas.heavy_tails),
-        *(gmm.formulas.missing, gmm.formulas.deconvolution, gmm.formulas.cost),
+        *(gmm.formulas.missing, gmm.formulas.deconvolution, gmm.formulas.cost, gmm.formulas.online),
     )
     public = {
         name
