@@ -22,7 +22,7 @@ from gmm.estimators._batches import (
     taking_part,
 )
 from gmm.estimators._progress import first_pass
-from gmm.learning.blocks import BlockSource, tree_of_tasks
+from gmm.learning.blocks import BlockSource, compute, tree_of_tasks
 
 NOTHING = "blocks of X hold no samples that take part"
 
@@ -145,7 +145,7 @@ class Blocks(Surveyed):
         checks, note = delayed(self.checks, traverse=False), delayed(_note)
         display = first_pass(model.verbose, len(tasks))
         try:
-            notes = dask.compute(*[note(checks, *block) for block in self.blocks])
+            notes = compute(*[note(checks, *block) for block in self.blocks])
         finally:
             display.close()
         found, starts, befores = [], [], []
@@ -168,7 +168,7 @@ class Blocks(Surveyed):
             take(checks, start, before, generator, size, *block)
             for block, start, before in zip(self.blocks, starts, befores, strict=True)
         ]
-        self._keep(*dask.compute(tree_of_tasks(rows, _Kept(size), dask.delayed))[0][:3])
+        self._keep(*compute(tree_of_tasks(rows, _Kept(size), dask.delayed))[0][:3])
 
     def source(self):
         """The source of these samples."""
@@ -198,7 +198,7 @@ def _weights_of(sample_weight, X, tasks):
     sample_weight = np.asarray(sample_weight)
     sizes = X.chunks[0] if hasattr(X, "chunks") else (np.nan,)
     if np.isnan(sizes).any():
-        sizes = dask.compute(*[dask.delayed(len)(block) for block in tasks])
+        sizes = compute(*[dask.delayed(len)(block) for block in tasks])
     ends = np.cumsum(sizes)
     if sample_weight.shape != (ends[-1],):
         raise ValueError(f"sample_weight must have shape ({ends[-1]},); got {sample_weight.shape}")
@@ -283,7 +283,7 @@ def _summed(model, X, sample_weight, of, add):
     weights = _weights_of(sample_weight, X, tasks)
     one, model = dask.delayed(_of_rows, pure=False), dask.delayed(nameless(model), pure=False)
     parts = [one(block, w, i, model, of) for i, (block, w) in enumerate(zip(tasks, weights, strict=True))]
-    return dask.compute(tree_of_tasks(parts, add, dask.delayed))[0]
+    return compute(tree_of_tasks(parts, add, dask.delayed))[0]
 
 
 def totals(model, X, sample_weight=None, entropy=False):

@@ -180,7 +180,8 @@ class Mixture(Dictionaries, Scored, DensityMixin, BaseEstimator):
             Float32, integer, strided or memory-mapped arrays are read in place, without a copy. Arrays and data frames
             of Dask are fitted where their blocks are (``pip install gmm-book[dask]``), as `fit_batches` fits batches:
             each iteration brings K(1 + d + d²) numbers of each block, and the result has the same bits whatever works
-            on them. A block has to fit into memory.
+            on them. A block has to fit into memory. Blocks that are not kept are made anew in each pass; of those that
+            are (`persist`) Dask writes to disk what has no room in its workers' memory, and reads it in each pass.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), default=None

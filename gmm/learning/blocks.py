@@ -7,6 +7,7 @@ the result has the same bits as that of `BatchSource` on the same blocks, whatev
 from __future__ import annotations
 
 import operator
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from gmm._types import FloatArray
 from gmm.learning.batches import BatchSource, source_of, tree_sum
 
 FAN_IN = 8  # sums that one task adds up, a power of two: the binary tree is then the same, with fewer tasks
+
+LOOK, STUCK = 5.0, 60.0  # seconds between looks at a cluster that is computing, and of standstill until it is an error
 
 
 class _Pass(NamedTuple):
@@ -45,6 +48,43 @@ def tree_of_tasks(parts: list[Any], add: Callable[[Any, Any], Any], delayed: Any
     while len(parts) > 1:
         parts = [join(parts[low : low + FAN_IN], add) for low in range(0, len(parts), FAN_IN)]
     return parts[0]
+
+
+def compute(*tasks: Any) -> tuple[Any, ...]:
+    """What `dask.compute` returns, with an error where a cluster has come to a standstill.
+
+    A worker that is short of memory and can write no more of it to disk pauses, and Dask waits for it: without end, if
+    all of them do.
+
+    Raises
+    ------
+    MemoryError
+        If all workers have been paused for `STUCK` seconds, in which they wrote nothing to disk.
+    """
+    import dask
+
+    client: Any = getattr(dask.base.get_scheduler(), "__self__", None)
+    if not hasattr(client, "scheduler_info"):
+        return dask.compute(*tasks)
+    from distributed import wait
+
+    futures, known, since = client.compute(list(tasks)), None, time.monotonic()
+    while True:
+        try:
+            wait(futures, timeout=LOOK)
+        except TimeoutError:
+            workers = client.scheduler_info(n_workers=-1)["workers"].values()
+            now = [worker["metrics"].get("spilled_bytes") for worker in workers if worker["status"] == "paused"]
+            if not now or len(now) < len(workers) or now != known:
+                known, since = now, time.monotonic()
+            elif time.monotonic() - since >= STUCK:
+                raise MemoryError(
+                    f"all {len(now)} workers of Dask are paused: their memory is full, and they write no more of it to "
+                    "disk. Give them more memory or room on the disk of their local_directory, or do not keep X there "
+                    "(persist): what is not kept is read anew in each pass"
+                ) from None
+        else:
+            return tuple(client.gather(futures))
 
 
 class BlockSource(BatchSource):
@@ -83,4 +123,4 @@ class BlockSource(BatchSource):
             self.watch(0, len(self.blocks))
         one = dask.delayed(_Pass(self.prepare, of, self.missing, self.within, total), pure=False, traverse=False)
         task = dask.delayed(_of_block, pure=False)
-        return dask.compute(tree_of_tasks([task(one, *block) for block in self.blocks], add, dask.delayed))[0]
+        return compute(tree_of_tasks([task(one, *block) for block in self.blocks], add, dask.delayed))[0]

@@ -437,6 +437,14 @@ def test_batches_that_change_between_passes_are_noticed(case, which, fitted):
     assert unchanged()
 
 
+@pytest.mark.parametrize("row", [0, 150, 299])
+def test_a_change_of_the_first_the_middle_or_the_last_row_is_noticed(row):
+    passes = itertools.count(1)
+    changed = np.where(np.arange(300)[:, None] == row, X + 1.0, X)
+    with pytest.raises(ValueError, match="batch 0 of batches holds other values"):
+        GaussianMixture(2).fit_batches(lambda: [X if next(passes) < 2 else changed])
+
+
 def test_changed_weights_are_noticed(fitted):
     model, unchanged = fitted
     rng = np.random.default_rng(0)

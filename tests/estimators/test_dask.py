@@ -15,6 +15,9 @@ import pytest
 import gmm
 from gmm import BayesianGaussianMixture, GaussianMixture, StudentMixture
 from gmm.estimators import _batches
+from gmm.learning import blocks
+from gmm.learning.batches import tree_sum
+from gmm.learning.blocks import tree_of_tasks
 
 CUTS = [700, 701, 1500, 1500]
 LABELS = np.random.default_rng(1).integers(3, size=2000)
@@ -70,6 +73,24 @@ def test_missing_values():
     assert same_bits(mine, GaussianMixture(3, **settings).fit_batches(np.split(GAPS, CUTS), sample_weight=WEIGHTS))
     assert np.isnan(GAPS).any()
     np.testing.assert_array_equal(mine.score_samples(lazy(GAPS)).compute(), mine.score_samples(GAPS))
+
+
+def test_the_tree_of_tasks_is_that_of_the_batches():
+    def add(a, b):
+        return f"({a}+{b})"
+
+    for n in (1, 2, 3, 7, 8, 9, 15, 63, 64, 65, 71, 130):
+        parts = [None if i % 11 == 5 else str(i) for i in range(n)]
+        tasks = tree_of_tasks([dask.delayed(part) for part in parts], add, dask.delayed)
+        assert tasks.compute() == tree_sum(parts, add)
+        assert len(dict(tasks.__dask_graph__())) < 1.2 * n + 12
+
+
+def test_more_blocks_than_one_task_sums():
+    rows, settings = da.from_array(X, chunks=(90, -1)), SETTINGS | {"max_iter": 2}
+    assert rows.numblocks[0] == 23
+    expected = GaussianMixture(3, **settings).fit_batches([part.compute() for part in rows.blocks])
+    assert same_bits(GaussianMixture(3, **settings).fit(rows), expected)
 
 
 @pytest.mark.parametrize("size", [50, 1500])
@@ -280,8 +301,22 @@ class TestCluster:
         expected = GaussianMixture(3, **SETTINGS).fit_batches(PARTS)
         assert same_bits(GaussianMixture(3, **SETTINGS).fit(lazy()), expected)
 
+    def test_workers_that_all_stand_still(self, cluster, monkeypatch):
+        def turn(status):
+            cluster.run(lambda dask_worker, to=status: setattr(dask_worker, "status", type(dask_worker.status)[to]))
+
+        monkeypatch.setattr(blocks, "LOOK", 0.1)
+        monkeypatch.setattr(blocks, "STUCK", 1.0)
+        turn("paused")
+        try:
+            with pytest.raises(MemoryError, match="all 2 workers of Dask are paused: their memory is full"):
+                GaussianMixture(3).fit(lazy())
+        finally:
+            turn("running")
+        assert GaussianMixture(3, **SETTINGS).fit(lazy()).n_iter_ == 5
+
     def test_a_worker_that_dies(self, cluster):
-        expected = GaussianMixture(3, **SETTINGS).fit_batches(PARTS)
+        expected = GaussianMixture(3, **SETTINGS).fit_batches(PARTS, sample_weight=WEIGHTS)
         victims, killed = list(cluster.run(os.getpid).values()), []
 
         def kill(iteration, *_):
@@ -289,7 +324,7 @@ class TestCluster:
                 killed.append(victims[0])
                 os.kill(victims[0], signal.SIGKILL)
 
-        found = GaussianMixture(3, callback=kill, **SETTINGS).fit(lazy())
+        found = GaussianMixture(3, callback=kill, **SETTINGS).fit(lazy(), sample_weight=WEIGHTS)
         assert killed
         assert found.n_iter_ > 3
         assert same_bits(found, expected)
@@ -317,10 +352,48 @@ class TestCluster:
             sent.append(time.perf_counter())
             os.kill(os.getpid(), signal.SIGINT)
 
+        # What a shell has started in the background begins with SIGINT ignored.
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         timer = threading.Timer(1.5, interrupt)
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            mixture.fit(rows)
-        timer.join()
+        try:
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                mixture.fit(rows)
+            timer.join()
+        finally:
+            signal.signal(signal.SIGINT, handler)
         assert time.perf_counter() - sent[0] < 8.0  # a tenth of a second on a quiet computer
         assert all(vars(mixture)[name] is value for name, value in before.items() if name.endswith("_"))
+
+
+@pytest.mark.slow
+def test_more_data_than_the_memory_of_the_workers(tmp_path):
+    """Blocks that are kept and do not fit are on the worker's disk: read in each pass, and not lost."""
+    distributed = pytest.importorskip("distributed")
+    limit, n_blocks, rows = 600 * 2**20, 20, 400_000  # 640 MB; imports alone take 350 MB of the memory
+    few = np.random.default_rng(0).normal(size=(1000, 10)) + np.repeat([0.0, 3.0], 500)[:, None]
+
+    def block(number):
+        return np.tile(few, (rows // len(few), 1)) * (1.0 + 0.01 * number)
+
+    settings = SETTINGS | {"max_iter": 2, "init_params": "random_from_data"}
+    expected = GaussianMixture(2, **settings).fit_batches(lambda: map(block, range(n_blocks)))
+    one = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": limit}
+    memory = {"target": 0.2, "spill": 0.9, "pause": 0.95, "terminate": 0.98, "max-spill": False}
+    config = {f"distributed.worker.memory.{name}": value for name, value in memory.items()}
+    with (
+        dask.config.set(config | {"distributed.admin.tick.limit": "1 min"}),
+        distributed.LocalCluster(**one, local_directory=str(tmp_path)) as running,
+        distributed.Client(running) as client,
+        dask.config.set(scheduler=client),
+    ):
+        worker = client.run(os.getpid)
+        parts = [da.from_delayed(dask.delayed(block)(i), (rows, 10), float) for i in range(n_blocks)]
+        kept = da.concatenate(parts).persist()
+        distributed.wait(kept)
+        assert kept.nbytes > limit
+        found = GaussianMixture(2, **settings).fit(kept)
+        spilled = client.run(lambda dask_worker: dask_worker.data.spilled_total.memory)
+        assert sum(spilled.values()) > 0.75 * kept.nbytes
+        assert client.run(os.getpid) == worker  # which has not been killed for its memory and started again
+    assert same_bits(found, expected)

@@ -3,7 +3,7 @@
 import copy
 import errno
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -71,6 +71,15 @@ class TestStatistics:
                 expected = np.asarray(getattr(whole, name))
                 scale = max(1.0, np.abs(expected).max())
                 np.testing.assert_allclose(getattr(total, name), expected, rtol=0, atol=1e-13 * scale, err_msg=name)
+
+    def test_names_of_either_side_are_kept_and_other_weights_are_another_mixture(self):
+        mixture = random_mixture(0, "full", n_features=2)
+        plain = mixture.statistics(X)
+        named = replace(plain, feature_names=("a", "b"))
+        assert (plain + named).feature_names == (named + plain).feature_names == ("a", "b")
+        other = GaussianMixture.from_parameters(mixture.weights_[::-1], mixture.means_, mixture.covariances_)
+        with pytest.raises(ValueError, match="different mixtures do not add"):
+            plain + other.statistics(X)
 
     def test_a_factor_is_a_weight(self):
         mixture = random_mixture(0, "full", n_features=2)
