@@ -21,9 +21,9 @@ from gmm.engine.team import LEAD, make_pass, stopped
 from gmm.engine.tied import Tied
 
 SCRATCH = 2  # rows for the softmax
-# Of moments are left out, where all samples are near: responsibilities below this share of a component's mean one in
-# the block. Near: the evidences of a block's samples are, taken together, at most e^NEAR below the highest that
-# there can be. No more than 2**-58 of a component's covariance is lost then (eq-left-out-moments, chapter 20).
+# Where a block's samples are all near, responsibilities below this share of a component's mean one in the block are
+# left out of its moments. Near: their evidences, taken together, are at most e^NEAR below the highest that there can
+# be. That loses at most 2**-58 of the component's old covariance (eq-left-out-moments).
 NEGLIGIBLE = 2.0**-80
 NEAR = 2.0**20
 
