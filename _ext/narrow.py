@@ -17,7 +17,7 @@ LEAST = 560  # dots: narrower pictures are large enough as they are
 GUTTER = 8  # dots of an empty column between two panels
 BARE = 14  # dots left of the axis, at most, of a panel without numbers: ticks and half a letter of the axis below
 EVEN = 1.5  # the widest part may be so many times as wide as the narrowest
-TALLEST = 4.2  # times as high as wide; what would be higher stays as it is
+TALLEST = 5.9  # times as high as wide; what would be higher stays as it is
 PICTURE = re.compile(r'(<img\b[^>]*?\bsrc="([^"]+)"[^>]*>)')
 
 
