@@ -458,7 +458,7 @@ class Incremental(Mixin):
             s_t = (1 - \gamma_t) \, s_{t-1} + \gamma_t \, \bar s(X_t), \qquad \gamma_t = (t + t_0)^{-\kappa},
 
         with κ `learning_decay` and t₀ `learning_offset`, or a constant step, `forgetting`. On data that stay the same
-        it converges to a maximum of the expected log-likelihood (κ > 1/2).
+        it tends, under conditions, to a stationary point of the expected log-likelihood (κ > 1/2 is sufficient).
 
         Parameters
         ----------

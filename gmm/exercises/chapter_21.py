@@ -30,26 +30,25 @@ exercise(
 
 exercise(
     "ex-memory-remembered",
-    19500.0,
+    0.025,
     mistakes=[
-        (10000.0, "1/γ batches are the time in which a share falls to a third; the effective number is larger."),
-        (9500.0, "that is the mean age of what is remembered, in samples."),
-        (39.0, "that is the number of batches; each has 500 samples."),
-        (200000.0, "more than 1/γ batches, but not that many: 1/Σw², and not 1/γ²."),
+        (1.0 / 79.0, "1/γ batches are the time in which a share falls to a third; the effective number is larger."),
+        (2.0 / 39501.0, "those are samples; first count the batches, of 500 samples each."),
+        (1.0 / math.sqrt(79.0), "more than 1/γ batches, but not that many: 1/Σw², and not 1/γ²."),
     ],
-    rtol=1e-3,
+    rtol=2e-3,
 )
 
-# ------------------------------------------------------------------------- predict: a quarter of a table
+# ------------------------------------------------------------------------- predict: half the standard error
 
 exercise(
     "ex-memory-quarter",
-    math.sqrt(0.75),
+    20000.0,
     mistakes=[
-        (0.75, "that is the factor of the variance."),
-        (0.25, "that is the part of the table that was drawn; what counts is the part that was not."),
-        (0.5, "the root of the part that was drawn; what counts is the part that was not."),
-        (2.0 / math.sqrt(3.0), "turn it over: without replacement the error is smaller."),
+        (40000.0, "that would be right with replacement; of 40,000 rows drawn without, nothing is left to chance."),
+        (40000.0 / 3.0, "that halves the variance; half the standard error is a quarter of the variance."),
+        (30000.0, "the correction is 1 - m/n of the variance S²/m, not of S²/10,000: m stands in both places."),
+        (0.5, "that is the part of the table; asked for are rows."),
     ],
     rtol=2e-3,
 )
@@ -58,14 +57,14 @@ exercise(
 
 exercise(
     "ex-memory-workers",
-    math.sqrt(80.0 / 0.005),
+    400.0,
     mistakes=[
-        (16000.0, "there the handing out takes as long as one worker alone for everything; take the root."),
-        (4.0, "milliseconds are thousandths of a second."),
-        (math.sqrt(80.0 * 0.005), "divide the seconds of arithmetic by those of a block."),
-        (2.0 * math.sqrt(80.0 / 0.005), "there the second term is four times the first; at the least they are equal."),
+        (1600.0, "the best number goes with the root of a n/τ."),
+        (100.0, "both changes make more workers worth having: arithmetic is shared, handing out is not."),
+        (200.0, "one of the changes alone; the other doubles it once more."),
+        (25.0, "turn it over: the more arithmetic for each block, the more workers."),
     ],
-    rtol=1e-2,
+    rtol=1e-3,
 )
 
 # ------------------------------------------------------------------------- predict: what can be read again
@@ -224,7 +223,7 @@ exercise(
 # ------------------------------------------------------------------------- break: a start that is never forgotten
 
 _POSITIVE = "the exponent is to be one positive number, so that all steps are below 1."
-_QUICK = "larger steps forget the start sooner, and never come to rest either. The other way."
+_QUICK = "larger steps forget the start sooner. The other way."
 _FORGOTTEN = "these steps add up to infinity, and the start's share goes to zero."
 
 

@@ -1,5 +1,4 @@
 import itertools
-import math
 from fractions import Fraction
 
 import numpy as np
@@ -21,13 +20,18 @@ def test_what_a_block_sends_is_what_statistics_hold():
 
 
 def test_values_are_those_of_the_formulas():
-    assert right("ex-memory-remembered") == pytest.approx(500 * gmm.remembered_batches(0.05))
-    assert right("ex-memory-quarter") == pytest.approx(math.sqrt(gmm.sampling_factor(10_000, 40_000)))
+    assert 500 * gmm.remembered_batches(right("ex-memory-remembered")) == pytest.approx(39_500)
+    rows = int(right("ex-memory-quarter"))
+    assert gmm.sampling_factor(rows, 40_000) / rows == pytest.approx(0.25 / 10_000)
 
 
 def test_no_other_number_of_workers_is_faster():
-    times = {workers: 80.0 / workers + 0.005 * workers for workers in range(1, 1000)}
-    assert min(times, key=times.get) == round(right("ex-memory-workers"))
+    def best(arithmetic, block):
+        times = {workers: arithmetic / workers + block * workers for workers in range(1, 1000)}
+        return min(times, key=times.get)
+
+    assert best(50.0, 0.005) == 100
+    assert best(4 * 50.0, 0.005 / 4) == right("ex-memory-workers")
 
 
 def test_what_is_empty_the_second_time():
