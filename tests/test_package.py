@@ -172,7 +172,7 @@ LEAVES = ("gmm.plot", "gmm.widgets", "gmm.exercises", "gmm.datasets")
 # Dask, which need not be there, is asked by those who hold one of its arrays.
 ON_DEMAND = {
     ("estimators", "gmm.plot"), ("plot.py", "scipy.cluster.hierarchy"),
-    ("learning", "dask"), ("estimators", "dask"), ("estimators", "dask.array"),
+    ("learning", "dask"), ("learning", "distributed"), ("estimators", "dask"), ("estimators", "dask.array"),
 }  # fmt: skip
 
 

@@ -825,6 +825,38 @@ def moments_by_blocks(X, r, centre, length):
     return count, first, second
 
 
+def merge_groups(n_a, mean_a, covariance_a, n_b, mean_b, covariance_b):
+    n, d = n_a + n_b, len(mean_a)
+    mean, covariance = np.empty(d), np.empty((d, d))
+    for i in range(d):
+        mean[i] = mean_a[i] + n_b / n * (mean_b[i] - mean_a[i])
+    for i in range(d):
+        for j in range(d):
+            gaps = (mean_b[i] - mean_a[i]) * (mean_b[j] - mean_a[j])
+            covariance[i, j] = (n_a * covariance_a[i, j] + n_b * covariance_b[i, j] + n_a * n_b / n * gaps) / n
+    return n, mean, covariance
+
+
+def tree(values):
+    sums, n = np.copy(values), len(values)
+    while n > 1:
+        for j in range(n // 2):
+            sums[j] = sums[2 * j] + sums[2 * j + 1]
+        if n % 2 == 1:
+            sums[n // 2] = sums[n - 1]
+        n = (n + 1) // 2
+    return sums[0]
+
+
+def reservoir(u, size):
+    kept = np.arange(size)
+    for i in range(size, len(u)):
+        place = int(u[i] * (i + 1))
+        if place < size:
+            kept[place] = i
+    return kept
+
+
 ANSWERS = {
     "ex-why-nearest": nearest,
     "ex-why-parameters": parameters,
@@ -890,6 +922,9 @@ ANSWERS = {
     "ex-fast-walk": one_walk,
     "ex-fast-exponential": exponential,
     "ex-fast-blocks": moments_by_blocks,
+    "ex-memory-merge": merge_groups,
+    "ex-memory-tree": tree,
+    "ex-memory-reservoir": reservoir,
 }
 
 
