@@ -14,7 +14,7 @@ import pytest
 
 import gmm
 from gmm import BayesianGaussianMixture, GaussianMixture, StudentMixture
-from gmm.estimators import _batches
+from gmm.estimators import _batches, _blocks
 from gmm.learning import blocks
 from gmm.learning.batches import tree_sum
 from gmm.learning.blocks import tree_of_tasks
@@ -65,6 +65,13 @@ def test_the_fit_has_the_bits_of_a_fit_of_the_same_batches(case):
     mine = kind(**settings).fit(lazy(), sample_weight=da.from_array(WEIGHTS, chunks=900))
     assert same_bits(mine, kind(**settings).fit_batches(PARTS, sample_weight=WEIGHTS))
     assert mine.n_iter_ > 2
+
+
+@pytest.mark.parametrize("kind", [GaussianMixture, BayesianGaussianMixture, StudentMixture])
+def test_far_from_zero_nothing_is_lost(kind):
+    far = X + 1e8
+    mine = kind(n_components=3, **SETTINGS).fit(lazy(far))
+    assert same_bits(mine, kind(n_components=3, **SETTINGS).fit_batches(np.split(far, CUTS)))
 
 
 def test_missing_values():
@@ -263,6 +270,30 @@ def test_bad_blocks_are_named_by_whatever_sums_over_them(what):
         method(lazy()[:0])
     with pytest.raises(ValueError, match=r"^blocks of X hold no samples that take part"):
         method(lazy(), sample_weight=np.zeros(2000))
+
+
+def test_blocks_have_the_columns_of_the_first():
+    parts = [dask.delayed(np.ones)((50, 3)), dask.delayed(np.ones)((50, 4))]
+    rows = da.concatenate([da.from_delayed(part, (50, 3), float) for part in parts])
+    with pytest.raises(ValueError, match=r"^block 1 of X has 4 features, and the first one has 3"):
+        GaussianMixture(2).fit(rows)
+    frames = [pd.DataFrame(X[:50], columns=list("abc")), pd.DataFrame(X[:50], columns=list("acb"))]
+    rows = dd.from_delayed([dask.delayed(frame) for frame in frames], meta=frames[0], verify_meta=False)
+    with pytest.raises(ValueError, match=r"^block 1 of X has the columns .*, and the first one has "):
+        GaussianMixture(2).fit(rows)
+
+
+def test_blocks_are_dealt_to_folds_in_their_own_ways():
+    rows = da.from_array(X, chunks=(500, 3))
+    kept = np.array([weights.compute() for weights, _ in _blocks.folds(rows, None, 3, seed=0)])
+    for part in np.split(kept, 4, axis=1)[1:]:
+        assert (part != kept[:, :500]).mean() > 0.2  # by chance 4/9
+
+
+def test_rows_are_counted_over_all_blocks():
+    found = _blocks.Blocks(GaussianMixture(3, random_state=0), lazy(), sample_weight=WEIGHTS)
+    np.testing.assert_array_equal(found.row_numbers, np.flatnonzero(WEIGHTS))
+    np.testing.assert_array_equal(found.X, X[found.row_numbers])
 
 
 def test_select_refuses_before_any_fit(monkeypatch):
