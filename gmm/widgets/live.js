@@ -490,12 +490,14 @@ class Figure {
   }
   async share() {
     history.replaceState(history.state, "", this.address);
+    const shown = this.output.textContent;
+    let words = "The address of this figure as it stands is copied.";
     try {
       await navigator.clipboard.writeText(location.href);
-      this.say("The address of this figure as it stands is copied.");
     } catch {
-      this.say("The address of this page now holds the figure as it stands.");
+      words = "The address of this page now holds the figure as it stands.";
     }
+    if (this.output.textContent === shown) this.say(words); // else the figure has moved on
   }
 
   // ---- parts
