@@ -93,10 +93,11 @@ def stacked(image):
     ends = [0, *map(int, at), image.width]
     parts = list(_with_numbers([image.crop((low, 0, high, image.height)) for low, high in pairwise(ends)]))
     gap = GUTTER
-    whole = Image.new("RGBA", (max(p.width for p in parts), sum(p.height + gap for p in parts) - gap), (0, 0, 0, 0))
+    width = max(p.width for p in parts) + 2 * gap  # letters do not touch the edge of the screen
+    whole = Image.new("RGBA", (width, sum(p.height + gap for p in parts) - gap), (0, 0, 0, 0))
     top = 0
     for part in parts:
-        whole.paste(part, (whole.width - part.width, top))  # axes end on the right
+        whole.paste(part, (width - gap - part.width, top))  # axes end on the right
         top += part.height + gap
     return whole if whole.height <= TALLEST * whole.width else None
 

@@ -67,7 +67,8 @@ class TestOfNarrowFigures:
         picture = narrow.stacked(panels(*widths, label=label))
         inked, shown = (np.asarray(p.getchannel("A")) > 0 for p in (panels(*widths, label=label), picture))
         assert shown.sum() == inked.sum()
-        assert picture.width == widths[0] + (label + 12 if label else 0)
+        assert not shown[:, : narrow.GUTTER].any()  # letters do not touch the edge of the screen
+        assert picture.width == widths[0] + (label + 12 if label else 0) + 2 * narrow.GUTTER
         assert picture.height == 180 * len(widths) + narrow.GUTTER * (len(widths) - 1)
 
     def test_a_panel_that_shares_the_upright_axis_of_the_first_gets_its_numbers(self):
@@ -76,7 +77,7 @@ class TestOfNarrowFigures:
         bare.paste((0, 0, 0, 0), (372, 0, 432, 200))  # the second label
         assert np.array_equal(np.asarray(narrow.stacked(bare)), np.asarray(narrow.stacked(both)))
         without = np.asarray(narrow.stacked(panels(300, 300)))
-        assert without.shape[1] == 300
+        assert without.shape[1] == 300 + 2 * narrow.GUTTER
 
     @pytest.mark.parametrize("widths", [(620,), (500, 120)])
     def test_what_is_one_picture_stays_so(self, widths):
