@@ -71,7 +71,8 @@ def compute(*tasks: Any) -> tuple[Any, ...]:
     futures, known, since = client.compute(list(tasks)), None, time.monotonic()
     while True:
         try:
-            wait(futures, timeout=LOOK)
+            with client.as_current():  # it need not be the one that Dask would ask by itself
+                wait(futures, timeout=LOOK)
         except TimeoutError:
             workers = client.scheduler_info(n_workers=-1)["workers"].values()
             now = [worker["metrics"].get("spilled_bytes") for worker in workers if worker["status"] == "paused"]

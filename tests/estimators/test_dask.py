@@ -332,6 +332,17 @@ class TestCluster:
         expected = GaussianMixture(3, **SETTINGS).fit_batches(PARTS)
         assert same_bits(GaussianMixture(3, **SETTINGS).fit(lazy()), expected)
 
+    def test_a_client_that_is_not_the_default_one(self, cluster, monkeypatch):
+        distributed = pytest.importorskip("distributed")
+        expected = GaussianMixture(3, **SETTINGS).fit_batches(PARTS)
+        with distributed.Client(cluster.cluster, set_as_default=False) as client, dask.config.set(scheduler=client):
+            monkeypatch.setattr(distributed.client, "_get_global_client", distributed.client._current_client.get)
+            token = distributed.client._current_client.set(None)
+            try:
+                assert same_bits(GaussianMixture(3, **SETTINGS).fit(lazy()), expected)
+            finally:
+                distributed.client._current_client.reset(token)
+
     def test_workers_that_all_stand_still(self, cluster, monkeypatch):
         def turn(status):
             cluster.run(lambda dask_worker, to=status: setattr(dask_worker, "status", type(dask_worker.status)[to]))
