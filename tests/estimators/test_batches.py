@@ -136,6 +136,17 @@ def test_a_weight_of_two_is_a_row_that_stands_there_twice():
     assert_same_fit(weighted, twice)
 
 
+@pytest.mark.parametrize("place", [0, 3])
+def test_weights_count_in_the_unit_of_the_largest_wherever_it_is(place):
+    weights = np.linspace(0.5, 1.5, len(X))
+    weights[place * (len(X) // 4)] = 1000.0
+    found = _batches.Batches(GaussianMixture(3), np.array_split(X, 4), weights)
+    assert found.unit == 2.0**-10
+    settings = {"n_components": 3, "random_state": 0, "tol": 0.0, "max_iter": 3}
+    huge = GaussianMixture(**settings).fit_batches(np.array_split(X, 4), sample_weight=2.0**1013 * weights)
+    assert same_bits(huge, GaussianMixture(**settings).fit_batches(np.array_split(X, 4), sample_weight=weights))
+
+
 def test_the_result_does_not_depend_on_the_number_of_threads():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(40_000, 4)) + 4 * rng.integers(4, size=(40_000, 1))

@@ -81,6 +81,13 @@ class TestStatistics:
         with pytest.raises(ValueError, match="different mixtures do not add"):
             plain + other.statistics(X)
 
+    def test_another_noise_is_another_mixture(self):
+        one = GaussianMixture(2, noise=True, random_state=0, max_iter=3, tol=0.0).fit(X)
+        other = copy.deepcopy(one)
+        other.noise_weight_ /= 2.0
+        with pytest.raises(ValueError, match="different mixtures do not add"):
+            one.statistics(X) + other.statistics(X)
+
     def test_a_factor_is_a_weight(self):
         mixture = random_mixture(0, "full", n_features=2)
         for scaled in (2.5 * mixture.statistics(X), mixture.statistics(X) * np.float64(2.5)):
